@@ -1,0 +1,42 @@
+# Everything a newcomer types. Each target sets up what it needs in .venv: no root, nothing installed by hand.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: demo test lint lock clean
+
+demo: .venv/runtime  ## an epic from the label to merged pull requests, on this machine, no accounts
+	@$(BIN)/callboard demo $(ARGS)
+
+test: .venv/development  ## the whole test suite
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/development  ## formatting, style, types, and who may import whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.venv/bin/python:
+	@echo "· making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.lock pyproject.toml | .venv/bin/python
+	@echo "· installing Callboard (about 250 MB the first time, once)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/development: requirements-dev.lock .venv/runtime
+	@echo "· installing what the tests and linters need"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements-dev.lock
+	@touch $@
+
+lock:  ## write both lock files anew: every package with its hashes, no index address
+	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade pyproject.toml --extra build -o requirements.lock
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade pyproject.toml --all-extras -c requirements.lock -o requirements-dev.lock
+	rm -rf .venv-lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,35 @@
+"""Serve an ASGI application on a loopback port for as long as a block lasts."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+@asynccontextmanager
+async def serve(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+    """Yield the base URL (`http://127.0.0.1:PORT`, no trailing slash) under which `app` answers.
+
+    The server lives in the running event loop. `port` 0 takes a free one.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    listener = socket.create_server((host, port))
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # signals belong to the program around us
+    task = asyncio.create_task(server._serve(sockets=[listener]))  # serve() would capture signals
+    try:
+        while not server.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.005)
+        yield f"http://{host}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
