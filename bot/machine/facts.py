@@ -1,0 +1,209 @@
+"""Facts: one frozen picture of an epic, its tickets, pull requests and runs, as the decision sees them.
+
+`observe` in `bot/linear`, `bot/github` and the engine fill it; nothing in it is a wire format.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from bot.machine.record import Record
+from bot.machine.stages import Disposition, Stage
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who wrote a comment. `person` is False for everything that is not simply a human typing in Linear (S-12)."""
+
+    id: str
+    name: str
+    person: bool
+    active: bool = True
+    guest: bool = False
+    app: bool = False
+    teams: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A Linear comment. `ours` is proven by its id or signed marker, never by its author alone."""
+
+    id: str
+    body: str
+    author: Author | None
+    created_at: datetime
+    edited: bool = False
+    ours: bool = False
+    topic: str = ""
+    """What our own comment is about (`ensure_comment(topic)`); empty for other people's."""
+    parent: str | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Document:
+    """The Linear document on an epic that holds the breakdown."""
+
+    id: str
+    title: str
+    content: str
+    updated_at: datetime
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """Another issue that must be far enough before this one starts; it may live outside the epic."""
+
+    issue: str
+    identifier: str
+    stage: Stage | None
+    state_name: str
+    over: bool
+    """Whether Linear counts it as completed or canceled."""
+
+
+@dataclass(frozen=True)
+class Issue:
+    """An epic or a ticket as Linear tells it. `stage` is None in a state that no stage is mapped to."""
+
+    id: str
+    identifier: str
+    title: str
+    description: str
+    url: str
+    team: str
+    stage: Stage | None
+    state_name: str
+    state_type: str
+    labels: frozenset[str]
+    priority: int
+    created_at: datetime
+    comments: tuple[Comment, ...] = ()
+    blocked_by: tuple[Blocking, ...] = ()
+    record: Record | None = None
+    record_refused: str = ""
+    """Why a record that was found is not believed (forged, copied, unreadable); empty when all is well."""
+    parent: str | None = None
+    project: str = ""
+    archived: bool = False
+
+    @property
+    def disposition(self) -> Disposition | None:
+        """Why it stands still, by its labels; the strictest word wins."""
+        return next(
+            (
+                word
+                for word in (Disposition.PAUSED, Disposition.NEEDS_INPUT, Disposition.BLOCKED)
+                if word in self.labels
+            ),
+            None,
+        )
+
+
+class Checks(StrEnum):
+    """What the required checks of a head say together. UNKNOWN counts as not green."""
+
+    NONE = "none"
+    PENDING = "pending"
+    GREEN = "green"
+    RED = "red"
+    UNKNOWN = "unknown"
+
+
+class Mergeable(StrEnum):
+    """Whether GitHub could merge it. UNKNOWN means that GitHub is still computing: look again."""
+
+    YES = "yes"
+    CONFLICT = "conflict"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """A pull request of ours, as GitHub tells it now."""
+
+    number: int
+    url: str
+    node: str
+    open: bool
+    merged: bool
+    head: str
+    head_branch: str
+    base_branch: str
+    draft: bool = False
+    merge_commit: str = ""
+    mergeable: Mergeable = Mergeable.UNKNOWN
+    checks: Checks = Checks.UNKNOWN
+    failing: tuple[str, ...] = ()
+    """Names of the checks that failed on this head."""
+    waiting: tuple[str, ...] = ()
+    """Names of the checks that have not ended on this head."""
+    changes_requested_by: tuple[str, ...] = ()
+    approved_by: tuple[str, ...] = ()
+    review_required: bool = False
+    """GitHub's rules ask for an approving review that is missing."""
+    open_threads: int = 0
+
+
+class RunState(StrEnum):
+    """Where a run is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the engine knows it. `result` is what `bot/runs/contract.py` calls a RunResult, as plain JSON."""
+
+    id: str
+    issue: str
+    stage: str
+    generation: int
+    state: RunState
+    ahead: int = 0
+    started_at: datetime | None = None
+    result: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """One ticket with everything that belongs to it."""
+
+    issue: Issue
+    pull_request: PullRequest | None = None
+    runs: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The repository an epic works on. `found` is False when the policy names none for the epic's team."""
+
+    name: str
+    base: str
+    base_commit: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything one decision may know. `now` is a fact like the others."""
+
+    now: datetime
+    key: str
+    epic: Ticket
+    """The epic, or the lone ticket labelled `worker`; `lone` tells which."""
+    tickets: tuple[Ticket, ...]
+    document: Document | None
+    repository: Repository | None
+    states_missing: tuple[str, ...] = ()
+    """Names of workflow states that the team lacks."""
+    lone: bool = False
+    dropped: bool = False
+    """The label was taken away: nothing new starts, what runs is stopped."""
+    usage_limit_until: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,73 @@
+"""What the service must remember of an epic or ticket and has no other place in Linear: one signed record each.
+
+The record travels as metadata of a Linear attachment (design.md section 2). It holds only what can't be read
+elsewhere: attempts, generations, cost, digests, and what was approved by whom. `bot/linear/records.py` signs it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.machine.stages import Stage
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A person's word, and exactly what it was given for: a digest, or the head of every pull request shown."""
+
+    comment: str
+    user: str
+    at: datetime
+    digest: str = ""
+    heads: tuple[tuple[str, str], ...] = ()
+    """Pairs of issue id and head SHA."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A document that a stage left on the ticket's branch."""
+
+    path: str
+    digest: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """The memory of one epic or ticket. `issue` is its Linear id, so that a copied record is recognised."""
+
+    issue: str
+    stage: Stage = Stage.TODO
+    """The stage the machine last saw or set; another one in Linear means that somebody moved it."""
+    generation: int = 0
+    """Number of the last run that was ordered; every run of this issue carries a higher one than the run before."""
+    settled: int = 0
+    """Generation of the last run whose result was taken in. Below `generation`: a run is due or under way."""
+    attempts: int = 0
+    """Failures of the work in this stage."""
+    hiccups: int = 0
+    """Failures of the transport in a row; they delay, they don't count as attempts."""
+    cost_usd: float = 0.0
+    budget_usd: float | None = None
+    """What a person allowed by `budget $N`; None means the policy's figure."""
+    heard: tuple[str, ...] = ()
+    """Ids of the comments that have been acted upon."""
+    guidance: tuple[str, ...] = ()
+    """Ids of the comments that the next run must be told."""
+    shown: Approval | None = None
+    """What stands in review: digest or heads, `comment` is our comment that showed it, `user` is empty."""
+    approval: Approval | None = None
+    research: Artifact | None = None
+    plan: Artifact | None = None
+    branch: str = ""
+    base: str = ""
+    """Branch that the work starts from and the pull request goes to."""
+    base_commit: str = ""
+    head: str = ""
+    """Commit at the tip of `branch` that the service pushed last."""
+    pull_request: int | None = None
+    task: str = ""
+    """Key of the task of the breakdown that this ticket was made from."""
+    approved_by: tuple[tuple[str, str], ...] = field(default=())
+    turns: int = 0
+    """How many times a person had to say something (approvals and wishes), for the report."""
+    started_at: datetime | None = None
