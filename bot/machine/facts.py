@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -190,6 +190,21 @@ class Repository:
 
 
 @dataclass(frozen=True)
+class Rules:
+    """The part of the policy that decisions ask for."""
+
+    max_retries: int = 3
+    plan_by_person: bool = False
+    dependents_wait_for_done: bool = False
+    documentation: bool = True
+    epic_usd: float = 100.0
+    people: frozenset[str] = frozenset()
+    """Linear user ids that may approve and command; empty: every active member who is no guest."""
+    checks_appear_seconds: float = 60.0
+    spec_characters: int = 150_000
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything one decision may know. `now` is a fact like the others."""
 
@@ -200,10 +215,9 @@ class Facts:
     tickets: tuple[Ticket, ...]
     document: Document | None
     repository: Repository | None
+    rules: Rules = Rules()
     states_missing: tuple[str, ...] = ()
     """Names of workflow states that the team lacks."""
     lone: bool = False
     dropped: bool = False
     """The label was taken away: nothing new starts, what runs is stopped."""
-    usage_limit_until: datetime | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)

@@ -4,7 +4,7 @@ The record travels as metadata of a Linear attachment (design.md section 2). It 
 elsewhere: attempts, generations, cost, digests, and what was approved by whom. `bot/linear/records.py` signs it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from bot.machine.stages import Stage
@@ -53,6 +53,8 @@ class Record:
     """Ids of the comments that have been acted upon."""
     guidance: tuple[str, ...] = ()
     """Ids of the comments that the next run must be told."""
+    told: tuple[str, ...] = ()
+    """Of these, the ones that the run under way was told; they are dropped when it succeeds."""
     shown: Approval | None = None
     """What stands in review: digest or heads, `comment` is our comment that showed it, `user` is empty."""
     approval: Approval | None = None
@@ -67,7 +69,12 @@ class Record:
     pull_request: int | None = None
     task: str = ""
     """Key of the task of the breakdown that this ticket was made from."""
-    approved_by: tuple[tuple[str, str], ...] = field(default=())
+    summary: str = ""
+    """What the last implementing run said it did, for the pull request and the documentation agent."""
+    wait_until: datetime | None = None
+    """No run starts before: the transport is down or the account is at its limit."""
+    head_at: datetime | None = None
+    """When `head` was pushed; checks get a little time to appear."""
     turns: int = 0
     """How many times a person had to say something (approvals and wishes), for the report."""
     started_at: datetime | None = None

@@ -1,0 +1,288 @@
+"""Settings from the environment (where things are, and the keys) and policy from `callboard.toml` (how to work)."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bot.machine.errors import UserError
+from bot.machine.stages import STATES, Stage
+
+
+class Strict(BaseModel):
+    """A section of the policy: an unknown key is a mistake, said at start."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RepositoryPolicy(Strict):
+    """One repository and the Linear teams whose epics work on it."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    teams: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    label: str = ""
+    base: str = "main"
+
+
+class Limits(Strict):
+    """How much at once, how long, how often."""
+
+    workers: Annotated[int, Field(ge=1)] = 10
+    workers_per_epic: Annotated[int, Field(ge=1)] = 10
+    workers_per_repository: Annotated[int, Field(ge=1)] = 10
+    max_retries: Annotated[int, Field(ge=0)] = 3
+    run_minutes: Annotated[float, Field(gt=0)] = 60
+    max_turns: Annotated[int, Field(ge=1)] = 200
+    spec_kilobytes: Annotated[int, Field(ge=1)] = 150
+
+
+class Gates(Strict):
+    """Where a person, or another ticket, must have gone first."""
+
+    plan: Literal["auto", "person"] = "auto"
+    dependents_start: Literal["code_review", "done"] = "code_review"
+    documentation: bool = True
+    review_bots: tuple[str, ...] = ()
+
+
+class Budget(Strict):
+    """Money, in US dollars."""
+
+    epic_usd: Annotated[float, Field(gt=0)] = 100.0
+    run_usd: Annotated[float, Field(gt=0)] = 20.0
+
+
+class StageAgent(Strict):
+    """What one stage's agent does otherwise than the rest."""
+
+    runtime: str | None = None
+    model: str | None = None
+
+
+class Agent(Strict):
+    """Which program does the work."""
+
+    runtime: str = "claude"
+    model: str = "opus"
+    command: tuple[str, ...] = ()
+    stages: Mapping[str, StageAgent] = Field(default_factory=dict)
+
+    def for_stage(self, stage: str) -> tuple[str, str]:
+        """Runtime and model for a stage (or `breakdown`, `documentation`)."""
+        own = self.stages.get(stage, StageAgent())
+        return own.runtime or self.runtime, own.model or self.model
+
+
+class People(Strict):
+    """Who may approve and command; empty means every active member who is no guest."""
+
+    users: tuple[str, ...] = ()
+
+
+class SandboxPolicy(Strict):
+    """What agents may see of the machine besides their checkout."""
+
+    read_only: tuple[str, ...] = ()
+
+
+class Policy(Strict):
+    """`callboard.toml`, all of it."""
+
+    repositories: tuple[RepositoryPolicy, ...] = ()
+    states: Mapping[Stage, str] = Field(default_factory=dict)
+    limits: Limits = Limits()
+    gates: Gates = Gates()
+    budget: Budget = Budget()
+    agent: Agent = Agent()
+    people: People = People()
+    sandbox: SandboxPolicy = SandboxPolicy()
+
+    def state_names(self) -> dict[Stage, str]:
+        """The Linear workflow state of every stage."""
+        return {stage: self.states.get(stage, state.name) for stage, state in STATES.items()}
+
+    def repository_for(self, team: str, project: str, labels: frozenset[str]) -> RepositoryPolicy | None:
+        """The repository an epic works on: by label, then by project, then by team; None when nothing names one."""
+        by_label = [one for one in self.repositories if one.label and one.label in labels]
+        by_project = [one for one in self.repositories if project and project in one.projects]
+        by_team = [one for one in self.repositories if team in one.teams and not one.projects and not one.label]
+        return next(iter((*by_label, *by_project, *by_team)), None)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The environment, read once. Secrets may come from a file named by `NAME_FILE`."""
+
+    home: Path
+    config: Path
+    secret_key: str
+    base_url: str
+    sandbox: str
+    database_url: str | None
+    host: str
+    port: int
+    linear_api_url: str
+    linear_api_key: str | None
+    linear_client: tuple[str, str] | None
+    linear_webhook_secrets: tuple[str, ...]
+    github_api_url: str
+    github_app: tuple[str, str] | None
+    github_token: str | None
+    github_webhook_secrets: tuple[str, ...]
+    anthropic_api_key: str | None
+    claude_code_oauth_token: str | None
+    anthropic_base_url: str
+    log_json: bool = False
+    resync_seconds: float = 60.0
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment variables of design.md section 9.
+
+    Raises:
+        UserError: something needed is missing or unreadable; the sentence names the variable.
+    """
+    env = os.environ if environment is None else environment
+    secret = _reader(env)
+    home = Path(env.get("CALLBOARD_HOME") or Path(env.get("HOME", "~")).expanduser() / ".callboard").absolute()
+    port = env.get("PORT", "8080")
+    if not port.isdigit():
+        raise UserError(f"PORT must be a number, not {port!r}.")
+    host = env.get("HOST", "127.0.0.1")
+    sandbox = env.get("CALLBOARD_SANDBOX", "bwrap")
+    if sandbox not in {"bwrap", "off"}:
+        raise UserError(f"CALLBOARD_SANDBOX must be `bwrap` or `off`, not {sandbox!r}.")
+    return Settings(
+        home=home,
+        config=Path(env.get("CALLBOARD_CONFIG") or home / "callboard.toml"),
+        secret_key=_long_enough("CALLBOARD_SECRET_KEY", secret("CALLBOARD_SECRET_KEY")),
+        base_url=env.get("CALLBOARD_BASE_URL", f"http://{host}:{port}").rstrip("/"),
+        sandbox=sandbox,
+        database_url=secret("DATABASE_URL"),
+        host=host,
+        port=int(port),
+        linear_api_url=env.get("LINEAR_API_URL", "https://api.linear.app/graphql"),
+        linear_api_key=secret("LINEAR_API_KEY"),
+        linear_client=_pair(secret, "LINEAR_CLIENT_ID", "LINEAR_CLIENT_SECRET"),
+        linear_webhook_secrets=_several(secret("LINEAR_WEBHOOK_SECRET")),
+        github_api_url=env.get("GITHUB_API_URL", "https://api.github.com"),
+        github_app=_pair(secret, "GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY"),
+        github_token=secret("GITHUB_TOKEN"),
+        github_webhook_secrets=_several(secret("GITHUB_WEBHOOK_SECRET")),
+        anthropic_api_key=secret("ANTHROPIC_API_KEY"),
+        claude_code_oauth_token=secret("CLAUDE_CODE_OAUTH_TOKEN"),
+        anthropic_base_url=env.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
+        log_json=env.get("CALLBOARD_LOG", "") == "json",
+        resync_seconds=float(env.get("CALLBOARD_RESYNC_SECONDS", "60")),
+    )
+
+
+def require_for_serving(settings: Settings) -> None:
+    """Check that everything the service needs to run is there.
+
+    Raises:
+        UserError: one sentence that names every variable that is missing.
+    """
+    missing = [
+        name
+        for name, there in (
+            (
+                "LINEAR_API_KEY (or LINEAR_CLIENT_ID with LINEAR_CLIENT_SECRET)",
+                settings.linear_api_key or settings.linear_client,
+            ),
+            ("LINEAR_WEBHOOK_SECRET", settings.linear_webhook_secrets),
+            (
+                "GITHUB_TOKEN (or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY)",
+                settings.github_token or settings.github_app,
+            ),
+            ("GITHUB_WEBHOOK_SECRET", settings.github_webhook_secrets),
+        )
+        if not there
+    ]
+    if missing:
+        raise UserError(f"Set {', '.join(missing)} in the environment, or a file's path in the same name with _FILE.")
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy from a TOML file.
+
+    Raises:
+        UserError: the file is missing, isn't TOML, or has a key or value that means nothing.
+    """
+    try:
+        return Policy.model_validate(tomllib.loads(path.read_text()))
+    except FileNotFoundError:
+        raise UserError(
+            f"There is no policy at {path}: write one (README, “Policy”) or point CALLBOARD_CONFIG at it."
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path} is not valid TOML: {error}.") from None
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise UserError(f"{path} has a mistake: {wrong}.") from None
+
+
+class PolicyFile:
+    """The policy, read again whenever its file changes; the last good one is kept when the new one is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._policy = read_policy(path)
+        self._stamp = self._modified()
+        self.mistake: str | None = None
+
+    def current(self) -> Policy:
+        """The newest policy that is valid; `mistake` says what is wrong with a newer one."""
+        stamp = self._modified()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._policy, self.mistake = read_policy(self._path), None
+            except UserError as error:
+                self.mistake = str(error)
+        return self._policy
+
+    def _modified(self) -> float:
+        try:
+            return self._path.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+
+class _reader:  # noqa: N801  # used like a function
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+
+    def __call__(self, name: str) -> str | None:
+        path = self._env.get(f"{name}_FILE")
+        if path is None:
+            return self._env.get(name) or None
+        try:
+            return Path(path).read_text().strip() or None
+        except OSError as error:
+            raise UserError(f"{name}_FILE points at {path}, which can't be read: {error.strerror}.") from None
+
+
+def _pair(secret: _reader, first: str, second: str) -> tuple[str, str] | None:
+    one, other = secret(first), secret(second)
+    if one and other:
+        return one, other
+    if one or other:
+        raise UserError(f"{first} and {second} belong together; only one of them is set.")
+    return None
+
+
+def _several(value: str | None) -> tuple[str, ...]:
+    return tuple(part for part in (value or "").split(",") if part)
+
+
+def _long_enough(name: str, value: str | None) -> str:
+    if value is None or len(value) < 32:
+        raise UserError(f"{name} must be set to at least 32 random characters (`openssl rand -hex 32` makes some).")
+    return value

@@ -1,0 +1,182 @@
+"""From facts to a decision: what was said, where things stand, then one handler for each epic and ticket."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from bot.machine.comments import SAYINGS, Word
+from bot.machine.decision import NOTHING, Action, Blocker, Decision, Dispose, Move, Post, Remember, StopRun
+from bot.machine.facts import Facts, Issue, RunState, Ticket
+from bot.machine.listening import Heard, listen, reply
+from bot.machine.moving import Arrived, arrive, stage_of
+from bot.machine.record import Record
+from bot.machine.running import budget, record_of, spent
+from bot.machine.stages import Disposition, Stage
+
+
+class Handler(Protocol):
+    """What one stage decides: (facts, the epic or ticket, what people said) to a decision."""
+
+    def __call__(self, facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
+        """Decide; the ticket's record has everything in it that listening and moving changed."""
+
+
+@dataclass(frozen=True)
+class StageHandlers:
+    """The two faces of a stage; None where it means nothing for an epic or for a ticket."""
+
+    epic: Handler | None = None
+    ticket: Handler | None = None
+
+
+Handlers = Mapping[Stage, StageHandlers]
+
+
+@dataclass(frozen=True)
+class _Turned:
+    """An issue after listening and moving, and what that took."""
+
+    ticket: Ticket
+    stage: Stage
+    heard: Heard
+    arrived: Arrived
+
+
+def decide(facts: Facts, handlers: Handlers) -> Decision:
+    """Everything to do about one epic now. Pure: the same facts give the same decision."""
+    turned = {one.issue.id: _turn(facts, one) for one in (facts.epic, *facts.tickets)}
+    epic = turned[facts.epic.issue.id]
+    now = replace(facts, epic=epic.ticket, tickets=tuple(turned[one.issue.id].ticket for one in facts.tickets))
+    results: dict[str, Decision] = {}
+    if not facts.lone:
+        results[epic.ticket.issue.id] = _handle(now, epic, handlers, is_epic=True)
+    for ticket in now.tickets:
+        one = turned[ticket.issue.id]
+        if epic.stage is Stage.CANCELED and not one.stage.over:
+            one = replace(one, stage=Stage.CANCELED)
+        results[ticket.issue.id] = _handle(now, one, handlers, is_epic=False)
+    whole = NOTHING
+    for issue, decision in results.items():
+        original = next(one.issue for one in (facts.epic, *facts.tickets) if one.issue.id == issue)
+        whole += _with_record(original, turned[issue], decision)
+    whole = _without_repeats(replace(whole, record=None))
+    whole = replace(whole, actions=tuple(one for one in whole.actions if not _so_already(facts, one)))
+    return whole + _answers(now, turned, whole) + _panel(now, whole)
+
+
+def _turn(facts: Facts, ticket: Ticket) -> _Turned:
+    heard = listen(facts, ticket)
+    fresh = ticket.issue.record is None
+    ticket = _with(ticket, heard.record, heard.disposition)
+    is_epic = not facts.lone and ticket.issue.id == facts.epic.issue.id
+    if heard.canceled:
+        stage = Stage.CANCELED
+        return _Turned(ticket, stage, heard, Arrived(stage, heard.record))
+    if heard.wishes and ticket.issue.disposition in (Disposition.NEEDS_INPUT, Disposition.BLOCKED):
+        cleared = Decision((Dispose(ticket.issue.id, None),))
+        heard = replace(heard, decision=heard.decision + cleared, disposition=None)
+        ticket = _with(ticket, heard.record, None)
+    arrived = arrive(ticket, is_epic=is_epic, fresh=fresh)
+    return _Turned(_with(ticket, arrived.record, ticket.issue.disposition), arrived.stage, heard, arrived)
+
+
+def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) -> Decision:
+    before = one.heard.decision + one.arrived.decision
+    issue = one.ticket.issue
+    if issue.record_refused:
+        values = {"reason": issue.record_refused}
+        refused = Dispose(issue.id, Disposition.BLOCKED), Post(issue.id, "record-refused", "record_refused", values)
+        return before + Decision(refused, (Blocker(issue.id, "record_refused", values),))
+    if one.arrived.stuck:
+        return before
+    if facts.dropped and not one.stage.over:
+        stops = tuple(StopRun(run.id, "the label was taken away") for run in one.ticket.runs if _live(run.state))
+        return before + Decision(stops, (Blocker(issue.id, "dropped"),))
+    pair = handlers.get(one.stage, StageHandlers())
+    handler = pair.epic if is_epic else pair.ticket
+    if handler is None:
+        return before + Decision(blockers=(Blocker(issue.id, "no_such_stage", {"state": issue.state_name}),))
+    return before + handler(facts, one.ticket, replace(one.heard, record=record_of(one.ticket)))
+
+
+def _with_record(original: Issue, one: _Turned, decision: Decision) -> Decision:
+    """Add what must be remembered, when it differs from what Linear holds."""
+    record: Record = decision.record or record_of(one.ticket)
+    moves = [action.stage for action in decision.actions if isinstance(action, Move) and action.issue == original.id]
+    if moves:
+        record = replace(record, stage=moves[-1])
+    if record == original.record or original.record_refused:
+        return replace(decision, record=None)
+    return replace(decision, actions=(*decision.actions, Remember(original.id, record)), record=None)
+
+
+def _without_repeats(decision: Decision) -> Decision:
+    """Each action once; of several moves, dispositions or records of one issue only the last."""
+    last: dict[Any, Action] = {}
+    for action in decision.actions:
+        place = (type(action), action.issue if isinstance(action, Move | Dispose | Remember) else repr(action))
+        last.pop(place, None)
+        last[place] = action
+    return replace(decision, actions=tuple(last.values()))
+
+
+def _so_already(facts: Facts, action: Action) -> bool:
+    if not isinstance(action, Move | Dispose):
+        return False
+    issue = next(one.issue for one in (facts.epic, *facts.tickets) if one.issue.id == action.issue)
+    if isinstance(action, Move):
+        return issue.stage is action.stage
+    held = issue.labels & frozenset(Disposition)
+    return held == ({action.disposition} if action.disposition else frozenset())
+
+
+def _answers(facts: Facts, turned: Mapping[str, _Turned], whole: Decision) -> Decision:
+    posts = []
+    for one in turned.values():
+        for comment, word in one.heard.questions:
+            values: dict[str, Any] = {"sayings": SAYINGS} if word is Word.HELP else progress(facts, whole)
+            posts.append(reply(one.ticket, comment, str(word), {**values, "issue": one.ticket.issue.id}))
+    return Decision(tuple(posts))
+
+
+def _panel(facts: Facts, whole: Decision) -> Decision:
+    epic = facts.epic.issue
+    if facts.lone or (epic.record is None and not whole.actions):
+        return NOTHING
+    return Decision((Post(epic.id, "panel", "panel", progress(facts, whole)),))
+
+
+def progress(facts: Facts, decision: Decision) -> dict[str, Any]:
+    """What the panel and the answer to `status` show: a row per ticket, with its blockers, and the cost."""
+    moved = {action.issue: action.stage for action in decision.actions if isinstance(action, Move)}
+    rows = [
+        {
+            "id": one.issue.id,
+            "identifier": one.issue.identifier,
+            "title": one.issue.title,
+            "stage": str(moved.get(one.issue.id) or stage_of(one.issue)),
+            "pull_request": one.pull_request.number if one.pull_request else None,
+            "url": one.pull_request.url if one.pull_request else "",
+            "checks": str(one.pull_request.checks) if one.pull_request else "",
+            "blockers": [blocker for blocker in decision.blockers if blocker.issue == one.issue.id],
+        }
+        for one in facts.tickets
+    ]
+    epic = facts.epic.issue
+    return {
+        "stage": str(moved.get(epic.id) or stage_of(epic)),
+        "rows": rows,
+        "blockers": [blocker for blocker in decision.blockers if blocker.issue == epic.id],
+        "spent": f"{spent(facts):.2f}",
+        "budget": f"{budget(facts):.2f}",
+    }
+
+
+def _with(ticket: Ticket, record: Record, disposition: Disposition | None) -> Ticket:
+    labels = ticket.issue.labels - frozenset(Disposition)
+    labels |= {disposition} if disposition else frozenset()
+    return replace(ticket, issue=replace(ticket.issue, record=record, labels=labels))
+
+
+def _live(state: RunState) -> bool:
+    return state in (RunState.QUEUED, RunState.RUNNING)

@@ -1,0 +1,188 @@
+"""Decisions: what shall be so, as values. `bot/perform.py` alone turns them into effects."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bot.machine.breakdown import Task
+from bot.machine.record import Record
+from bot.machine.stages import Disposition, Stage
+
+
+@dataclass(frozen=True)
+class Move:
+    """The issue is in this stage."""
+
+    issue: str
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class Dispose:
+    """The issue bears this disposition and no other."""
+
+    issue: str
+    disposition: Disposition | None
+
+
+@dataclass(frozen=True)
+class Remember:
+    """The issue's signed record says this."""
+
+    issue: str
+    record: Record
+
+
+@dataclass(frozen=True)
+class Post:
+    """The issue has one comment about `topic`, made from the template `words`; a changed text edits it in place."""
+
+    issue: str
+    topic: str
+    words: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+
+
+@dataclass(frozen=True)
+class WriteBreakdown:
+    """The epic has a document with this breakdown."""
+
+    epic: str
+    content: str
+
+
+@dataclass(frozen=True)
+class CreateTickets:
+    """The epic has a ticket for each task, with the tasks' dependencies as `blocks` relations."""
+
+    epic: str
+    team: str
+    tasks: tuple[Task, ...]
+    blocked_by: tuple[tuple[str, str], ...] = ()
+    """Pairs of a task's key and the id of an issue that exists already and blocks it."""
+
+
+@dataclass(frozen=True)
+class StartRun:
+    """A worker does this stage of this issue once, with this generation."""
+
+    issue: str
+    prompt: str
+    stage: Stage
+    generation: int
+    attempt: int
+    priority: int
+    header: Mapping[str, str]
+    variables: Mapping[str, Any]
+    repository: str
+    branch: str
+    base: str
+    merges: tuple[str, ...] = ()
+    """Branches that are merged into `base` first, when two or more blockers stand below."""
+    plan_digest: str = ""
+    """The plan that a person approved; another one on the branch ends the run before it starts. Empty: any."""
+    research_path: str = ""
+    plan_path: str = ""
+
+
+@dataclass(frozen=True)
+class StopRun:
+    """This run does not go on; `reason` is for people."""
+
+    run: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class OpenPullRequest:
+    """The branch has a pull request into `base`."""
+
+    issue: str
+    repository: str
+    branch: str
+    base: str
+    title: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Retarget:
+    """The pull request goes into `base`."""
+
+    repository: str
+    number: int
+    base: str
+
+
+@dataclass(frozen=True)
+class Merge:
+    """The pull request is merged at exactly this head, which a person approved."""
+
+    repository: str
+    number: int
+    head: str
+    title: str
+
+
+@dataclass(frozen=True)
+class ClosePullRequest:
+    """The pull request is closed without a merge."""
+
+    repository: str
+    number: int
+
+
+@dataclass(frozen=True)
+class CleanUp:
+    """The branch and its checkout are gone: the work is merged, or will never be."""
+
+    repository: str
+    branch: str
+    delete_branch: bool
+
+
+Action = (
+    Move | Dispose | Remember | Post | WriteBreakdown | CreateTickets | StartRun | StopRun | OpenPullRequest | Retarget
+    | Merge | ClosePullRequest | CleanUp
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """Why an issue does not go on: a reason from `bot/words/blockers.toml` and what fills its sentence."""
+
+    issue: str
+    reason: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do now, what stands in the way, and when to look again (seconds; None: when something happens).
+
+    `record` is the new record of the issue a handler was asked about; None leaves it as it is.
+    """
+
+    actions: tuple[Action, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+    recheck_after: float | None = None
+    record: Record | None = None
+
+    def __add__(self, other: "Decision") -> "Decision":
+        waits = [one.recheck_after for one in (self, other) if one.recheck_after is not None]
+        return Decision(
+            self.actions + other.actions,
+            self.blockers + other.blockers,
+            min(waits, default=None),
+            other.record or self.record,
+        )
+
+
+NOTHING = Decision()
+
+
+def until(now: datetime, moment: datetime) -> float:
+    """Seconds from now to a moment, never negative."""
+    return max(0.0, (moment - now).total_seconds())

@@ -1,0 +1,112 @@
+"""What people said since last time: every new comment is acted upon once, and nobody is ignored in silence.
+
+A comment is *heard* when its id stands in the record. Commands act here; approvals and wishes are handed to the stage
+(`Heard`), which alone knows what stands in review. Words of people who may not steer never reach an agent; if what
+they wrote is a command, they are told why it did nothing.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from bot.machine.approval import Allowed, Denied, approves, authorise
+from bot.machine.comments import APPROVES_MERGE, APPROVES_REVIEW, Command, Word, parse
+from bot.machine.decision import Action, Decision, Dispose, Move, Post, StopRun
+from bot.machine.facts import Comment, Facts, RunState, Ticket
+from bot.machine.record import Record
+from bot.machine.running import record_of
+from bot.machine.stages import Disposition, Stage
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The new comments of one issue, sorted: what is left for its stage to act upon, oldest first."""
+
+    record: Record
+    approvals: tuple[Comment, ...] = ()
+    wishes: tuple[Comment, ...] = ()
+    questions: tuple[tuple[Comment, Word], ...] = ()
+    """Comments that ask for `status`, `why` or `help`; answered when the blockers are known."""
+    decision: Decision = field(default_factory=Decision)
+    disposition: Disposition | None = None
+    """The disposition after what was said."""
+    canceled: bool = False
+
+
+def listen(facts: Facts, ticket: Ticket) -> Heard:
+    """Hear the new comments of one issue (the epic or a ticket)."""
+    record = record_of(ticket)
+    heard = Heard(record, disposition=ticket.issue.disposition)
+    for comment in sorted(ticket.issue.comments, key=lambda one: (one.created_at, one.id)):
+        if not comment.ours and comment.id not in record.heard:
+            heard = _hear(facts, ticket, heard, comment)
+    return heard
+
+
+def _hear(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment) -> Heard:
+    heard = replace(heard, record=replace(heard.record, heard=(*heard.record.heard, comment.id)))
+    command = parse(comment.body)
+    approval = command.word in APPROVES_REVIEW | APPROVES_MERGE
+    verdict = approves(comment, facts.rules) if approval else authorise(comment, facts.rules)
+    if isinstance(verdict, Denied):
+        person = comment.author is not None and comment.author.person
+        if command.word is Word.TEXT or not person:
+            return heard
+        return _reply(heard, ticket, comment, "refused", {"word": comment.body.strip()[:40], "reason": verdict.reason})
+    assert isinstance(verdict, Allowed)
+    if approval:
+        return replace(heard, approvals=(*heard.approvals, comment))
+    if command.word is Word.TEXT:
+        guided = replace(heard.record, guidance=(*heard.record.guidance, comment.id), turns=heard.record.turns + 1)
+        return replace(heard, record=guided, wishes=(*heard.wishes, comment))
+    if command.word in (Word.STATUS, Word.WHY, Word.HELP):
+        return replace(heard, questions=(*heard.questions, (comment, command.word)))
+    return _obey(facts, ticket, heard, comment, command)
+
+
+def _obey(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment, command: Command) -> Heard:
+    issue = ticket.issue.id
+    everything = facts.tickets if issue == facts.epic.issue.id and not facts.lone else ()
+    match command.word:
+        case Word.PAUSE:
+            return _act(heard, ticket, comment, "paused", Dispose(issue, Disposition.PAUSED))
+        case Word.RESUME:
+            return _act(heard, ticket, comment, "resumed", Dispose(issue, None))
+        case Word.STOP:
+            stops = [_stop(run.id, comment) for one in (ticket, *everything) for run in one.runs if _live(run.state)]
+            return _act(heard, ticket, comment, "stopped", Dispose(issue, Disposition.PAUSED), *stops)
+        case Word.RETRY:
+            fresh = replace(heard.record, attempts=0, hiccups=0, wait_until=None)
+            others = [Dispose(one.issue.id, None) for one in everything if one.issue.disposition is Disposition.BLOCKED]
+            return _act(replace(heard, record=fresh), ticket, comment, "retried", Dispose(issue, None), *others)
+        case Word.CANCEL:
+            return _act(replace(heard, canceled=True), ticket, comment, "canceled", Move(issue, Stage.CANCELED))
+        case Word.BUDGET:
+            allowed = replace(heard.record, budget_usd=command.amount)
+            return _reply(
+                replace(heard, record=allowed), ticket, comment, "budget", {"amount": f"{command.amount:.2f}"}
+            )
+    raise AssertionError(command.word)
+
+
+def _live(state: RunState) -> bool:
+    return state in (RunState.QUEUED, RunState.RUNNING)
+
+
+def _stop(run: str, comment: Comment) -> StopRun:
+    return StopRun(run, f"{comment.author.name if comment.author else 'somebody'} said stop")
+
+
+def _act(heard: Heard, ticket: Ticket, comment: Comment, words: str, *actions: Action) -> Heard:
+    for action in actions:
+        if isinstance(action, Dispose) and action.issue == ticket.issue.id:
+            heard = replace(heard, disposition=action.disposition)
+    heard = replace(heard, decision=heard.decision + Decision(actions))
+    return _reply(heard, ticket, comment, words, {})
+
+
+def _reply(heard: Heard, ticket: Ticket, comment: Comment, words: str, values: dict[str, str]) -> Heard:
+    return replace(heard, decision=heard.decision + Decision((reply(ticket, comment, words, values),)))
+
+
+def reply(ticket: Ticket, comment: Comment, words: str, values: dict[str, str]) -> Post:
+    """An answer in the thread of a person's comment."""
+    return Post(ticket.issue.id, f"reply-{comment.id}", words, values, parent=comment.parent or comment.id)

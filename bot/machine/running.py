@@ -1,0 +1,235 @@
+"""The life of a run, as every stage with a worker sees it: order it, wait for it, take its result in.
+
+A run belongs to the record's generation. `settled < generation` means that a result is still due; when the engine has
+no such run (its database was lost), a new generation is ordered, so that a late result of the old one finds no taker.
+Three kinds of failing are counted apart: the work (attempts), the transport (hiccups), the account's limit (no count).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.machine.decision import Blocker, Decision, Dispose, Post, StartRun, until
+from bot.machine.facts import Facts, Run, RunState, Ticket
+from bot.machine.record import Record
+from bot.machine.stack import Base, base_of, branch_of
+from bot.machine.stages import Disposition, Stage
+
+Taken = Callable[[Record, Mapping[str, Any]], Decision]
+"""What a stage makes of a successful result: the record with the run settled, and the result."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a stage wants a worker to do."""
+
+    prompt: str
+    stage: Stage
+    variables: Mapping[str, Any]
+
+
+def record_of(ticket: Ticket) -> Record:
+    """The ticket's record, or a fresh one."""
+    return ticket.issue.record or Record(issue=ticket.issue.id)
+
+
+def current_run(ticket: Ticket) -> Run | None:
+    """The run whose result is due, or None."""
+    record = record_of(ticket)
+    newest = max(ticket.runs, key=lambda run: run.generation, default=None)
+    if newest is None or newest.generation <= record.settled or newest.generation < record.generation:
+        return None
+    return newest
+
+
+def is_running(ticket: Ticket) -> bool:
+    """Whether a worker is at it now."""
+    run = current_run(ticket)
+    return run is not None and run.state is RunState.RUNNING
+
+
+def work(facts: Facts, ticket: Ticket, order: Order, taken: Taken) -> Decision:
+    """One look at a stage that is done by a worker."""
+    run, record = current_run(ticket), record_of(ticket)
+    if run is None:
+        return start(facts, ticket, order)
+    record = replace(record, generation=run.generation)
+    if run.state is RunState.QUEUED:
+        return Decision(blockers=(Blocker(ticket.issue.id, "worker", {"ahead": run.ahead}),), record=record)
+    if run.state is RunState.RUNNING:
+        since = run.started_at.isoformat() if run.started_at else ""
+        return Decision(
+            blockers=(Blocker(ticket.issue.id, "running", {"stage": run.stage, "since": since}),), record=record
+        )
+    settled = replace(record, settled=run.generation)
+    if run.state is RunState.CANCELED or run.result is None:
+        return start(facts, _with(ticket, settled), order)
+    return take_in(facts, _with(ticket, settled), order, run.result, taken)
+
+
+def take_in(facts: Facts, ticket: Ticket, order: Order, result: Mapping[str, Any], taken: Taken) -> Decision:
+    """Sort a result by its kind; the ticket's record has the run settled already."""
+    record = record_of(ticket)
+    record = replace(record, cost_usd=round(record.cost_usd + float(result.get("cost_usd") or 0.0), 6))
+    match result.get("kind"):
+        case "success":
+            unheard = tuple(one for one in record.guidance if one not in record.told)
+            return taken(replace(record, attempts=0, hiccups=0, wait_until=None, guidance=unheard, told=()), result)
+        case "needs_input":
+            outcome = result.get("outcome") or {}
+            values = {
+                "question": outcome.get("question") or result.get("summary", ""),
+                "options": outcome.get("options") or [],
+            }
+            return _stand_still(ticket, record, Disposition.NEEDS_INPUT, "needs_input", values)
+        case "usage_limit":
+            resets = _moment(result.get("resets_at")) or facts.now + timedelta(minutes=15)
+            return start(facts, _with(ticket, replace(record, wait_until=resets)), order)
+        case "transport_failed":
+            pause = min(300.0, 5.0 * 2 ** min(record.hiccups, 10))
+            later = replace(record, hiccups=record.hiccups + 1, wait_until=facts.now + timedelta(seconds=pause))
+            return start(facts, _with(ticket, later), order)
+        case "stopped":
+            return Decision(record=record)
+    return _work_failed(facts, ticket, record, order, result)
+
+
+def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
+    """Order a run, unless something holds it back; then say what."""
+    record = record_of(ticket)
+    held = _held_back(facts, ticket)
+    if held is not None:
+        return replace(held, record=record)
+    base = _base(facts, ticket)
+    generation = record.generation + 1
+    branch = record.branch or branch_of(ticket.issue.identifier)
+    record = replace(
+        record,
+        generation=generation,
+        branch=branch,
+        base=base.branch,
+        started_at=record.started_at or facts.now,
+        wait_until=None,
+    )
+    assert facts.repository is not None
+    run = StartRun(
+        issue=ticket.issue.id,
+        prompt=order.prompt,
+        stage=order.stage,
+        generation=generation,
+        attempt=record.attempts + 1,
+        priority=_priority(ticket, order.stage),
+        header=_header(facts, ticket, order, record.attempts + 1),
+        variables={**order.variables, "guidance": guidance(ticket, record)},
+        repository=facts.repository.name,
+        branch=branch,
+        base=base.branch,
+        merges=base.merges,
+        plan_digest=record.approval.digest if record.approval and order.prompt == "implement" else "",
+        research_path=record.research.path if record.research else "",
+        plan_path=record.plan.path if record.plan else "",
+    )
+    return Decision((run,), (Blocker(ticket.issue.id, "worker", {"ahead": 0}),), record=record)
+
+
+def guidance(ticket: Ticket, record: Record) -> list[dict[str, str]]:
+    """What people said that the next run must be told, oldest first, as it reads now."""
+    said = sorted((one for one in ticket.issue.comments if one.id in record.guidance), key=lambda one: one.created_at)
+    return [
+        {"author": one.author.name if one.author else "", "body": one.body, "at": one.created_at.isoformat()}
+        for one in said
+    ]
+
+
+def spent(facts: Facts) -> float:
+    """US dollars that the epic and its tickets cost so far."""
+    everything = {one.issue.id: one for one in (facts.epic, *facts.tickets)}
+    return sum(record_of(one).cost_usd for one in everything.values())
+
+
+def budget(facts: Facts) -> float:
+    """US dollars that the epic may cost."""
+    allowed = record_of(facts.epic).budget_usd
+    return facts.rules.epic_usd if allowed is None else allowed
+
+
+def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
+    record, issue = record_of(ticket), ticket.issue
+    for one in (ticket, facts.epic):
+        if one.issue.disposition is not None:
+            values = {"disposition": str(one.issue.disposition), "issue": one.issue.identifier}
+            return Decision(blockers=(Blocker(issue.id, "disposition", values),))
+    if facts.dropped:
+        return Decision(blockers=(Blocker(issue.id, "dropped"),))
+    if spent(facts) >= budget(facts):
+        values = {
+            "spent": f"{spent(facts):.2f}",
+            "budget": f"{budget(facts):.2f}",
+            "issue": facts.epic.issue.identifier,
+        }
+        return Decision(blockers=(Blocker(issue.id, "budget", values),))
+    if record.wait_until is not None and record.wait_until > facts.now:
+        values = {"until": record.wait_until.isoformat(timespec="minutes")}
+        return Decision(
+            blockers=(Blocker(issue.id, "outside", values),), recheck_after=until(facts.now, record.wait_until)
+        )
+    return None
+
+
+def _work_failed(facts: Facts, ticket: Ticket, record: Record, order: Order, result: Mapping[str, Any]) -> Decision:
+    failed = replace(record, attempts=record.attempts + 1, hiccups=0)
+    if failed.attempts <= facts.rules.max_retries:
+        return start(facts, _with(ticket, failed), order)
+    values = {
+        "stage": str(order.stage),
+        "attempts": failed.attempts,
+        "error": result.get("error") or result.get("summary") or "",
+    }
+    fresh = replace(failed, attempts=0)  # the label holds it back from here on; whoever takes it off starts anew
+    return _stand_still(ticket, fresh, Disposition.BLOCKED, "blocked", values)
+
+
+def _stand_still(
+    ticket: Ticket, record: Record, disposition: Disposition, words: str, values: Mapping[str, Any]
+) -> Decision:
+    topic = f"{words}-{record.generation}"
+    return Decision(
+        (Dispose(ticket.issue.id, disposition), Post(ticket.issue.id, topic, words, values)),
+        (Blocker(ticket.issue.id, "disposition", {"disposition": str(disposition), "issue": ticket.issue.identifier}),),
+        record=record,
+    )
+
+
+def _base(facts: Facts, ticket: Ticket) -> Base:
+    record = record_of(ticket)
+    if record.head and record.base:
+        return Base(record.base)
+    return base_of(facts, ticket)
+
+
+def _priority(ticket: Ticket, stage: Stage) -> int:
+    """Smaller goes first: what is nearest to done, then Linear's priority (0 there means none)."""
+    return (Stage.CANCELED.rank - stage.rank) * 10 + (ticket.issue.priority or 5)
+
+
+def _header(facts: Facts, ticket: Ticket, order: Order, attempt: int) -> dict[str, str]:
+    issue = ticket.issue
+    return {
+        "TASK_ID": issue.identifier,
+        "STAGE": str(order.stage),
+        "ATTEMPT": str(attempt),
+        "TITLE": issue.title,
+        "DESCRIPTION": issue.description,
+        "SCOPE": "",
+        "DEPENDENCIES": ", ".join(below.identifier for below in issue.blocked_by) or "none",
+        "PARENT_TICKET": facts.epic.issue.identifier if not facts.lone and issue.id != facts.epic.issue.id else "none",
+    }
+
+
+def _with(ticket: Ticket, record: Record) -> Ticket:
+    return replace(ticket, issue=replace(ticket.issue, record=record))
+
+
+def _moment(text: object) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) and text else None

@@ -1,0 +1,88 @@
+"""What a ticket waits for, and what its branch stands on: the one place that knows the rule of stacks.
+
+No blocker in the way: the base branch. One blocker that isn't merged yet: the blocker's branch. Two or more: a base of
+their own, made by merging them. A blocker outside the epic can only be waited for, never stacked upon.
+"""
+
+from dataclasses import dataclass
+
+from bot.machine.decision import Blocker
+from bot.machine.facts import Blocking, Checks, Facts, PullRequest, Ticket
+from bot.machine.stages import Stage
+
+
+@dataclass(frozen=True)
+class Base:
+    """Where a branch starts. `merges` are the branches that are merged into `branch` first."""
+
+    branch: str
+    merges: tuple[str, ...] = ()
+
+
+def branch_of(identifier: str) -> str:
+    """The branch of a ticket; one ticket id and nothing else, so that Linear links no other issue."""
+    return f"agent/{identifier}"
+
+
+def waits_for(facts: Facts, ticket: Ticket) -> tuple[Blocker, ...]:
+    """A blocker for each issue below this ticket that is not far enough yet."""
+    return tuple(
+        Blocker(ticket.issue.id, "ticket", {"ticket": below.identifier, "state": below.state_name})
+        for below in ticket.issue.blocked_by
+        if not _far_enough(facts, below)
+    )
+
+
+def base_of(facts: Facts, ticket: Ticket) -> Base:
+    """The base of a ticket whose blockers are all far enough."""
+    assert facts.repository is not None
+    below = [one for blocking in ticket.issue.blocked_by if (one := _sibling(facts, blocking)) and not _landed(one)]
+    branches = tuple(branch_of(one.issue.identifier) for one in below)
+    if not branches:
+        return Base(facts.repository.base)
+    if len(branches) == 1:
+        return Base(branches[0])
+    return Base(f"{branch_of(ticket.issue.identifier)}-base", branches)
+
+
+def in_train_order(facts: Facts) -> tuple[Ticket, ...]:
+    """The epic's tickets with every blocker before what it blocks; members of a circle come last."""
+    placed: dict[str, Ticket] = {}
+    waiting = {ticket.issue.id: ticket for ticket in facts.tickets}
+    while waiting:
+        free = [t for t in waiting.values() if not any(below.issue in waiting for below in t.issue.blocked_by)]
+        for ticket in free or tuple(waiting.values()):
+            placed[ticket.issue.id] = waiting.pop(ticket.issue.id)
+    return tuple(placed.values())
+
+
+def checks_are_green(facts: Facts, ticket: Ticket, pull: PullRequest) -> bool:
+    """Whether every check that counts passed on this head; having none counts once checks had time to appear."""
+    if pull.checks is Checks.GREEN:
+        return True
+    if pull.checks is not Checks.NONE:
+        return False
+    pushed = ticket.issue.record.head_at if ticket.issue.record else None
+    return pushed is not None and (facts.now - pushed).total_seconds() >= facts.rules.checks_appear_seconds
+
+
+def _far_enough(facts: Facts, below: Blocking) -> bool:
+    if below.over:
+        return True
+    sibling = _sibling(facts, below)
+    if sibling is None or facts.rules.dependents_wait_for_done or below.stage is None:
+        return False
+    if below.stage not in (Stage.CODE_REVIEW, Stage.MERGE):
+        return False
+    pull = sibling.pull_request
+    return pull is not None and (pull.merged or checks_are_green(facts, sibling, pull))
+
+
+def _landed(ticket: Ticket) -> bool:
+    return (ticket.issue.stage is not None and ticket.issue.stage.over) or bool(
+        ticket.pull_request and ticket.pull_request.merged
+    )
+
+
+def _sibling(facts: Facts, below: Blocking) -> Ticket | None:
+    return next((ticket for ticket in facts.tickets if ticket.issue.id == below.issue), None)

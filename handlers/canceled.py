@@ -1,0 +1,44 @@
+"""Canceled: workers stop, the pull request closes, branch and checkout go; for an epic, all of its tickets."""
+
+from dataclasses import replace
+
+from bot.machine.decision import Action, CleanUp, ClosePullRequest, Decision, Dispose, Move, StopRun
+from bot.machine.facts import Facts, RunState, Ticket
+from bot.machine.listening import Heard, reply
+from bot.machine.stages import Stage
+
+
+def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
+    """Give up the breakdown, and every ticket that isn't over."""
+    moves = tuple(
+        Move(one.issue.id, Stage.CANCELED)
+        for one in facts.tickets
+        if one.issue.stage is None or not one.issue.stage.over
+    )
+    return _over(ticket, heard) + Decision((*_stops(ticket), *moves), record=heard.record)
+
+
+def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
+    """Give up one ticket."""
+    record = heard.record
+    actions: list[Action] = list(_stops(ticket))
+    pull = ticket.pull_request
+    if facts.repository is not None:
+        if pull is not None and pull.open:
+            actions.append(ClosePullRequest(facts.repository.name, pull.number))
+        if record.branch:
+            actions.append(CleanUp(facts.repository.name, record.branch, delete_branch=False))
+            record = replace(record, branch="", head="", base="")
+    if ticket.issue.disposition is not None:
+        actions.append(Dispose(ticket.issue.id, None))
+    return _over(ticket, heard) + Decision(tuple(actions), record=record)
+
+
+def _stops(ticket: Ticket) -> tuple[StopRun, ...]:
+    live = (RunState.QUEUED, RunState.RUNNING)
+    return tuple(StopRun(run.id, f"{ticket.issue.identifier} was canceled") for run in ticket.runs if run.state in live)
+
+
+def _over(ticket: Ticket, heard: Heard) -> Decision:
+    said = (*heard.approvals, *heard.wishes)
+    return Decision(tuple(reply(ticket, one, "over", {"state": ticket.issue.state_name}) for one in said))

@@ -1,0 +1,91 @@
+"""In Dev: a worker implements the plan; the epic watches its tickets until each is ready to merge or stuck."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bot.machine import breakdown
+from bot.machine.breakdown import DOCUMENTATION
+from bot.machine.decision import Blocker, CreateTickets, Decision, Move, Post
+from bot.machine.errors import UserError
+from bot.machine.facts import Facts, Ticket
+from bot.machine.listening import Heard
+from bot.machine.record import Artifact, Record
+from bot.machine.running import record_of, work
+from bot.machine.stages import Stage
+from bot.machine.train import arrived
+from handlers import orders
+from handlers.code_review import open_pull_request
+from handlers.replies import elsewhere, noted, nothing_to_approve
+from handlers.results import summary_of, with_head, with_record
+
+
+def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
+    """Watch the breakdown stay what was approved, and the tickets arrive; then turn 2."""
+    said = nothing_to_approve(ticket, heard) + elsewhere(ticket, heard)
+    changed = _changed_since_approval(facts, ticket, heard)
+    if changed is not None:
+        return said + changed
+    missing = _missing_tasks(facts, heard)
+    if missing:
+        create = CreateTickets(ticket.issue.id, ticket.issue.team, missing)
+        return said + Decision((create,), recheck_after=1.0, record=heard.record)
+    if facts.tickets and all(arrived(one) for one in facts.tickets):
+        return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0, record=heard.record)
+    under_way = [one.issue.identifier for one in facts.tickets if not arrived(one)]
+    return said + Decision(
+        blockers=(Blocker(ticket.issue.id, "tickets", {"tickets": ", ".join(under_way)}),), record=heard.record
+    )
+
+
+def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
+    """Run the implementation; the pushed branch gets its pull request."""
+    documentation = heard.record.task == DOCUMENTATION
+    order = orders.documentation(facts) if documentation else orders.implement()
+
+    def taken(record: Record, result: Mapping[str, Any]) -> Decision:
+        if result.get("nothing_to_do"):
+            post = Post(
+                ticket.issue.id, f"nothing-{record.generation}", "nothing_to_do", {"summary": summary_of(result)}
+            )
+            return Decision((post, Move(ticket.issue.id, Stage.DONE)), record=record)
+        if "changed_plan" in result:
+            return _plan_changed(ticket, record, result["changed_plan"])
+        record = replace(with_head(facts, record, result), summary=summary_of(result)[:2000])
+        move = Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0, record=record)
+        return open_pull_request(facts, with_record(ticket, record), result) + move
+
+    said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
+    return said + work(facts, ticket, order, taken)
+
+
+def _plan_changed(ticket: Ticket, record: Record, plan: Mapping[str, str]) -> Decision:
+    """The plan on the branch is not the one a person approved: nothing was begun, and it is shown again."""
+    record = replace(record, plan=Artifact(plan["path"], plan["digest"], plan["commit"]), approval=None, shown=None)
+    post = Post(ticket.issue.id, f"void-{record.generation}", "plan_void", {"path": plan["path"]})
+    return Decision((post, Move(ticket.issue.id, Stage.PLAN_REVIEW)), recheck_after=0.0, record=record)
+
+
+def _changed_since_approval(facts: Facts, ticket: Ticket, heard: Heard) -> Decision | None:
+    approval = heard.record.approval
+    if facts.document is None or approval is None:
+        return None
+    try:
+        digest = breakdown.read(facts.document.content).digest
+    except UserError:
+        digest = "unreadable"
+    if digest == approval.digest:
+        return None
+    post = Post(ticket.issue.id, f"void-{digest[:12]}", "breakdown_void", {})
+    record = replace(heard.record, approval=None, shown=None)
+    return Decision((post, Move(ticket.issue.id, Stage.PLAN_REVIEW)), recheck_after=0.0, record=record)
+
+
+def _missing_tasks(facts: Facts, heard: Heard) -> tuple[breakdown.Task, ...]:
+    """Approved tasks whose tickets are not there (a write that failed half-way); all of them, so that they connect."""
+    if facts.document is None or heard.record.approval is None:
+        return ()
+    tasks = breakdown.read(facts.document.content).tasks
+    wanted = breakdown.with_documentation(tasks) if facts.rules.documentation else tasks
+    there = {record_of(one).task for one in facts.tickets}
+    return () if all(task.key in there for task in wanted) else breakdown.in_order(wanted)

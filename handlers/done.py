@@ -1,0 +1,42 @@
+"""Done: nothing is left to do; people who still say something are answered."""
+
+from bot.machine.decision import Blocker, Decision, Post
+from bot.machine.facts import Facts, Ticket
+from bot.machine.listening import Heard, reply
+from bot.machine.running import record_of, spent
+from bot.machine.stages import Stage
+from bot.machine.train import landed
+
+
+def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
+    """Close with what it came to."""
+    unmerged = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
+    if unmerged:
+        names = ", ".join(one.issue.identifier for one in unmerged)
+        return _over(ticket, heard) + Decision(blockers=(Blocker(ticket.issue.id, "tickets", {"tickets": names}),))
+    merged = [one for one in facts.tickets if one.pull_request and one.pull_request.merged]
+    values = {
+        "tickets": len(facts.tickets),
+        "merged": len(merged),
+        "turns": heard.record.turns,
+        "spent": f"{spent(facts):.2f}",
+    }
+    return _over(ticket, heard) + Decision((Post(ticket.issue.id, "closing", "closing", values),), record=heard.record)
+
+
+def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
+    """A ticket that a person closed by hand while its pull request stands open is said to be so."""
+    pull = ticket.pull_request
+    if pull is not None and pull.merged and record_of(ticket).stage is not Stage.DONE:
+        return _over(ticket, heard) + landed(facts, ticket)
+    if pull is not None and pull.open:
+        values = {"number": pull.number}
+        return _over(ticket, heard) + Decision(blockers=(Blocker(ticket.issue.id, "done_but_open", values),))
+    return _over(ticket, heard)
+
+
+def _over(ticket: Ticket, heard: Heard) -> Decision:
+    said = (*heard.approvals, *heard.wishes)
+    return Decision(
+        tuple(reply(ticket, one, "over", {"state": ticket.issue.state_name}) for one in said), record=heard.record
+    )

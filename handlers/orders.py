@@ -1,0 +1,38 @@
+"""What each kind of worker is given."""
+
+from bot.machine.breakdown import DOCUMENTATION
+from bot.machine.facts import Facts, Ticket
+from bot.machine.running import Order, record_of
+from bot.machine.stack import in_train_order
+from bot.machine.stages import Stage
+
+
+def breakdown(facts: Facts, epic: Ticket) -> Order:
+    """The spec, and the breakdown that stands, when people want it changed."""
+    previous = facts.document.content if facts.document else ""
+    return Order("breakdown", Stage.PLAN, {"spec": epic.issue.description, "previous": previous})
+
+
+def research() -> Order:
+    """The ticket, which every worker's header carries."""
+    return Order("research", Stage.RESEARCH, {})
+
+
+def plan() -> Order:
+    """The research document, read from the branch when the run starts."""
+    return Order("plan", Stage.PLAN, {})
+
+
+def implement() -> Order:
+    """The plan, read from the branch when the run starts."""
+    return Order("implement", Stage.DEV, {})
+
+
+def documentation(facts: Facts) -> Order:
+    """What every other ticket of the epic did."""
+    tickets = [
+        {"identifier": one.issue.identifier, "title": one.issue.title, "summary": record_of(one).summary}
+        for one in in_train_order(facts)
+        if record_of(one).task != DOCUMENTATION
+    ]
+    return Order("documentation", Stage.DEV, {"tickets": tickets})

@@ -1,0 +1,148 @@
+"""Plan in Review: turn 1 for an epic; for a ticket only where the policy asks a person to approve plans.
+
+What is shown is named by a digest. The approval must come after our comment that showed it, from a person who may, and
+the digest must still be the same; a document that was edited meanwhile is shown again, and needs its own approval.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bot.machine import breakdown
+from bot.machine.approval import Denied
+from bot.machine.breakdown import Breakdown, Task
+from bot.machine.comments import APPROVES_REVIEW, parse
+from bot.machine.decision import Blocker, CreateTickets, Decision, Move, Post
+from bot.machine.errors import UserError
+from bot.machine.facts import Comment, Facts, Ticket
+from bot.machine.listening import Heard, reply
+from bot.machine.record import Approval, Record
+from bot.machine.running import record_of, start
+from bot.machine.stages import Stage
+from bot.machine.train import shown_comment
+from handlers import orders
+from handlers.results import with_record
+
+
+def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
+    """Show the breakdown, hear the person, and make the tickets it approves."""
+    try:
+        proposed = _under_review(facts)
+    except UserError as error:
+        return _unreadable(ticket, heard, str(error))
+    if heard.wishes:
+        if facts.document is None:
+            return Decision(tuple(reply(ticket, one, "edit_children", {}) for one in heard.wishes), record=heard.record)
+        return _again(facts, ticket, heard, Stage.PLAN)
+    values = {"tasks": proposed.tasks, "summary": proposed.summary, "url": facts.document.url if facts.document else ""}
+    return _review(
+        facts,
+        ticket,
+        heard,
+        proposed.digest,
+        "breakdown",
+        values,
+        lambda given: _create(facts, ticket, proposed, given),
+    )
+
+
+def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
+    """Show the plan, hear the person, and let the work begin."""
+    plan = heard.record.plan
+    if heard.wishes or plan is None:
+        return _again(facts, ticket, heard, Stage.PLAN)
+
+    def begin(given: Approval) -> Decision:
+        record = replace(heard.record, approval=given, shown=None, turns=heard.record.turns + 1)
+        move = Decision((Move(ticket.issue.id, Stage.READY),))
+        return move + start(facts, with_record(ticket, record), orders.implement())
+
+    return _review(facts, ticket, heard, plan.digest, "plan_review", {"path": plan.path}, begin)
+
+
+def _under_review(facts: Facts) -> Breakdown:
+    if facts.document is not None:
+        return breakdown.read(facts.document.content)
+    below = {ticket.issue.id: ticket.issue.identifier for ticket in facts.tickets}
+    tasks = tuple(
+        Task(
+            ticket.issue.identifier,
+            ticket.issue.title,
+            ticket.issue.description,
+            depends_on=tuple(below[one.issue] for one in ticket.issue.blocked_by if one.issue in below),
+        )
+        for ticket in facts.tickets
+        if record_of(ticket).task != breakdown.DOCUMENTATION
+    )
+    return Breakdown("", breakdown.in_order(tasks))
+
+
+def _review(
+    facts: Facts, ticket: Ticket, heard: Heard, digest: str, words: str, values: Mapping[str, Any], approved: Any
+) -> Decision:
+    record, issue = heard.record, ticket.issue.id
+    topic = f"{words}-review-{record.generation}-{digest[:12]}"
+    blocker = Blocker(issue, "turn_1" if words == "breakdown" else "plan_review")
+    shown = shown_comment(ticket, record) if record.shown and record.shown.digest == digest else None
+    replies = Decision()
+    for comment in heard.approvals:
+        denied = _why_not(comment, shown)
+        if denied is None and record.shown is not None:
+            assert comment.author is not None
+            given = replace(record.shown, comment=comment.id, user=comment.author.id, at=comment.created_at)
+            done: Decision = approved(given)
+            return replies + done
+        reason = denied.reason if denied else ""
+        replies += Decision((reply(ticket, comment, "refused", {"word": comment.body.strip()[:40], "reason": reason}),))
+    show = Post(issue, topic, f"{words}_review" if words == "breakdown" else words, {**values, "digest": digest[:12]})
+    record = replace(record, shown=Approval(comment=topic, user="", at=facts.now, digest=digest))
+    return replies + Decision((show,), (blocker,), record=record)
+
+
+def _why_not(comment: Comment, shown: Comment | None) -> Denied | None:
+    if parse(comment.body).word not in APPROVES_REVIEW:
+        return Denied("nothing stands ready to merge yet; `approve` approves what is in review")
+    if shown is None or comment.created_at <= shown.created_at:
+        return Denied(
+            "what is in review changed, or was not shown yet, when it was written; it is shown below as it is now"
+        )
+    return None
+
+
+def _again(facts: Facts, ticket: Ticket, heard: Heard, stage: Stage) -> Decision:
+    """A change is wanted: the stage runs again with what was said."""
+    del facts
+    replies = tuple(reply(ticket, one, "noted", {}) for one in heard.wishes)
+    record = replace(heard.record, shown=None, approval=None)
+    return Decision((*replies, Move(ticket.issue.id, stage)), recheck_after=0.0, record=record)
+
+
+def _create(facts: Facts, ticket: Ticket, proposed: Breakdown, given: Approval) -> Decision:
+    """The approved tasks become tickets; those of an earlier approval that are gone are given up."""
+    record: Record = replace(record_of(ticket), approval=given, shown=None, turns=record_of(ticket).turns + 1)
+    tasks = breakdown.with_documentation(proposed.tasks) if facts.rules.documentation else proposed.tasks
+    blocked_by: tuple[tuple[str, str], ...] = ()
+    if facts.document is None:
+        tasks = tuple(task for task in tasks if task.key == breakdown.DOCUMENTATION)
+        blocked_by = tuple((task.key, one.issue.id) for task in tasks for one in facts.tickets)
+    wanted = {task.key for task in tasks}
+    dropped = tuple(
+        Move(one.issue.id, Stage.CANCELED)
+        for one in facts.tickets
+        if facts.document is not None
+        and record_of(one).task
+        and record_of(one).task not in wanted
+        and not record_of(one).stage.over
+    )
+    create = CreateTickets(ticket.issue.id, ticket.issue.team, breakdown.in_order(tasks), blocked_by)
+    return Decision((create, *dropped, Move(ticket.issue.id, Stage.DEV)), recheck_after=0.0, record=record)
+
+
+def _unreadable(ticket: Ticket, heard: Heard, mistake: str) -> Decision:
+    replies = tuple(
+        reply(ticket, one, "refused", {"word": one.body[:40], "reason": mistake}) for one in heard.approvals
+    )
+    post = Post(ticket.issue.id, "breakdown-unreadable", "breakdown_unreadable", {"mistake": mistake})
+    return Decision(
+        (*replies, post), (Blocker(ticket.issue.id, "breakdown_unreadable", {"mistake": mistake}),), record=heard.record
+    )

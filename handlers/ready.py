@@ -1,0 +1,15 @@
+"""Ready for Dev: the plan is accepted; the ticket waits for a free worker."""
+
+from bot.machine.decision import Decision
+from bot.machine.facts import Facts, Ticket
+from bot.machine.listening import Heard
+from bot.machine.stages import Stage
+from handlers import orders
+from handlers.beginning import begin
+from handlers.replies import noted, nothing_to_approve
+
+
+def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
+    """Order the work; the ticket is In Dev when a worker has really begun."""
+    said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
+    return said + begin(facts, ticket, orders.implement(), Stage.DEV)

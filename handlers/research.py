@@ -1,0 +1,29 @@
+"""Research in Progress: a worker reads the code and writes down what the ticket needs to know."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bot.machine.decision import Decision, Move, Post
+from bot.machine.facts import Facts, Ticket
+from bot.machine.listening import Heard
+from bot.machine.record import Record
+from bot.machine.running import start, work
+from bot.machine.stages import Stage
+from handlers import orders
+from handlers.replies import noted, nothing_to_approve
+from handlers.results import artifact_of, summary_of, with_head, with_record
+
+
+def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
+    """Run the research; its document, committed and linked, opens the planning."""
+
+    def taken(record: Record, result: Mapping[str, Any]) -> Decision:
+        record = with_head(facts, replace(record, research=artifact_of(result)), result)
+        values = {"url": result.get("document_url", ""), "summary": summary_of(result)}
+        post = Post(ticket.issue.id, f"research-{record.generation}", "research", values)
+        move = Decision((post, Move(ticket.issue.id, Stage.PLAN)))
+        return move + start(facts, with_record(ticket, record), orders.plan())
+
+    said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
+    return said + work(facts, ticket, orders.research(), taken)
