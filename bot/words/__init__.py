@@ -1,0 +1,77 @@
+"""All words that people read: comments, the panel, pull request bodies, and the sentence of every blocker.
+
+`comments.md` holds the templates, each under a line `%% name`; `blockers.toml` one sentence per reason. What agents or
+strangers wrote goes through the filter `plain`, so that it can't mention people, close issues, load images or hide.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from bot.machine.decision import Blocker
+
+_CLOSING = re.compile(
+    r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?|implement(?:s|ed)?|complete[sd]?)(\s*:?\s+#?\w+-?\d)", re.I
+)
+
+
+def say(words: str, values: Mapping[str, Any]) -> str:
+    """The text of a template.
+
+    Raises:
+        KeyError: there is no such template.
+        jinja2.UndefinedError: a value is missing.
+    """
+    return _environment().get_template(words).render(values).strip() + "\n"
+
+
+def sentence(blocker: Blocker) -> str:
+    """Why something waits, in one sentence: the same on the panel, in `why`, in the log and on the page."""
+    return _sentences()[blocker.reason].format(**blocker.values)
+
+
+def plain(text: object, limit: int = 6000) -> str:
+    """Somebody else's text, made harmless: no mention, no image, no hidden HTML, no closing word, bounded in length."""
+    flat = str(text).replace("<", "&lt;").replace("![", "\\![")
+    flat = re.sub(r"(?<![\w`])@(?=\w)", "@\u200b", flat)
+    flat = _CLOSING.sub(lambda match: f"{match[1]}\u200b{match[2]}", flat)
+    return flat if len(flat) <= limit else f"{flat[:limit]} …"
+
+
+def names() -> frozenset[str]:
+    """The names of all templates."""
+    return frozenset(_texts())
+
+
+def reasons() -> frozenset[str]:
+    """The reasons a blocker may have."""
+    return frozenset(_sentences())
+
+
+@cache
+def _texts() -> dict[str, str]:
+    parts = re.split(r"^%% (\w+)\n", files(__package__).joinpath("comments.md").read_text(), flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@cache
+def _sentences() -> dict[str, str]:
+    return tomllib.loads(files(__package__).joinpath("blockers.toml").read_text())
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=DictLoader(_texts()),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701  # Markdown; what others wrote goes through `plain`
+    )
+    environment.filters |= {"plain": plain, "sentence": sentence}
+    return environment
