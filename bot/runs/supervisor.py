@@ -1,0 +1,248 @@
+"""The supervisor: starts a program under a warden, reads it line by line, knows whether it is alive, and ends it.
+
+What must hold: when `supervise` returns or raises, nothing of the program is left. Whoever cancels it, even twice,
+waits until the tree is dead. When the service itself dies, the kernel tells the warden (see `warden.py`).
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from bot.runs import warden
+
+_CHUNK = 1 << 16
+_LINE = 32 << 20
+_TRANSCRIPT = 256 << 20
+_STDERR = 1 << 16
+_BUSY = 0.02
+"""Share of one processor above which a silent program counts as working (a test run that prints nothing)."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to run. `env` is its whole environment; nothing is inherited."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    stdin: bytes = b""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """In seconds: `wall` for the whole run, `silent` without a sign of life, `grace` between asking and killing."""
+
+    wall: float
+    silent: float = 900.0
+    grace: float = 5.0
+
+
+class End(StrEnum):
+    """Who ended the program: itself, one of the limits, or somebody who asked."""
+
+    EXITED = "exited"
+    WALL = "wall"
+    SILENT = "silent"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How the program ended. `code` is 128 + the signal when a signal did; `stderr` is its last 64 kB."""
+
+    code: int
+    end: End
+    stderr: str
+    seconds: float
+
+
+@dataclass
+class Pulse:
+    """The last sign of life, as `time.monotonic()`; anybody who sees one calls `beat`."""
+
+    last: float = field(default_factory=time.monotonic)
+
+    def beat(self) -> None:
+        """Note a sign of life now."""
+        self.last = time.monotonic()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last sign of life."""
+        return time.monotonic() - self.last
+
+
+async def supervise(
+    command: Command,
+    limits: Limits,
+    *,
+    transcript: Path,
+    on_line: Callable[[bytes], None] = lambda _line: None,
+    stop: asyncio.Event | None = None,
+    pulse: Pulse | None = None,
+) -> Exit:
+    """Run `command` to its end, whoever brings that about, and leave nothing of it behind.
+
+    Each line of its output, without the line end, goes to `on_line` and (up to 256 MB in all) into `transcript`. A
+    line over 32 MB is dropped. Setting `stop` ends it; `pulse` may be given by somebody who sees other signs of life.
+
+    Raises:
+        OSError: the working folder or the interpreter is missing. A missing program is exit code 127 instead.
+    """
+    started = time.monotonic()
+    pulse = pulse or Pulse()
+    stderr = bytearray()
+    process = await _start(command, limits)
+    try:
+        with transcript.open("wb") as file:
+            pumps: asyncio.Future[Any] = asyncio.gather(
+                _feed(process, command.stdin), _read_lines(process, file, on_line, pulse), _tail(process, stderr)
+            )
+            watch = asyncio.create_task(_watch(process.pid, limits, pulse, stop or asyncio.Event()))
+            try:
+                end = await _first_end(process, watch, pumps)
+                if end is not End.EXITED:
+                    await _end(process, signal.SIGTERM, limits.grace)
+                await pumps
+            finally:
+                watch.cancel()
+                pumps.cancel()
+    finally:
+        await _insist(_end(process, signal.SIGHUP, limits.grace))
+    code = process.returncode if process.returncode is not None else 128 + signal.SIGKILL
+    return Exit(code, end, stderr.decode(errors="replace"), time.monotonic() - started)
+
+
+async def _start(command: Command, limits: Limits) -> asyncio.subprocess.Process:
+    cpu = max(60, int(limits.wall * (os.cpu_count() or 1)))
+    creation = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", warden.__file__),
+            *(str(os.getpid()), str(limits.grace), str(cpu)),
+            *command.argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(command.env),
+            cwd=command.cwd,
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(creation)
+    except asyncio.CancelledError:
+        await _insist(_end(await creation, signal.SIGHUP, limits.grace))
+        raise
+
+
+async def _first_end(process: asyncio.subprocess.Process, watch: asyncio.Task[End], pumps: asyncio.Future[Any]) -> End:
+    exited = asyncio.ensure_future(process.wait())
+    first: set[asyncio.Future[Any]] = {exited, watch, pumps}
+    try:
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if pumps.done():
+            pumps.result()  # a callback that raised ends the run
+            await asyncio.wait({exited, watch}, return_when=asyncio.FIRST_COMPLETED)
+        return End.EXITED if exited.done() else watch.result()
+    finally:
+        exited.cancel()
+
+
+async def _watch(pid: int, limits: Limits, pulse: Pulse, stop: asyncio.Event) -> End:
+    """Return when a limit is passed or somebody asked to stop."""
+    end = time.monotonic() + limits.wall
+    every = min(5.0, limits.silent / 4, limits.wall / 4)
+    ticks = 0
+    while True:
+        try:
+            await asyncio.wait_for(stop.wait(), every)
+        except TimeoutError:
+            now = sum(process.ticks for process in await asyncio.to_thread(warden.descendants, pid))
+            if (now - ticks) / os.sysconf("SC_CLK_TCK") > _BUSY * every:
+                pulse.beat()
+            ticks = now
+            if time.monotonic() >= end:
+                return End.WALL
+            if pulse.age > limits.silent:
+                return End.SILENT
+        else:
+            return End.STOPPED
+
+
+async def _end(process: asyncio.subprocess.Process, how: signal.Signals, grace: float) -> None:
+    """End the warden and with it the tree; when the warden itself does not answer, kill everything below it."""
+    if process.returncode is not None:
+        return
+    tree = await asyncio.to_thread(warden.descendants, process.pid)
+    process.send_signal(how)
+    try:
+        await asyncio.wait_for(process.wait(), grace + 15)
+    except TimeoutError:
+        tree += await asyncio.to_thread(warden.descendants, process.pid)
+        warden.send(signal.SIGKILL, tree)
+        process.kill()
+        await process.wait()
+
+
+async def _insist(work: Coroutine[Any, Any, None]) -> None:
+    """Finish `work` even when we are cancelled meanwhile; the cancellation is raised afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled:
+        raise cancelled
+
+
+async def _feed(process: asyncio.subprocess.Process, stdin: bytes) -> None:
+    assert process.stdin
+    try:
+        process.stdin.write(stdin)
+        await process.stdin.drain()
+        process.stdin.close()
+    except (BrokenPipeError, ConnectionResetError):
+        return  # it ended, or does not care to read; the exit code tells
+
+
+async def _read_lines(
+    process: asyncio.subprocess.Process, transcript: BinaryIO, on_line: Callable[[bytes], None], pulse: Pulse
+) -> None:
+    assert process.stdout
+    line = bytearray()
+    overlong = False
+    written = 0
+    while chunk := await process.stdout.read(_CHUNK):
+        pulse.beat()
+        if written < _TRANSCRIPT:
+            written += transcript.write(chunk)
+            transcript.flush()
+        *ended, rest = chunk.split(b"\n")
+        for part in ended:
+            if not overlong:
+                on_line(bytes(line + part))
+            line.clear()
+            overlong = False
+        line += rest
+        if len(line) > _LINE:
+            line.clear()
+            overlong = True
+    if line and not overlong:
+        on_line(bytes(line))
+
+
+async def _tail(process: asyncio.subprocess.Process, kept: bytearray) -> None:
+    assert process.stderr
+    while chunk := await process.stderr.read(_CHUNK):
+        kept += chunk
+        del kept[:-_STDERR]
