@@ -13,7 +13,7 @@ from typing import Any
 from bot.machine.decision import Blocker, Decision, Dispose, Post, StartRun, until
 from bot.machine.facts import Facts, Run, RunState, Ticket
 from bot.machine.record import Record
-from bot.machine.stack import Base, base_of, branch_of
+from bot.machine.stack import base_of, branch_of
 from bot.machine.stages import Disposition, Stage
 
 Taken = Callable[[Record, Mapping[str, Any]], Decision]
@@ -101,7 +101,7 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
     held = _held_back(facts, ticket)
     if held is not None:
         return replace(held, record=record)
-    base = _base(facts, ticket)
+    base = base_of(facts, ticket)
     generation = record.generation + 1
     branch = record.branch or branch_of(ticket.issue.identifier)
     record = replace(
@@ -199,13 +199,6 @@ def _stand_still(
         (Blocker(ticket.issue.id, "disposition", {"disposition": str(disposition), "issue": ticket.issue.identifier}),),
         record=record,
     )
-
-
-def _base(facts: Facts, ticket: Ticket) -> Base:
-    record = record_of(ticket)
-    if record.head and record.base:
-        return Base(record.base)
-    return base_of(facts, ticket)
 
 
 def _priority(ticket: Ticket, stage: Stage) -> int:

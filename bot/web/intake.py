@@ -1,0 +1,106 @@
+"""Webhooks: read within limits, verify over the raw bytes, store, answer. Nothing in them is believed.
+
+The answer is 200 once the delivery is committed; everything else (a second look at the key, a run) follows from the
+inbox. Answers have fixed bodies: Linear keeps the first 1,000 characters of ours, and a stranger learns nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Protocol
+
+import structlog
+from prometheus_client import Counter
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from bot.engine.port import Accepted, Delivery
+
+log = structlog.get_logger()
+
+DELIVERIES = Counter(
+    "callboard_deliveries_total", "Webhook deliveries by source and what became of them", ["source", "end"]
+)
+MEGABYTE = 1024 * 1024
+READ_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Denied:
+    """Why a request is not taken in, as an HTTP status: 400, 401; 200 for what is dropped politely."""
+
+    status: HTTPStatus
+    reason: str
+
+
+class Verify(Protocol):
+    """Check a request of one source and reduce it: raw body, headers and the time of arrival to a delivery."""
+
+    def __call__(self, body: bytes, headers: Headers, now: datetime) -> Delivery | Denied:
+        """Verify the signature before anything else is looked at."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A service that sends webhooks. `limit` is the largest body in bytes (Linear 5 MiB, GitHub 25 MiB)."""
+
+    name: str
+    limit: int
+    verify: Verify
+
+
+def route(source: Source, accept: Callable[[Delivery], Awaitable[Accepted]]) -> Route:
+    """The endpoint `POST /webhooks/<source>`."""
+
+    async def endpoint(request: Request) -> Response:
+        body = await _read(request, source.limit)
+        if isinstance(body, HTTPStatus):
+            return _answer(source, body, body.phrase)
+        verdict = source.verify(body, request.headers, datetime.now(UTC))
+        if isinstance(verdict, Denied):
+            return _answer(source, verdict.status, verdict.reason)
+        accepted = await accept(verdict)
+        log.info(
+            "delivery",
+            source=source.name,
+            webhook=verdict.event,
+            subject=verdict.subject,
+            delivery=verdict.delivery,
+            became=verdict.parked or verdict.ignored or str(accepted),
+        )
+        end = "parked" if verdict.parked else f"ignored: {verdict.ignored}" if verdict.ignored else str(accepted)
+        return _answer(source, HTTPStatus.OK, end)
+
+    return Route(f"/webhooks/{source.name}", endpoint, methods=["POST"])
+
+
+def _answer(source: Source, status: HTTPStatus, end: str) -> Response:
+    DELIVERIES.labels(source.name, end if status is HTTPStatus.OK else f"refused: {status.value}").inc()
+    if status is not HTTPStatus.OK:
+        log.warning("delivery refused", source=source.name, status=status.value, reason=end)
+    return PlainTextResponse(status.phrase, status)
+
+
+async def _read(request: Request, limit: int) -> bytes | HTTPStatus:
+    """The raw body, or why it can't be taken: too large (413), too slow (408), gone (400)."""
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdigit() or int(announced) > limit:
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE if announced.isdigit() else HTTPStatus.BAD_REQUEST
+    if request.headers.get("content-encoding", "identity") != "identity":
+        return HTTPStatus.BAD_REQUEST
+    body = bytearray()
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    except TimeoutError:
+        return HTTPStatus.REQUEST_TIMEOUT
+    except ClientDisconnect:
+        return HTTPStatus.BAD_REQUEST
+    return bytes(body)
