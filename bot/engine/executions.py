@@ -1,0 +1,152 @@
+"""The runs that this process is executing.
+
+An execution is a task of its own, not of the job that began it: a worker that has to be started again (the database was
+away for a moment) must not kill an agent that has worked for an hour. It ends in one of four ways:
+
+* it returns or fails: the result is stored, if the fence still is ours;
+* somebody stopped the run: its job is aborted, or the next beat says so; cancelled, ends "canceled";
+* the service ends: cancelled, queued again;
+* a beat does not find it: we were taken for dead and the run is somebody else's; cancelled, nothing stored.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import structlog
+
+from bot.engine.pace import Pace
+from bot.engine.port import Callbacks, RunOrder
+from bot.engine.runs import Aftermath, Runs
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class RowLease:
+    """The right of one start, asked from its row."""
+
+    run_id: str
+    fence: int
+    runs: Runs
+
+    async def still_mine(self) -> bool:
+        """True while this start is the current one and nobody stopped it."""
+        return await self.runs.still_mine(self.run_id, self.fence)
+
+
+@dataclass
+class Execution:
+    """One start of one run. `cancel` stops it at most once, and never while its end is being stored."""
+
+    fence: int
+    task: asyncio.Task[None] | None = None
+    ending: bool = False
+
+    def cancel(self) -> None:
+        """Interrupt it, unless it is ending anyway."""
+        if not self.ending and self.task:
+            self.ending = True
+            self.task.cancel()
+
+
+class Executions:
+    """Begins, watches and ends executions for one process."""
+
+    def __init__(
+        self, runs: Runs, callbacks: Callbacks, owner: str, pace: Pace, settle: Callable[[Aftermath], Awaitable[None]]
+    ) -> None:
+        self._runs = runs
+        self._callbacks = callbacks
+        self._owner = owner
+        self._pace = pace
+        self._settle = settle
+        self._live: dict[str, Execution] = {}
+        self._closing = False
+
+    async def execute(self, run_id: str, told_to_stop: Callable[[], bool]) -> None:
+        """Begin a run and wait for its end; what a cancellation means is asked from `told_to_stop`."""
+        if self._closing or (begun := await self._runs.begin(run_id, self._owner)) is None:
+            log.debug("run_not_begun", run=run_id)
+            return
+        order, fence = begun
+        log.info("run_began", run=run_id, key=order.key, stage=order.stage, fence=fence)
+        execution = self._live[run_id] = Execution(fence)
+        execution.task = asyncio.create_task(self._see_through(order, execution), name=f"run {run_id}")
+        try:
+            await asyncio.shield(execution.task)
+        except asyncio.CancelledError:
+            if told_to_stop() or self._closing:
+                execution.cancel()
+                await asyncio.wait({execution.task})
+            raise
+
+    async def beat(self) -> None:
+        """Sign of life; cancels what was stopped, and what is no longer ours."""
+        asked = {run_id: execution.fence for run_id, execution in self._live.items()}
+        mine = {(row.run_id, row.fence): row for row in await self._runs.beat(self._owner)}
+        for run_id, fence in asked.items():
+            execution = self._live.get(run_id)
+            if execution is None or execution.fence != fence or execution.ending:
+                continue
+            row = mine.get((run_id, fence))
+            if row is None:
+                log.error("run_lost", run=run_id, fence=fence, reason="this process was taken for dead")
+            if row is None or row.stopping:
+                execution.cancel()
+
+    async def close(self) -> None:
+        """The service ends: interrupt everything, and wait until it is queued again."""
+        self._closing = True
+        tasks = {execution.task for execution in self._live.values() if execution.task}
+        for execution in list(self._live.values()):
+            execution.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _see_through(self, order: RunOrder, execution: Execution) -> None:
+        try:
+            await self._run(order, execution)
+        except Exception:
+            log.exception("run_not_ended", run=order.run_id, then="the sweeper queues it again")
+        finally:
+            if self._live.get(order.run_id) is execution:
+                del self._live[order.run_id]
+
+    async def _run(self, order: RunOrder, execution: Execution) -> None:
+        result: Mapping[str, Any]
+        try:
+            result = await self._callbacks.execute(order, RowLease(order.run_id, execution.fence, self._runs))
+        except asyncio.CancelledError:
+            await self._interrupted(order, execution)
+            return
+        except Exception as error:
+            log.exception("run_raised", run=order.run_id, key=order.key)
+            result = {"error": {"type": type(error).__name__, "message": str(error)}}
+        execution.ending = True
+        await self._store(order, execution, result)
+
+    async def _interrupted(self, order: RunOrder, execution: Execution) -> None:
+        after = await self._runs.interrupted(order.run_id, execution.fence, admitting=not self._closing)
+        log.info("run_interrupted", run=order.run_id, key=order.key, fence=execution.fence, known=bool(after.keys))
+        await self._settle(after)
+
+    async def _store(self, order: RunOrder, execution: Execution, result: Mapping[str, Any]) -> None:
+        """Store a result; an hour's work is worth waiting for a database that is away."""
+        attempt = 1
+        while True:
+            try:
+                stored, after = await self._runs.finish(order.run_id, execution.fence, result)
+                break
+            except psycopg.OperationalError as error:
+                if attempt == self._pace.tries:
+                    raise
+                log.warning("run_result_waits", run=order.run_id, attempt=attempt, reason=str(error))
+                await asyncio.sleep(self._pace.retry_delay(attempt))
+                attempt += 1
+        log.info(
+            "run_ended" if stored else "run_result_discarded", run=order.run_id, key=order.key, fence=execution.fence
+        )
+        await self._settle(after)

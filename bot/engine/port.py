@@ -1,0 +1,208 @@
+"""The engine as the rest of the house sees it: values, callbacks, and a dozen verbs.
+
+What always holds, whoever implements it:
+
+* `accept` returns after its delivery is committed. A wake-up may be lost; the delivery is not.
+* One key is reconciled by one callback at a time. Hints coalesce; one that comes while its key is being
+  reconciled causes exactly one more round.
+* At every instant the running runs respect every cap of every one of them, and an issue has one running run.
+* A run that was started again has a higher fence; what an older start reports is discarded.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One webhook as it came: `source` and `delivery` together are its identity.
+
+    `subject` is what the body speaks of ("linear:issue:<id>", "github:acme/youlab#7"); `ignored` and `parked` are
+    reasons for storing it without waking anybody.
+    """
+
+    source: str
+    delivery: str
+    event: str
+    subject: str | None
+    body: bytes
+    received_at: datetime
+    late: bool = False
+    ignored: str | None = None
+    parked: str | None = None
+
+
+class Accepted(StrEnum):
+    """What `accept` found."""
+
+    NEW = "new"
+    KNOWN = "known"  # finished before: nothing to do
+    REQUEUED = "requeued"  # known but unfinished: its key was woken again
+
+
+class RunState(StrEnum):
+    """Where a run stands; the last two are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True)
+class RunOrder:
+    """A run that somebody wants.
+
+    `caps` are (scope, most runs at once) pairs, all of which must have room; a smaller `priority` goes first, then the
+    older order; `spec` is JSON and opaque here.
+    """
+
+    run_id: str
+    key: str
+    issue: str
+    generation: int
+    stage: str
+    caps: tuple[tuple[str, int], ...]
+    priority: int
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run as it stands. `attempt_of_start` is the fence: it counts how often the run was started.
+
+    `ahead` counts the queued runs that go before this one; 0 unless it is queued itself.
+    """
+
+    order: RunOrder
+    state: RunState
+    attempt_of_start: int
+    ahead: int
+    queued_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    result: Mapping[str, Any] | None = None
+    stop_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """A key that waits: for its turn, or, after errors, for its next try (`next_try` is None when parked)."""
+
+    key: str
+    attempts: int
+    error: str | None
+    next_try: datetime | None
+    parked: bool
+
+
+@dataclass(frozen=True)
+class ParkedDelivery:
+    """A delivery kept for people to look at."""
+
+    source: str
+    delivery: str
+    event: str
+    subject: str | None
+    reason: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Parked:
+    """Everything that does not go on by itself."""
+
+    deliveries: tuple[ParkedDelivery, ...] = ()
+    keys: tuple[KeyRow, ...] = ()
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """Counts for pages, metrics and `callboard status`."""
+
+    open_deliveries: int = 0
+    parked_deliveries: Mapping[str, int] = field(default_factory=dict)  # by reason
+    ignored_deliveries: Mapping[str, int] = field(default_factory=dict)  # by reason
+    last_delivery: Mapping[str, datetime] = field(default_factory=dict)  # by source
+    waiting: tuple[KeyRow, ...] = ()
+    runs: Mapping[RunState, int] = field(default_factory=dict)
+
+
+class Lease(Protocol):
+    """The right of one start of one run to change the world."""
+
+    @property
+    def run_id(self) -> str:
+        """Which run."""
+
+    @property
+    def fence(self) -> int:
+        """Which start of it."""
+
+    async def still_mine(self) -> bool:
+        """Ask the store, before a push: False once the run was stopped, or started again elsewhere."""
+
+
+class Callbacks(Protocol):
+    """What the engine calls."""
+
+    async def reconcile(self, key: str) -> float | None:
+        """Bring one key forward. Returns in how many seconds to look again, or None.
+
+        What it raises is kept on the key and tried again with a growing delay. An error with a number in its attribute
+        `retry_after` (seconds) is tried again no sooner than that, and never parks the key.
+        """
+
+    async def execute(self, order: RunOrder, lease: Lease) -> Mapping[str, Any]:
+        """Do a run and return its result (JSON).
+
+        Cancelled by asyncio when the run is stopped or the service ends: kill the process, then let the cancellation
+        through. An exception becomes the result `{"error": {"type", "message"}}`.
+        """
+
+    async def resync(self) -> Iterable[str]:
+        """All live keys, read from the world."""
+
+
+ALL_ROLES = frozenset({"reconcile", "agents"})
+
+
+class Engine(Protocol):
+    """Inbox, reconcile queue and runs."""
+
+    async def accept(self, delivery: Delivery) -> Accepted:
+        """Store a delivery; it is committed when this returns. The wake-up of its key may follow."""
+
+    async def hint(self, key: str, *, delay: float = 0.0, reason: str = "") -> None:
+        """Ask for a round on `key`, after `delay` seconds. Durable; of several delayed ones the earliest counts."""
+
+    async def route(self, subject: str, key: str) -> None:
+        """Remember that deliveries about `subject` belong to `key`. A cache: may be lost."""
+
+    async def start_run(self, order: RunOrder) -> None:
+        """Queue a run, once per `run_id`, and start it if there is room.
+
+        An older generation of the same issue that is still live is stopped first; an order older than one that is
+        known is stored as canceled.
+        """
+
+    async def cancel_run(self, run_id: str, reason: str) -> None:
+        """Stop a run: a queued one at once, a running one as soon as its process is dead."""
+
+    async def runs(self, key: str) -> tuple[RunRow, ...]:
+        """The runs of a key, newest generation first; of every issue at least the latest one."""
+
+    async def forget(self, key: str) -> None:
+        """The epic is over: finished runs, routes and wishes of its key may go."""
+
+    async def status(self) -> EngineStatus:
+        """Counts, and the keys that wait."""
+
+    async def parked(self) -> Parked:
+        """What waits for people: parked deliveries, and keys whose reconcile failed too often."""
+
+    async def run(self, callbacks: Callbacks, *, roles: frozenset[str] = ALL_ROLES) -> None:
+        """Work until cancelled. Being cancelled is not a stop: running runs go back to queued."""

@@ -1,0 +1,213 @@
+"""The engine on PostgreSQL: tables hold the truth, Procrastinate wakes, a sweeper finds what was lost.
+
+`inbox` and `runs` say why nothing is lost and no cap is broken; this module only puts the parts together.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from bot.engine.database import Database
+from bot.engine.executions import Executions
+from bot.engine.inbox import Inbox
+from bot.engine.jobs import Jobs
+from bot.engine.overview import Overview
+from bot.engine.pace import Pace
+from bot.engine.port import ALL_ROLES, Accepted, Callbacks, Delivery, EngineStatus, Parked, RunOrder, RunRow
+from bot.engine.runs import Aftermath, Runs
+from bot.engine.sweeper import Sweeper, forever
+
+log = structlog.get_logger(__name__)
+
+
+def _carry_on(whom: str) -> None:
+    """The default for `on_lost`: what was lost is refused by its fence, so the process may live on."""
+
+
+class PostgresEngine:
+    """See `port.Engine`. Open it with `PostgresEngine.open`."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        pace: Pace,
+        workers: int,
+        rounds: int,
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self._database = database
+        self._pace = pace
+        self._workers = workers
+        self._rounds = rounds
+        self._inbox = Inbox(database.pool, pace)
+        self._runs = Runs(database.pool)
+        self._overview = Overview(database.pool)
+        self._jobs = Jobs(database.pool, pace, on_lost)
+        self._sweeper = Sweeper(self._inbox, self._runs, self._jobs, pace, self._settle)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls,
+        database: Database,
+        *,
+        workers: int = 10,
+        rounds: int = 8,
+        pace: Pace | None = None,
+        on_lost: Callable[[str], None] = _carry_on,
+    ) -> AsyncIterator["PostgresEngine"]:
+        """An engine on an open database.
+
+        `workers` and `rounds` are the most runs and the most reconciles at once in this process. `on_lost` is called
+        with a key or run id when this process finds that it was taken for dead and its work given to another; a real
+        process may want to exit then.
+        """
+        engine = cls(database, pace=pace or Pace(), workers=workers, rounds=rounds, on_lost=on_lost)
+        await engine._jobs.open()
+        try:
+            yield engine
+        finally:
+            await engine._jobs.close()
+
+    async def accept(self, delivery: Delivery) -> Accepted:
+        """Store a delivery; it is committed when this returns."""
+        accepted, key = await self._inbox.accept(delivery)
+        log.info(
+            "delivery_accepted",
+            source=delivery.source,
+            delivery=delivery.delivery,
+            delivery_event=delivery.event,
+            key=key,
+            found=accepted.value,
+        )
+        if key is not None:
+            self._jobs.wake([key])
+        return accepted
+
+    async def hint(self, key: str, *, delay: float = 0.0, reason: str = "") -> None:
+        """Ask for a round on `key`, after `delay` seconds."""
+        log.debug("hint", key=key, delay=delay, reason=reason)
+        if delay > 0:
+            await self._inbox.hint_later(key, delay)
+            self._sweeper.look_again()
+        else:
+            await self._inbox.hint(key)
+            self._jobs.wake([key])
+
+    async def route(self, subject: str, key: str) -> None:
+        """Remember that deliveries about `subject` belong to `key`."""
+        await self._inbox.route(subject, key)
+
+    async def start_run(self, order: RunOrder) -> None:
+        """Queue a run, once per `run_id`, and start it if there is room."""
+        after = await self._runs.start(order)
+        log.info("run_ordered", run=order.run_id, key=order.key, stage=order.stage, generation=order.generation)
+        await self._settle(after)
+
+    async def cancel_run(self, run_id: str, reason: str) -> None:
+        """Stop a run: a queued one at once, a running one as soon as its process is dead."""
+        after = await self._runs.cancel(run_id, reason)
+        log.info("run_stop_asked", run=run_id, reason=reason, running=run_id in after.interrupted)
+        await self._settle(after)
+
+    async def runs(self, key: str) -> tuple[RunRow, ...]:
+        """The runs of a key, newest generation first."""
+        return await self._runs.of_key(key)
+
+    async def forget(self, key: str) -> None:
+        """The epic is over: finished runs, routes and wishes of its key may go."""
+        await self._runs.forget(key)
+        await self._inbox.forget(key)
+
+    async def status(self) -> EngineStatus:
+        """Counts, and the keys that wait."""
+        return await self._overview.status()
+
+    async def parked(self) -> Parked:
+        """What waits for people."""
+        return await self._overview.parked()
+
+    async def run(self, callbacks: Callbacks, *, roles: frozenset[str] = ALL_ROLES) -> None:
+        """Work until cancelled. Being cancelled is not a stop: running runs go back to queued."""
+        owner = uuid.uuid4().hex
+        executions = Executions(self._runs, callbacks, owner, self._pace, self._settle)
+        rounds = _Rounds(self._inbox, callbacks, executions, self._pace, self._sweeper)
+        fresh = self._database.take_fresh()
+        log.info("engine_started", owner=owner, roles=sorted(roles), fresh=fresh)
+        if fresh:
+            await self._sweeper.sweep_once(dead_after=0.0)
+        loops = [forever("beat", self._pace.beat, self._pace, executions.beat), self._sweeper.sweep()]
+        workers = []
+        if "reconcile" in roles:
+            loops += [self._sweeper.tick(), self._sweeper.resync(callbacks), self._sweeper.prune()]
+            workers.append(self._jobs.serve(rounds, "reconcile", self._rounds, self._pace.reconcile_grace))
+        if "agents" in roles:
+            workers.append(self._jobs.serve(rounds, "agents", self._workers, grace=0.0))
+        async with _beside(*loops), _beside(*workers):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await executions.close()
+                log.info("engine_stopped", owner=owner)
+
+    async def _settle(self, after: Aftermath) -> None:
+        """What a transaction about runs leaves to do."""
+        self._jobs.begin(after.admitted)
+        self._jobs.wake(sorted(after.keys))
+        await self._jobs.interrupt(after.interrupted)
+
+
+class _Rounds:
+    """What the jobs call (`jobs.Work`)."""
+
+    def __init__(
+        self, inbox: Inbox, callbacks: Callbacks, executions: Executions, pace: Pace, sweeper: Sweeper
+    ) -> None:
+        self._inbox = inbox
+        self._callbacks = callbacks
+        self._executions = executions
+        self._pace = pace
+        self._sweeper = sweeper
+
+    async def execute(self, run_id: str, told_to_stop: Callable[[], bool]) -> None:
+        await self._executions.execute(run_id, told_to_stop)
+
+    async def reconcile(self, key: str) -> None:
+        """One round, if one is due: note, call, close what was noted."""
+        noted = await self._inbox.note(key)
+        if noted is None:
+            return
+        try:
+            async with asyncio.timeout(self._pace.reconcile_limit):
+                again = await self._callbacks.reconcile(key)
+        except Exception as error:
+            failure = await self._inbox.failed(noted, error)
+            log.exception(
+                "key_parked" if failure.parked else "round_failed",
+                key=key,
+                attempts=failure.attempts,
+                next_try=None if failure.parked else round(failure.delay, 1),
+            )
+        else:
+            await self._inbox.done(noted, again)
+            log.debug("round_done", key=key, deliveries=len(noted.deliveries), again=again)
+        self._sweeper.look_again()
+
+
+@contextlib.asynccontextmanager
+async def _beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run these beside the body; when it ends, cancel them and wait for their end."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.error("engine_part_failed", exc_info=ended)
