@@ -83,7 +83,8 @@ def _changed_since_approval(facts: Facts, ticket: Ticket, heard: Heard) -> Decis
 
 def _missing_tasks(facts: Facts, heard: Heard) -> tuple[breakdown.Task, ...]:
     """Approved tasks whose tickets are not there (a write that failed half-way); all of them, so that they connect."""
-    if facts.document is None or heard.record.approval is None:
+    refused = any(one.issue.record_refused for one in facts.tickets)  # then it can't be known which task that one is
+    if facts.document is None or heard.record.approval is None or refused:
         return ()
     tasks = breakdown.read(facts.document.content).tasks
     wanted = breakdown.with_documentation(tasks) if facts.rules.documentation else tasks

@@ -7,7 +7,7 @@ from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard
 from bot.machine.running import record_of
 from bot.machine.stages import Stage
-from bot.machine.train import couple, hear_merge_approval, landed, what_stands_against
+from bot.machine.train import couple, hear_merge_approval, landed, riding, what_stands_against
 from handlers.code_review import again, ask_when_changed, with_pull_request
 from handlers.replies import elsewhere, nothing_to_approve
 
@@ -18,12 +18,11 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     under_way = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
     if not under_way:
         return said + Decision((Move(ticket.issue.id, Stage.DONE),), recheck_after=0.0, record=heard.record)
-    approval = heard.record.approval
-    approved = dict(approval.heads) if approval else {}
-    riding = [one for one in under_way if one.pull_request and approved.get(one.issue.id) == one.pull_request.head]
-    if not [one for one in riding if one.issue.disposition is None]:
+    aboard = riding(facts, heard.record.approval)
+    merged = [one for one in under_way if one.pull_request and one.pull_request.merged]
+    if not aboard and not merged:
         return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0, record=heard.record)
-    names = ", ".join(one.issue.identifier for one in riding)
+    names = ", ".join(one.issue.identifier for one in (*merged, *aboard))
     return said + Decision(blockers=(Blocker(ticket.issue.id, "train", {"tickets": names}),), record=heard.record)
 
 

@@ -95,7 +95,8 @@ def _review(
         reason = denied.reason if denied else ""
         replies += Decision((reply(ticket, comment, "refused", {"word": comment.body.strip()[:40], "reason": reason}),))
     show = Post(issue, topic, f"{words}_review" if words == "breakdown" else words, {**values, "digest": digest[:12]})
-    record = replace(record, shown=Approval(comment=topic, user="", at=facts.now, digest=digest))
+    if record.shown is None or record.shown.comment != topic:
+        record = replace(record, shown=Approval(comment=topic, user="", at=facts.now, digest=digest))
     return replies + Decision((show,), (blocker,), record=record)
 
 
@@ -123,7 +124,7 @@ def _create(facts: Facts, ticket: Ticket, proposed: Breakdown, given: Approval) 
     tasks = breakdown.with_documentation(proposed.tasks) if facts.rules.documentation else proposed.tasks
     blocked_by: tuple[tuple[str, str], ...] = ()
     if facts.document is None:
-        tasks = tuple(task for task in tasks if task.key == breakdown.DOCUMENTATION)
+        tasks = tuple(replace(task, depends_on=()) for task in tasks if task.key == breakdown.DOCUMENTATION)
         blocked_by = tuple((task.key, one.issue.id) for task in tasks for one in facts.tickets)
     wanted = {task.key for task in tasks}
     dropped = tuple(

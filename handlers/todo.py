@@ -6,7 +6,7 @@ from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.decision import Blocker, Decision, Dispose, Move, Post
 from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard
-from bot.machine.running import record_of
+from bot.machine.running import is_approved, record_of
 from bot.machine.stack import waits_for
 from bot.machine.stages import Disposition, Stage
 from handlers import orders
@@ -31,7 +31,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     wrong = _wrong(facts, ticket) if facts.lone else None
     if wrong is not None:
         return said + wrong
-    if not facts.lone and not _approved(facts.epic):
+    if not is_approved(facts, ticket):
         return said + Decision(blockers=(Blocker(ticket.issue.id, "epic", {"epic": facts.epic.issue.identifier}),))
     waits = waits_for(facts, ticket)
     if waits:
@@ -39,12 +39,6 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if record_of(ticket).task == DOCUMENTATION:
         return said + begin(facts, ticket, orders.documentation(facts), Stage.DEV)
     return said + begin(facts, ticket, orders.research(), Stage.RESEARCH)
-
-
-def _approved(epic: Ticket) -> bool:
-    stage = epic.issue.stage
-    under_way = stage in (Stage.DEV, Stage.CODE_REVIEW, Stage.MERGE)
-    return under_way and record_of(epic).approval is not None
 
 
 def _wrong(facts: Facts, ticket: Ticket) -> Decision | None:

@@ -111,6 +111,7 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
         base=base.branch,
         started_at=record.started_at or facts.now,
         wait_until=None,
+        told=record.guidance,
     )
     assert facts.repository is not None
     run = StartRun(
@@ -145,7 +146,13 @@ def guidance(ticket: Ticket, record: Record) -> list[dict[str, str]]:
 def spent(facts: Facts) -> float:
     """US dollars that the epic and its tickets cost so far."""
     everything = {one.issue.id: one for one in (facts.epic, *facts.tickets)}
-    return sum(record_of(one).cost_usd for one in everything.values())
+    recorded = sum(record_of(one).cost_usd for one in everything.values())
+    return recorded + sum(_unrecorded(one) for one in everything.values())
+
+
+def is_approved(facts: Facts, ticket: Ticket) -> bool:
+    """Whether work on a ticket is covered: alone by its label, in an epic by the approval that stands now."""
+    return facts.lone or ticket.issue.id == facts.epic.issue.id or record_of(facts.epic).approval is not None
 
 
 def budget(facts: Facts) -> float:
@@ -156,6 +163,8 @@ def budget(facts: Facts) -> float:
 
 def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
     record, issue = record_of(ticket), ticket.issue
+    if not is_approved(facts, ticket):
+        return Decision(blockers=(Blocker(issue.id, "epic", {"epic": facts.epic.issue.identifier}),))
     for one in (ticket, facts.epic):
         if one.issue.disposition is not None:
             values = {"disposition": str(one.issue.disposition), "issue": one.issue.identifier}
@@ -175,6 +184,14 @@ def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
             blockers=(Blocker(issue.id, "outside", values),), recheck_after=until(facts.now, record.wait_until)
         )
     return None
+
+
+def _unrecorded(ticket: Ticket) -> float:
+    """What runs cost whose result has not been taken in yet."""
+    settled = record_of(ticket).settled
+    return sum(
+        float(run.result.get("cost_usd") or 0.0) for run in ticket.runs if run.result and run.generation > settled
+    )
 
 
 def _work_failed(facts: Facts, ticket: Ticket, record: Record, order: Order, result: Mapping[str, Any]) -> Decision:

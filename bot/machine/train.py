@@ -118,7 +118,7 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
 def what_stands_against(facts: Facts, ticket: Ticket, pull: PullRequest) -> Blocker | None:
     """The first thing that GitHub shows against merging this head, or None."""
     issue = ticket.issue.id
-    if not pull.open:
+    if not pull.open and not pull.merged:
         return Blocker(issue, "closed", {"number": pull.number})
     if pull.draft:
         return Blocker(issue, "draft", {"number": pull.number})
@@ -139,6 +139,22 @@ def what_stands_against(facts: Facts, ticket: Ticket, pull: PullRequest) -> Bloc
     if pull.mergeable is Mergeable.UNKNOWN:
         return Blocker(issue, "computing", {"number": pull.number})
     return None
+
+
+def riding(facts: Facts, approval: Approval | None) -> tuple[Ticket, ...]:
+    """The tickets that can still merge under this approval: approved as they are, sound, and stacked on such only."""
+    heads_given = dict(approval.heads) if approval else {}
+    aboard: dict[str, Ticket] = {}
+    for ticket in in_train_order(facts):
+        pull = ticket.pull_request
+        if pull is None or heads_given.get(ticket.issue.id) != pull.head or ticket.issue.disposition is not None:
+            continue
+        against = what_stands_against(facts, ticket, pull)
+        below = [one for one in facts.tickets if one.issue.id in {b.issue for b in ticket.issue.blocked_by}]
+        sound = against is None or against.reason in ("computing", "checks")
+        if sound and all(_merged(one) or one.issue.id in aboard for one in below):
+            aboard[ticket.issue.id] = ticket
+    return tuple(one for one in aboard.values() if not _merged(one))
 
 
 def landed(facts: Facts, ticket: Ticket) -> Decision:

@@ -1,0 +1,262 @@
+"""A board to play on: facts in, decisions applied as values. No I/O; a whole epic runs in milliseconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.machine import breakdown
+from bot.machine.decide import decide
+from bot.machine.decision import (
+    Blocker, ClosePullRequest, CreateTickets, Decision, Dispose, Merge, Move, OpenPullRequest, Post, Remember, Retarget, StartRun,
+    StopRun, WriteBreakdown,
+)  # fmt: skip
+from bot.machine.facts import (
+    Author, Blocking, Checks, Comment, Document, Facts, Issue, Mergeable, PullRequest, Repository, Rules, Run, RunState, Ticket,
+)  # fmt: skip
+from bot.machine.stages import STATES, Disposition, Stage
+from bot.words import say, sentence
+from handlers import HANDLERS
+
+ALICE = Author("user-alice", "alice", person=True)
+GINA = Author("user-gina", "gina", person=True, guest=True)
+BOT = Author("user-bot", "callboard", person=False, app=True)
+
+TASKS = [
+    {"key": "storage", "title": "Settings storage", "description": "Store settings", "scope": "storage"},
+    {"key": "theme", "title": "Theme page", "description": "A page", "scope": "page", "depends_on": ["storage"]},
+    {"key": "feed", "title": "Activity feed", "description": "A feed", "scope": "feed"},
+]
+
+
+@dataclass
+class Board:
+    """Linear, GitHub and the engine as plain values; `settle` decides and applies until nothing more happens."""
+
+    rules: Rules = Rules()
+    now: datetime = datetime(2026, 11, 21, tzinfo=UTC)
+    issues: dict[str, Issue] = field(default_factory=dict)
+    document: Document | None = None
+    pulls: dict[str, PullRequest] = field(default_factory=dict)
+    runs: dict[str, list[Run]] = field(default_factory=dict)
+    repository: Repository | None = Repository("acme/youlab", "main")
+    states_missing: tuple[str, ...] = ()
+    lone: bool = False
+    checks: Checks = Checks.GREEN
+    dropped: bool = False
+    decision: Decision = Decision()
+    orders: list[StartRun] = field(default_factory=list)
+    merges: list[Merge] = field(default_factory=list)
+    created: int = 0
+    changed: bool = False
+
+    def __post_init__(self) -> None:
+        self.add("epic", "YOU-1", "User dashboard", "Build the dashboard", labels=("orchestrate",))
+
+    def add(self, key: str, identifier: str, title: str, description: str = "", labels: tuple[str, ...] = ()) -> None:
+        self.issues[key] = Issue(
+            key, identifier, title, description, f"https://linear/{identifier}", "YOU", Stage.TODO, "Todo", "unstarted",
+            frozenset(labels), 0, self.now, parent=None if key == "epic" else "epic",
+        )  # fmt: skip
+
+    def facts(self) -> Facts:
+        def ticket(issue: Issue) -> Ticket:
+            blocked = tuple(replace(one, **self._place(one.issue)) for one in issue.blocked_by)
+            return Ticket(
+                replace(issue, blocked_by=blocked), self.pulls.get(issue.id), tuple(self.runs.get(issue.id, ()))
+            )
+
+        epic = ticket(self.issues["epic"])
+        rest = (epic,) if self.lone else tuple(ticket(one) for key, one in self.issues.items() if key != "epic")
+        return Facts(
+            self.now, "epic:epic", epic, rest, self.document, self.repository, self.rules, self.states_missing, self.lone, self.dropped
+        )  # fmt: skip
+
+    def _place(self, key: str) -> dict[str, Any]:
+        issue = self.issues[key]
+        over = issue.stage is not None and issue.stage.over
+        return {"stage": issue.stage, "state_name": issue.state_name, "over": over}
+
+    def step(self) -> Decision:
+        self.now += timedelta(seconds=1)
+        self.decision = decide(self.facts(), HANDLERS)
+        for action in self.decision.actions:
+            self.apply(action)
+        for blocker in self.decision.blockers:
+            sentence(blocker)
+        return self.decision
+
+    def settle(self, rounds: int = 60) -> "Board":
+        for _ in range(rounds):
+            decision = self.step()
+            changed, self.changed = self.changed, False
+            if not changed and decision.recheck_after != 0.0:
+                return self
+        raise AssertionError(f"never settles: {decision.actions}")
+
+    def apply(self, action: Any) -> None:
+        self.changed |= not isinstance(action, Post)
+        match action:
+            case Move(issue, stage):
+                state = STATES[stage]
+                self.change(issue, stage=stage, state_name=state.name, state_type=state.type)
+            case Dispose(issue, disposition):
+                labels = self.issues[issue].labels - frozenset(Disposition) | ({disposition} if disposition else set())
+                self.change(issue, labels=frozenset(labels))
+            case Remember(issue, record):
+                assert record.issue == issue
+                self.change(issue, record=record)
+            case Post(issue, topic, words, values, parent):
+                body = say(words, values)
+                if any(one.topic == topic and one.body == body for one in self.issues[issue].comments):
+                    return
+                self.changed |= topic != "panel"
+                old = [one for one in self.issues[issue].comments if one.topic != topic]
+                self.now += timedelta(milliseconds=1)
+                own = Comment(f"{issue}/{topic}", body, BOT, self.now, ours=True, topic=topic, parent=parent)
+                self.change(issue, comments=(*old, own))
+            case WriteBreakdown(_, content):
+                self.document = Document("doc", "Breakdown", content, self.now)
+            case CreateTickets(_, _, tasks, blocked_by):
+                self._create(tasks, blocked_by)
+            case StartRun():
+                self.orders.append(action)
+                run = Run(
+                    f"{action.issue}-{action.generation}",
+                    action.issue,
+                    action.stage,
+                    action.generation,
+                    RunState.QUEUED,
+                )
+                self.runs.setdefault(action.issue, []).append(run)
+            case StopRun(run, _):
+                self.set_run(run, state=RunState.CANCELED)
+            case OpenPullRequest(issue, _, branch, base, _, values):
+                say("pull_request_body", values)
+                if issue not in self.pulls:
+                    self.pulls[issue] = PullRequest(
+                        len(self.pulls) + 1, "https://github/pull", "node", True, False, f"sha-{issue}", branch, base,
+                        mergeable=Mergeable.YES, checks=self.checks,
+                    )  # fmt: skip
+            case Retarget(_, number, base):
+                self.pull(number, base_branch=base)
+            case Merge(_, number, head, _):
+                self.merges.append(action)
+                key = next(key for key, one in self.pulls.items() if one.number == number)
+                assert self.pulls[key].head == head
+                self.pull(number, open=False, merged=True, merge_commit=f"merge-{number}")
+            case ClosePullRequest(_, number):
+                self.pull(number, open=False)
+
+    def _create(self, tasks: tuple[breakdown.Task, ...], blocked_by: tuple[tuple[str, str], ...]) -> None:
+        from bot.machine.record import Record
+
+        for task in tasks:
+            if task.key in self.issues:
+                continue
+            self.created += 1
+            self.add(task.key, f"YOU-{len(self.issues) + 1}", task.title, task.description, ("orchestrated",))
+            self.change(task.key, record=Record(task.key, task=task.key))
+        for key, below in [(task.key, below) for task in tasks for below in task.depends_on] + list(blocked_by):
+            issue, other = self.issues[key], self.issues[below]
+            if below not in {one.issue for one in issue.blocked_by}:
+                link = Blocking(below, other.identifier, other.stage, other.state_name, over=False)
+                self.change(key, blocked_by=(*issue.blocked_by, link))
+
+    def change(self, key: str, **changes: Any) -> None:
+        self.issues[key] = replace(self.issues[key], **changes)
+
+    def pull(self, number: int, **changes: Any) -> None:
+        key = next(key for key, one in self.pulls.items() if one.number == number)
+        self.pulls[key] = replace(self.pulls[key], **changes)
+
+    def set_run(self, run: str, **changes: Any) -> None:
+        for runs in self.runs.values():
+            for index, one in enumerate(runs):
+                if one.id == run:
+                    runs[index] = replace(one, **changes)
+
+    def comments(self, key: str, body: str, author: Author = ALICE, **more: Any) -> Comment:
+        self.now += timedelta(seconds=1)
+        said = Comment(f"comment-{self.now.timestamp()}", body, author, self.now, **more)
+        self.change(key, comments=(*self.issues[key].comments, said))
+        return said
+
+    def moves(self, key: str, stage: Stage) -> None:
+        self.apply(Move(key, stage))
+
+    def live(self) -> list[Run]:
+        return [run for runs in self.runs.values() for run in runs if run.state in (RunState.QUEUED, RunState.RUNNING)]
+
+    def begin(self) -> "Board":
+        """All queued runs get a worker."""
+        for run in self.live():
+            self.set_run(run.id, state=RunState.RUNNING, started_at=self.now)
+        return self.settle()
+
+    def finish(self, **result: Any) -> "Board":
+        """All running runs end: well, unless `result` says otherwise."""
+        for run in self.live():
+            self.set_run(run.id, state=RunState.FINISHED, result={**self._result(run), **result})
+        return self.settle()
+
+    def work(self, rounds: int = 1) -> "Board":
+        for _ in range(rounds):
+            self.begin().finish()
+        return self
+
+    def _result(self, run: Run) -> dict[str, Any]:
+        order = next(one for one in self.orders if (one.issue, one.generation) == (run.issue, run.generation))
+        result: dict[str, Any] = {"kind": "success", "cost_usd": 0.5, "outcome": {"summary": f"did {order.prompt}"}}
+        if order.prompt == "breakdown":
+            result["outcome"] = {"summary": "three tasks", "tasks": TASKS, "questions": []}
+        elif order.prompt in ("research", "plan"):
+            result |= {"head": f"sha-{run.issue}-{run.generation}"}
+            result["document"] = {
+                "path": f"thoughts/{order.prompt}.md",
+                "digest": f"digest-{run.generation}",
+                "commit": "c",
+            }
+        else:
+            result |= {"head": f"sha-{run.issue}"}
+        return result
+
+    def stage(self, key: str) -> Stage | None:
+        return self.issues[key].stage
+
+    def stages(self) -> dict[str, str]:
+        return {key: str(one.stage) for key, one in self.issues.items()}
+
+    def said(self, key: str, topic: str = "") -> list[str]:
+        return [one.body for one in self.issues[key].comments if one.ours and one.topic.startswith(topic)]
+
+    def answers(self, comment: Comment) -> list[str]:
+        return [
+            one.body for issue in self.issues.values() for one in issue.comments if one.topic == f"reply-{comment.id}"
+        ]
+
+    def why(self, key: str) -> str:
+        return "; ".join(sentence(one) for one in self.decision.blockers if one.issue == key)
+
+    def blockers(self, key: str) -> list[Blocker]:
+        return [one for one in self.decision.blockers if one.issue == key]
+
+
+@pytest.fixture
+def gina() -> Author:
+    return GINA
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board()
+
+
+@pytest.fixture
+def approved(board: Board) -> Board:
+    """A board on which turn 1 is given and the tickets are there."""
+    board.settle().work()
+    board.comments("epic", "approve")
+    return board.settle()
