@@ -1,0 +1,404 @@
+"""The things that exist in a simulated Linear workspace. The world owns and changes them; nobody else does."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(eq=False, kw_only=True)
+class Entity:
+    """What every object of Linear has. Two entities are equal only when they are the same one."""
+
+    id: str
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class User(Entity):
+    """A member, a guest, or the app user of an OAuth application (`app`)."""
+
+    name: str
+    display_name: str
+    email: str
+    active: bool = True
+    admin: bool = False
+    app: bool = False
+    guest: bool = False
+    owner: bool = False
+    supports_agent_sessions: bool = False
+    git_hub_user_id: str | None = None
+    avatar_url: str | None = None
+    timezone: str | None = None
+    title: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class Bot:
+    """What stands in `botActor` when an integration or an automation, not a user, did something."""
+
+    type: str
+    name: str
+    id: str | None = None
+    sub_type: str | None = None
+    avatar_url: str | None = None
+    user_display_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something: a user, or (with `user` None) an integration or automation."""
+
+    user: User | None = None
+    bot: Bot | None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class Team(Entity):
+    """A team with its workflow states, labels, members and automation settings."""
+
+    key: str
+    name: str
+    states: list["State"] = field(default_factory=list)
+    memberships: list["Membership"] = field(default_factory=list)
+    default_issue_state: "State | None" = None
+    triage_enabled: bool = False
+    triage_issue_state: "State | None" = None
+    auto_close_parent_issues: bool | None = False
+    auto_close_child_issues: bool | None = False
+    auto_close_period: float | None = None
+    auto_close_state_id: str | None = None
+    auto_archive_period: float = 6.0
+    inherit_workflow_statuses: bool = False
+    group_issue_history: bool = True
+    git_automation_states: list["GitAutomation"] = field(default_factory=list)
+    visibility: str = "public"
+    description: str | None = None
+    color: str | None = None
+    timezone: str = "UTC"
+    retired_at: datetime | None = None
+    issues: list["Issue"] = field(default_factory=list)
+    last_number: int = 0
+
+    @property
+    def display_name(self) -> str:
+        """The name Linear shows."""
+        return self.name
+
+    @property
+    def private(self) -> bool:
+        """The old name of `visibility`."""
+        return self.visibility == "private"
+
+    @property
+    def members(self) -> list[User]:
+        """The users who belong to the team."""
+        return [membership.user for membership in self.memberships]
+
+    @property
+    def marked_as_duplicate_workflow_state(self) -> "State | None":
+        """The state that a duplicate moves to."""
+        return next((state for state in self.states if state.type == "duplicate"), None)
+
+
+@dataclass(eq=False, kw_only=True)
+class Membership(Entity):
+    """A user's place in a team."""
+
+    team: Team
+    user: User
+    owner: bool = False
+    sort_order: float = 0.0
+
+
+@dataclass(eq=False, kw_only=True)
+class State(Entity):
+    """A workflow state of one team; its `type` never changes."""
+
+    name: str
+    type: str
+    position: float
+    team: Team
+    color: str = "#95a2b3"
+    description: str | None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class GitAutomation(Entity):
+    """A rule of Linear's GitHub integration: when `event` happens to a linked pull request, move to `state`."""
+
+    team: Team
+    event: str
+    state: State | None
+    target_branch: None = None
+    branch_pattern: None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class Label(Entity):
+    """An issue label of a team, or of the whole workspace (`team` None)."""
+
+    name: str
+    color: str = "#5e6ad2"
+    team: Team | None = None
+    parent: "Label | None" = None
+    is_group: bool = False
+    description: str | None = None
+    creator: User | None = None
+    retired_at: datetime | None = None
+    children: list["Label"] = field(default_factory=list)
+
+
+@dataclass(eq=False, kw_only=True)
+class Issue(Entity):
+    """An issue. `labels` is in the order of application."""
+
+    number: int
+    title: str
+    team: Team
+    state: State
+    sort_order: float
+    description: str | None = None
+    priority: int = 0
+    estimate: float | None = None
+    due_date: str | None = None
+    sub_issue_sort_order: float | None = None
+    labels: list[Label] = field(default_factory=list)
+    parent: "Issue | None" = None
+    children: list["Issue"] = field(default_factory=list)
+    relations: list["Relation"] = field(default_factory=list)
+    inverse_relations: list["Relation"] = field(default_factory=list)
+    comments: list["Comment"] = field(default_factory=list)
+    attachments: list["Attachment"] = field(default_factory=list)
+    documents: list["Document"] = field(default_factory=list)
+    reactions: list["Reaction"] = field(default_factory=list)
+    history: list["History"] = field(default_factory=list)
+    creator: User | None = None
+    assignee: User | None = None
+    delegate: User | None = None
+    bot_actor: Bot | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    canceled_at: datetime | None = None
+    auto_closed_at: datetime | None = None
+    auto_archived_at: datetime | None = None
+    trashed: bool | None = None
+    previous_identifiers: list[str] = field(default_factory=list)
+    external_user_creator: None = None
+    synced_with: None = None
+
+    @property
+    def identifier(self) -> str:
+        """The name people use, such as YOU-12."""
+        return f"{self.team.key}-{self.number}"
+
+    @property
+    def label_ids(self) -> list[str]:
+        """The ids of the labels it bears."""
+        return [label.id for label in self.labels]
+
+    @property
+    def label_names(self) -> list[str]:
+        """The names of the labels it bears."""
+        return [label.name for label in self.labels]
+
+    @property
+    def priority_label(self) -> str:
+        """The word for the priority."""
+        return ("No priority", "Urgent", "High", "Medium", "Low")[self.priority]
+
+    @property
+    def branch_name(self) -> str:
+        """The branch name that Linear offers for copying."""
+        slug = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")[:60]
+        owner = self.assignee or self.creator
+        prefix = f"{owner.display_name}/" if owner else ""
+        return f"{prefix}{self.identifier.lower()}-{slug}"
+
+    @property
+    def has_blocked_by_relations(self) -> bool:
+        """Whether some issue blocks this one."""
+        return any(relation.type == "blocks" for relation in self.inverse_relations)
+
+    @property
+    def has_blocking_relations(self) -> bool:
+        """Whether this issue blocks some other."""
+        return any(relation.type == "blocks" for relation in self.relations)
+
+    @property
+    def has_duplicate_relations(self) -> bool:
+        """Whether this issue is marked as a duplicate of another."""
+        return any(relation.type == "duplicate" for relation in self.relations)
+
+    @property
+    def has_related_relations(self) -> bool:
+        """Whether this issue is related to another, in either direction."""
+        return any(relation.type == "related" for relation in (*self.relations, *self.inverse_relations))
+
+
+@dataclass(eq=False, kw_only=True)
+class Relation(Entity):
+    """`issue` blocks, duplicates or is related to `related_issue`."""
+
+    issue: Issue
+    related_issue: Issue
+    type: str
+
+
+@dataclass(eq=False, kw_only=True)
+class Comment(Entity):
+    """A comment on an issue, or with `document` on a document (then `issue` is None)."""
+
+    body: str
+    issue: Issue | None
+    user: User | None
+    document: "Document | None" = None
+    bot_actor: Bot | None = None
+    parent: "Comment | None" = None
+    children: list["Comment"] = field(default_factory=list)
+    quoted_text: str | None = None
+    edited_at: datetime | None = None
+    resolved_at: datetime | None = None
+    resolving_user: User | None = None
+    resolving_comment: "Comment | None" = None
+    reactions: list["Reaction"] = field(default_factory=list)
+    external_user: None = None
+    external_thread: "ExternalThread | None" = None
+    on_behalf_of: User | None = None
+    synced_with: "list[ExternalEntity] | None" = None
+    agent_session: None = None
+    project_id: None = None
+    hide_in_linear: bool = False
+    is_artificial_agent_session_root: bool = False
+
+    @property
+    def document_content_id(self) -> str | None:
+        """The id of the document's content, when the comment stands on a document."""
+        return self.document.document_content_id if self.document else None
+
+
+@dataclass(frozen=True)
+class ExternalThread:
+    """The thread elsewhere (Slack, GitHub) that a comment is synced with."""
+
+    type: str
+    id: str | None = None
+    name: str | None = None
+    display_name: str | None = None
+    sub_type: str | None = None
+    url: str | None = None
+    is_connected: bool = True
+    is_personal_integration_connected: bool = False
+    is_personal_integration_required: bool = False
+
+
+@dataclass(frozen=True)
+class ExternalEntity:
+    """The object elsewhere that something is synced with."""
+
+    id: str
+    service: str
+
+
+@dataclass(eq=False, kw_only=True)
+class Reaction(Entity):
+    """An emoji, by name, on a comment or an issue."""
+
+    emoji: str
+    user: User | None
+    comment: Comment | None = None
+    issue: Issue | None = None
+    external_user: None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class Attachment(Entity):
+    """A link on an issue with free metadata; one per issue and URL."""
+
+    issue: Issue
+    title: str
+    url: str
+    subtitle: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    group_by_source: bool = False
+    creator: User | None = None
+    source: dict[str, Any] | None = None
+    source_type: str | None = None
+    external_user_creator: None = None
+    original_issue: Issue | None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class Document(Entity):
+    """A document on an issue or a team."""
+
+    title: str
+    slug_id: str
+    content: str = ""
+    issue: Issue | None = None
+    team: Team | None = None
+    icon: str | None = None
+    color: str | None = None
+    sort_order: float = 0.0
+    creator: User | None = None
+    updated_by: User | None = None
+    hidden_at: datetime | None = None
+    trashed: bool | None = None
+    comments: list[Comment] = field(default_factory=list)
+    document_content_id: str = ""
+
+
+@dataclass(eq=False, kw_only=True)
+class History(Entity):
+    """One entry of an issue's history; `changes` holds the fields of `IssueHistory` that this entry has."""
+
+    issue: Issue
+    actor: User | None
+    bot_actor: Bot | None
+    changes: dict[str, Any]
+
+    @property
+    def actor_id(self) -> str | None:
+        """The id of the user who did it; None for integrations and automation."""
+        return self.actor.id if self.actor else None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.changes.get(name)
+
+
+@dataclass(eq=False, kw_only=True)
+class Webhook(Entity):
+    """A configured webhook. `url` is where letters go; `hidden_url` says that the API shows null for it."""
+
+    url: str
+    secret: str
+    resource_types: list[str]
+    team: Team | None = None
+    all_public_teams: bool = True
+    label: str | None = None
+    enabled: bool = True
+    creator: User | None = None
+    hidden_url: bool = False
+
+    @property
+    def team_ids(self) -> list[str] | None:
+        """The team it is limited to, as a list."""
+        return [self.team.id] if self.team else None
+
+
+@dataclass(eq=False, kw_only=True)
+class Organization(Entity):
+    """The workspace itself."""
+
+    name: str
+    url_key: str
+    logo_url: str | None = None
+    git_branch_format: str | None = None
+    git_linkback_messages_enabled: bool = True
+    git_linkback_descriptions_enabled: bool = False
+    git_public_linkback_messages_enabled: bool = False
