@@ -48,6 +48,7 @@ class Gates(Strict):
     dependents_start: Literal["code_review", "done"] = "code_review"
     documentation: bool = True
     review_bots: tuple[str, ...] = ()
+    checks_appear_seconds: Annotated[float, Field(ge=0)] = 60
 
 
 class Budget(Strict):

@@ -1,0 +1,176 @@
+"""The whole picture of one epic: Linear, GitHub and the engine read into facts, and how a subject finds its key."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+from bot.config import Policy, RepositoryPolicy
+from bot.engine.port import RunRow
+from bot.git.names import identifier_of
+from bot.machine.facts import Document, Facts, Issue, PullRequest, Repository, Rules, Run, RunState, Ticket
+from bot.machine.stages import ORCHESTRATE, WORKER, Stage
+
+
+class Picture(Protocol):
+    """An epic with everything Linear knows of it."""
+
+    @property
+    def epic(self) -> Issue:
+        """The epic, or the lone ticket."""
+
+    @property
+    def tickets(self) -> tuple[Issue, ...]:
+        """Its sub-issues."""
+
+    @property
+    def document(self) -> Document | None:
+        """Its breakdown."""
+
+
+class LinearReads(Protocol):
+    """What is asked of `bot/linear/observe.py`."""
+
+    async def observe_epic(self, id: str) -> Picture | None:  # noqa: A002
+        """The epic as it is now; None when it is gone."""
+
+    async def root_of(self, reference: str) -> str | None:
+        """The id of the epic or lone ticket that an issue (id or identifier) belongs to; None when it is nobody's."""
+
+    async def missing_states(self, team: str) -> tuple[str, ...]:
+        """Names of workflow states that the team lacks."""
+
+
+class GitHubReads(Protocol):
+    """What is asked of `bot/github/observe.py`."""
+
+    async def observe_pulls(self, repository: str, numbers: Iterable[int]) -> Mapping[int, PullRequest]:
+        """Pull requests as they are now, in one request."""
+
+    async def find_pull(self, repository: str, branch: str) -> int | None:
+        """The newest pull request of a branch."""
+
+    async def branch_of_pull(self, repository: str, number: int) -> str | None:
+        """The head branch of a pull request; None when there is none."""
+
+
+class EngineReads(Protocol):
+    """What is asked of the engine."""
+
+    async def runs(self, key: str) -> tuple[RunRow, ...]:
+        """The runs of a key."""
+
+    async def route(self, subject: str, key: str) -> None:
+        """Remember which key a subject belongs to."""
+
+
+@dataclass
+class Observer:
+    """Reads facts. `known` are the subjects routed by this process, so that each costs one write only."""
+
+    linear: LinearReads
+    github: GitHubReads
+    engine: EngineReads
+    policy: Callable[[], Policy]
+    clock: Callable[[], datetime]
+    known: set[tuple[str, str]] = field(default_factory=set)
+
+    async def observe(self, epic: str) -> Facts | None:
+        """Facts about an epic or lone ticket, or None when it is not ours."""
+        picture = await self.linear.observe_epic(epic)
+        if picture is None:
+            return None
+        labels = picture.epic.labels
+        if not labels & {ORCHESTRATE, WORKER} and picture.epic.record is None:
+            return None
+        key = f"epic:{picture.epic.id}"
+        policy = self.policy()
+        place = policy.repository_for(picture.epic.team, picture.epic.project, labels)
+        lone = WORKER in labels and ORCHESTRATE not in labels
+        issues = (picture.epic,) if lone else (picture.epic, *picture.tickets)
+        pulls = await self._pulls(place, issues)
+        runs = [_run(row) for row in await self.engine.runs(key)]
+        tickets = tuple(
+            Ticket(one, pulls.get(one.id), tuple(run for run in runs if run.issue == one.id)) for one in issues
+        )
+        await self._route(key, place, tickets)
+        return Facts(
+            now=self.clock(),
+            key=key,
+            epic=tickets[0],
+            tickets=tickets if lone else tickets[1:],
+            document=None if lone else picture.document,
+            repository=Repository(place.name, place.base) if place else None,
+            rules=rules_of(policy),
+            states_missing=await self.linear.missing_states(picture.epic.team),
+            lone=lone,
+            dropped=not labels & {ORCHESTRATE, WORKER},
+        )
+
+    async def find_key(self, subject: str) -> str | None:
+        """The key that a subject (`linear:<issue>`, `github:owner/name@branch`, `github:owner/name#number`) belongs to."""
+        source, _, rest = subject.partition(":")
+        reference: str | None = rest
+        if source == "github":
+            reference = await self._ticket_of(rest)
+        root = await self.linear.root_of(reference) if reference else None
+        return f"epic:{root}" if root else None
+
+    async def _ticket_of(self, place: str) -> str | None:
+        match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@(.+)|#(\d+))", place)
+        if match is None:
+            return None
+        branch = match[2] or await self.github.branch_of_pull(match[1], int(match[3]))
+        return identifier_of(branch) if branch else None
+
+    async def _pulls(self, place: RepositoryPolicy | None, issues: Iterable[Issue]) -> dict[str, PullRequest]:
+        """The pull request of every ticket that may have one, by issue id."""
+        if place is None:
+            return {}
+        numbers: dict[int, str] = {}
+        for issue in issues:
+            record = issue.record
+            number = record.pull_request if record else None
+            if record and number is None and record.head and issue.stage in _MAY_HAVE_A_PULL_REQUEST:
+                number = await self.github.find_pull(place.name, record.branch)
+            if number is not None:
+                numbers[number] = issue.id
+        pulls = await self.github.observe_pulls(place.name, tuple(numbers)) if numbers else {}
+        return {numbers[number]: pull for number, pull in pulls.items()}
+
+    async def _route(self, key: str, place: RepositoryPolicy | None, tickets: Iterable[Ticket]) -> None:
+        subjects = [f"linear:{one.issue.id}" for one in tickets]
+        if place is not None:
+            subjects += [f"github:{place.name}@{record.branch}" for one in tickets if (record := one.issue.record)]
+            subjects += [f"github:{place.name}#{one.pull_request.number}" for one in tickets if one.pull_request]
+        for subject in subjects:
+            if (subject, key) not in self.known:
+                await self.engine.route(subject, key)
+                self.known.add((subject, key))
+
+
+_MAY_HAVE_A_PULL_REQUEST = frozenset({Stage.DEV, Stage.CODE_REVIEW, Stage.MERGE, Stage.DONE})
+
+
+def rules_of(policy: Policy) -> Rules:
+    """The part of the policy that decisions ask for."""
+    return Rules(
+        max_retries=policy.limits.max_retries,
+        plan_by_person=policy.gates.plan == "person",
+        dependents_wait_for_done=policy.gates.dependents_start == "done",
+        documentation=policy.gates.documentation,
+        epic_usd=policy.budget.epic_usd,
+        people=frozenset(policy.people.users),
+        checks_appear_seconds=policy.gates.checks_appear_seconds,
+        spec_characters=policy.limits.spec_kilobytes * 1000,
+    )
+
+
+def _run(row: RunRow) -> Run:
+    order = row.order
+    return replace(
+        Run(order.run_id, order.issue, order.stage, order.generation, RunState(row.state.value), row.ahead),
+        started_at=row.started_at,
+        result=row.result,
+    )

@@ -1,0 +1,252 @@
+"""A decision becomes effects; nothing else in the house writes to the world.
+
+Every effect is idempotent, so a round that failed half-way is repaired by the next one. The order matters: GitHub
+first, so that a stage never claims what does not exist; then everything for Linear in one document; runs start last,
+when the generation they carry is remembered.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from bot.config import Policy
+from bot.engine.port import RunOrder
+from bot.github.client import HeadMoved, NotMergeable
+from bot.linear.marker import effect_id
+from bot.machine.breakdown import Task
+from bot.machine.decision import (
+    Action,
+    CleanUp,
+    ClosePullRequest,
+    CreateTickets,
+    Decision,
+    Dispose,
+    Merge,
+    Move,
+    OpenPullRequest,
+    Post,
+    Remember,
+    Retarget,
+    StartRun,
+    StopRun,
+    WriteBreakdown,
+)  # fmt: skip
+from bot.machine.errors import Transient
+from bot.machine.facts import Facts, Issue
+from bot.machine.record import Record
+from bot.machine.stages import ORCHESTRATED, Disposition, Stage
+from bot.runs.contract import RunSpec
+from bot.runs.worker import WorkOrder
+from bot.words import say
+
+log = structlog.get_logger()
+
+SOON = 2.0
+"""Seconds after which a round looks again when GitHub said that something moved under it."""
+
+
+class LinearWrites(Protocol):
+    """One document of Linear mutations in the making (`bot/linear/ensure.py`)."""
+
+    def move(self, issue: str, stage: Stage, *, team: str) -> None:
+        """The issue is in this stage."""
+
+    def label(self, issue: str, *, team: str, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
+        """The issue has these labels and lacks those."""
+
+    def comment(self, issue: str, topic: str, body: str, *, parent: str | None = None) -> None:
+        """The issue has one comment about the topic, with this body."""
+
+    def record(self, issue: Issue | str, record: Record) -> None:
+        """The issue's record says this."""
+
+    def document(self, epic: str, title: str, content: str) -> None:
+        """The epic has this document."""
+
+    def ticket(self, id: str, *, parent: str, team: str, task: Task, labels: tuple[str, ...]) -> None:  # noqa: A002
+        """The epic has this ticket, in the first stage."""
+
+    def relation(self, blocker: str, blocked: str) -> None:
+        """One issue blocks another."""
+
+    async def send(self) -> None:
+        """Write it all, in order."""
+
+
+class GitHubEffects(Protocol):
+    """The verbs of `bot/github/ensure.py` that decisions need."""
+
+    async def ensure_pull(self, repository: str, branch: str, base: str, title: str, body: str) -> int:
+        """The branch has an open pull request."""
+
+    async def retarget(self, repository: str, number: int, base: str) -> None:
+        """The pull request goes into `base`."""
+
+    async def merge(self, repository: str, number: int, head: str, title: str) -> None:
+        """The pull request is merged at this head."""
+
+    async def close_pull(self, repository: str, number: int) -> None:
+        """The pull request is closed."""
+
+    async def delete_branch(self, repository: str, branch: str) -> None:
+        """The branch is gone."""
+
+
+class Runs(Protocol):
+    """The verbs of the engine that decisions need."""
+
+    async def start_run(self, order: RunOrder) -> None:
+        """Queue a run, once."""
+
+    async def cancel_run(self, run_id: str, reason: str) -> None:
+        """Stop a run."""
+
+
+@dataclass(frozen=True)
+class Performer:
+    """Performs decisions. `writes` begins a Linear document for a picture; `clean_up` removes a checkout."""
+
+    writes: Callable[[Facts], LinearWrites]
+    github: GitHubEffects
+    runs: Runs
+    clean_up: Callable[[str, str], Awaitable[None]]
+    policy: Callable[[], Policy]
+
+    async def perform(self, facts: Facts, decision: Decision) -> float | None:
+        """Carry a decision out; returns in how many seconds to look again, or None.
+
+        Raises:
+            Transient, Refused: what of it could not be done; the rest was.
+        """
+        failure: Transient | None = None
+        again = [decision.recheck_after] if decision.recheck_after is not None else []
+        for action in decision.actions:
+            try:
+                await self._before(action)
+            except (HeadMoved, NotMergeable) as error:
+                log.info("github says no", reason=str(error), action=type(action).__name__)
+                again.append(SOON)
+            except Transient as error:
+                failure = error
+        await self._linear(facts, decision)
+        for action in decision.actions:
+            if isinstance(action, StartRun):
+                await self.runs.start_run(self._order(facts, action))
+            elif isinstance(action, CleanUp):
+                await self.clean_up(action.repository, action.branch)
+        if failure is not None:
+            raise failure
+        return min(again, default=None)
+
+    async def _before(self, action: Action) -> None:
+        match action:
+            case StopRun(run, reason):
+                await self.runs.cancel_run(run, reason)
+            case OpenPullRequest(_, repository, branch, base, title, values):
+                await self.github.ensure_pull(repository, branch, base, title, say("pull_request_body", values))
+            case Retarget(repository, number, base):
+                await self.github.retarget(repository, number, base)
+            case Merge(repository, number, head, title):
+                await self.github.merge(repository, number, head, title)
+            case ClosePullRequest(repository, number):
+                await self.github.close_pull(repository, number)
+            case CleanUp(repository, branch, delete_branch) if delete_branch:
+                await self.github.delete_branch(repository, branch)
+
+    async def _linear(self, facts: Facts, decision: Decision) -> None:
+        writes = self.writes(facts)
+        issues = {one.issue.id: one.issue for one in (facts.epic, *facts.tickets)}
+        for action in decision.actions:
+            match action:
+                case Move(issue, stage):
+                    writes.move(issue, stage, team=issues[issue].team)
+                case Dispose(issue, disposition):
+                    _dispose(writes, issues[issue], disposition)
+                case Post(issue, topic, words, values, parent):
+                    writes.comment(issue, topic, say(words, values), parent=parent)
+                case WriteBreakdown(epic, content):
+                    writes.document(epic, f"Breakdown of {issues[epic].identifier}", content)
+                case CreateTickets():
+                    _create(writes, facts, action)
+                case Remember(issue, record):
+                    writes.record(issues[issue], record)
+        await writes.send()
+
+    def _order(self, facts: Facts, start: StartRun) -> RunOrder:
+        policy = self.policy()
+        limits = policy.limits
+        run_id = effect_id("run", start.issue, str(start.generation))
+        work = WorkOrder(
+            run=_spec(policy, start, run_id),
+            repository=start.repository,
+            branch=start.branch,
+            base=start.base,
+            merges=start.merges,
+            plan_digest=start.plan_digest,
+            research_path=start.research_path,
+            plan_path=start.plan_path,
+            ordered_at=facts.now,
+        )
+        return RunOrder(
+            run_id=run_id,
+            key=facts.key,
+            issue=start.issue,
+            generation=start.generation,
+            stage=str(start.stage),
+            caps=(
+                ("service", limits.workers),
+                (f"repository:{start.repository}", limits.workers_per_repository),
+                (facts.key, limits.workers_per_epic),
+            ),
+            priority=start.priority,
+            spec=work.model_dump(mode="json"),
+        )
+
+
+def _spec(policy: Policy, start: StartRun, run_id: str) -> RunSpec:
+    place = start.prompt if start.prompt in policy.agent.stages else str(start.stage)
+    runtime, model = policy.agent.for_stage(place)
+    header = start.header
+    return RunSpec(
+        run_id=run_id,
+        prompt=start.prompt,
+        task_id=header["TASK_ID"],
+        stage=header["STAGE"],
+        attempt=start.attempt,
+        title=header["TITLE"],
+        description=header["DESCRIPTION"],
+        scope=header["SCOPE"],
+        dependencies=[name for name in header["DEPENDENCIES"].split(", ") if name != "none"],
+        parent_ticket=header["PARENT_TICKET"] if header["PARENT_TICKET"] != "none" else "",
+        variables=dict(start.variables),
+        runtime=runtime,
+        model=model,
+        minutes=policy.limits.run_minutes,
+        budget_usd=policy.budget.run_usd,
+        max_turns=policy.limits.max_turns,
+        command=list(policy.agent.command),
+    )
+
+
+def _dispose(writes: LinearWrites, issue: Issue, disposition: Disposition | None) -> None:
+    wanted = {str(disposition)} if disposition else set()
+    there = {str(one) for one in Disposition if one in issue.labels}
+    writes.label(issue.id, team=issue.team, add=sorted(wanted - there), remove=sorted(there - wanted))
+
+
+def _create(writes: LinearWrites, facts: Facts, create: CreateTickets) -> None:
+    """Tickets with ids made from epic and task: a repeat is no second ticket, and those that exist stay as they are."""
+    there = {one.issue.record.task: one.issue.id for one in facts.tickets if one.issue.record and one.issue.record.task}
+    ids = {task.key: there.get(task.key) or effect_id("ticket", create.epic, task.key) for task in create.tasks}
+    for task in create.tasks:
+        if task.key not in there:
+            writes.ticket(ids[task.key], parent=create.epic, team=create.team, task=task, labels=(ORCHESTRATED,))
+            writes.record(ids[task.key], Record(issue=ids[task.key], task=task.key))
+    blocked = [(ids[task.key], ids[below]) for task in create.tasks for below in task.depends_on if below in ids]
+    blocked += [(ids[key], below) for key, below in create.blocked_by if key in ids]
+    known = {(one.issue.id, below.issue) for one in facts.tickets for below in one.issue.blocked_by}
+    for above, below in blocked:
+        if (above, below) not in known:
+            writes.relation(below, above)

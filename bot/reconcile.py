@@ -1,0 +1,96 @@
+"""The loop itself: a key comes in; observe, decide, perform. Webhooks, timers and ended runs all end up here.
+
+A key is `epic:<Linear id>`. Anything else is a subject that no key is known for yet: it is looked up once, remembered
+as a route, and the key it belongs to is hinted.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from prometheus_client import Counter
+
+from bot.machine.decide import Handlers, decide
+from bot.machine.decision import Decision
+from bot.machine.facts import Facts
+from bot.words import sentence
+
+log = structlog.get_logger()
+
+ACTIONS = Counter("callboard_actions_total", "Actions decided, by kind", ["kind"])
+EPIC = "epic:"
+
+
+class Hints(Protocol):
+    """What the loop asks of the engine."""
+
+    async def route(self, subject: str, key: str) -> None:
+        """Remember which key a subject belongs to."""
+
+    async def hint(self, key: str, *, delay: float = 0.0, reason: str = "") -> None:
+        """Have a key looked at."""
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """The loop, with everything it needs handed in. `observe` returns None when the epic is not ours (any more)."""
+
+    observe: Callable[[str], Awaitable[Facts | None]]
+    handlers: Handlers
+    perform: Callable[[Facts, Decision], Awaitable[float | None]]
+    find_key: Callable[[str], Awaitable[str | None]]
+    hints: Hints
+
+    async def reconcile(self, key: str) -> float | None:
+        """Bring one key forward by one round; returns in how many seconds to look again, or None."""
+        if not key.startswith(EPIC):
+            await self._look_up(key)
+            return None
+        facts = await self.observe(key.removeprefix(EPIC))
+        if facts is None:
+            log.info("not ours", key=key)
+            return None
+        decision = decide(facts, self.handlers)
+        _tell(facts, decision)
+        return await self.perform(facts, decision)
+
+    async def _look_up(self, subject: str) -> None:
+        key = await self.find_key(subject)
+        if key is None:
+            log.info("subject of nobody", subject=subject)
+            return
+        await self.hints.route(subject, key)
+        await self.hints.hint(key, reason=subject)
+
+
+def _tell(facts: Facts, decision: Decision) -> None:
+    """One readable line per decision and one per action."""
+    names = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
+    waits = {names[one.issue]: sentence(one) for one in decision.blockers if one.issue in names}
+    log.info(
+        "decision",
+        epic=facts.epic.issue.identifier,
+        actions=len(decision.actions),
+        waits=waits or None,
+        again_in=decision.recheck_after,
+    )
+    for action in decision.actions:
+        kind = type(action).__name__
+        ACTIONS.labels(kind).inc()
+        about = {name: value for name in _SHOWN if (value := getattr(action, name, None)) is not None}
+        log.info("action", do=kind, issue=names.get(getattr(action, "issue", ""), ""), **about)
+
+
+_SHOWN: Iterable[str] = (
+    "stage",
+    "disposition",
+    "topic",
+    "prompt",
+    "generation",
+    "branch",
+    "number",
+    "head",
+    "base",
+    "reason",
+)
