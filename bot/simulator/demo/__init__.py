@@ -1,0 +1,1 @@
+"""The demo: what it is about, and the program that runs it."""

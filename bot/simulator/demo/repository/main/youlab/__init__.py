@@ -1,0 +1,1 @@
+"""YouLab: a small place to study by conversation."""

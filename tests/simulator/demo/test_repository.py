@@ -1,0 +1,110 @@
+"""The demo's repository works: before the epic, after every phase of every task, and when all is merged."""
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.simulator.demo.story import DOCUMENTATION, STORY, Task, repository_files
+
+BY_KEY = {task.key: task for task in STORY}
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(content, encoding="utf-8")
+
+
+def write_with_dependencies(folder: Path, task: Task) -> None:
+    for key in task.depends_on:
+        write_with_dependencies(folder, BY_KEY[key])
+        write(folder, BY_KEY[key].files)
+
+
+def assert_tests_pass(folder: Path) -> int:
+    """Run the repository's own tests as its plans say; return how many there were."""
+    command = [sys.executable, "-m", "unittest", "discover", "-s", "tests", "-t", "."]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return int(ended.stderr.partition("Ran ")[2].split()[0])
+
+
+def written_tests(folder: Path) -> int:
+    return sum(path.read_text(encoding="utf-8").count("    def test_") for path in folder.glob("tests/*.py"))
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    write(tmp_path, repository_files())
+    return tmp_path
+
+
+def test_the_repository_passes_its_tests_before_the_epic(repository: Path) -> None:
+    assert assert_tests_pass(repository) > 20
+
+
+@pytest.mark.parametrize("task", STORY, ids=lambda task: task.key)
+def test_after_each_phase_of_a_task_there_are_more_tests_and_they_pass(repository: Path, task: Task) -> None:
+    write_with_dependencies(repository, task)
+    for phase in task.phases:
+        count = written_tests(repository)
+        write(repository, phase.files)
+        assert assert_tests_pass(repository) == written_tests(repository) > count, f"phase {phase.number}"
+
+
+def test_tasks_can_be_merged_in_another_order_and_pass_every_time(repository: Path) -> None:
+    waiting, merged = list(reversed(STORY)), set[str]()
+    while waiting:
+        task = next(task for task in waiting if set(task.depends_on) <= merged)
+        waiting.remove(task)
+        write(repository, task.files)
+        merged.add(task.key)
+        assert_tests_pass(repository)
+    write(repository, DOCUMENTATION.files)
+    assert assert_tests_pass(repository) > 80
+
+
+@pytest.fixture
+def youlab(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The finished application's test support, imported into this process and out of it again."""
+    for task in STORY:
+        write(repository, task.files)
+    others = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in {"youlab", "tests"}}
+    for name in others:
+        del sys.modules[name]
+    monkeypatch.syspath_prepend(repository)
+    try:
+        yield importlib.import_module
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] in {"youlab", "tests"}]:
+            del sys.modules[name]
+        sys.modules.update(others)
+
+
+def test_the_finished_dashboard_shows_figures_chart_and_feed(repository: Path, youlab: Any) -> None:
+    support, sample = youlab("tests.support"), youlab("youlab.sample")
+    path = repository / "demo.db"
+    app = youlab("youlab.app").App(path, clock=lambda: support.NOW)
+    with youlab("youlab.database").opened(path) as connection:
+        sample.fill_if_empty(connection, support.NOW)
+    browser = support.Browser(app)
+    assert browser.post("/login", name="ada", password="lovelace").location == "/dashboard"
+
+    text = browser.get("/dashboard").text
+
+    panels = ["<h2>Your sessions</h2>", "<h2>Activity</h2>", "<h2>Recent conversations</h2>"]
+    places = [text.index(panel) for panel in panels]
+    assert places == sorted(places)
+    assert "<dt>Total sessions</dt><dd>55</dd>" in text
+    assert text.count("<rect ") > 10
+    assert text.count('<a href="/conversation?id=') == 5
+    settings = browser.get("/settings").text
+    assert [name in settings for name in ("<h2>Theme</h2>", "<h2>Notifications</h2>", "<h2>API keys</h2>")] == [
+        True
+    ] * 3
+    assert "Search" in browser.get("/activity").text

@@ -1,0 +1,129 @@
+"""The tasks of the demo fit together: keys, dependencies, files, plans and research."""
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import pytest
+
+from bot.runs.contract import BreakdownOutcome
+from bot.simulator.demo.story import BREAKDOWN, DOCUMENTATION, SPEC, STORY, Task, repository_files
+
+BY_KEY = {task.key: task for task in STORY}
+REFERENCE = re.compile(r"`([^`\s]+)`\s+\(`([^`]+):(\d+)`")
+PATH = re.compile(r"`((?:youlab|tests|docs)/[\w./-]+\.\w+)`")
+COMMAND = re.compile(r"^- \[ \] .+: `([^`]+)`$", re.MULTILINE)
+
+every_task = pytest.mark.parametrize("task", [*STORY, DOCUMENTATION], ids=lambda task: task.key)
+
+
+def ancestors(task: Task) -> Iterator[Task]:
+    """Everything that comes before a task, what comes first first."""
+    for key in task.depends_on:
+        yield from ancestors(BY_KEY[key])
+        yield BY_KEY[key]
+
+
+def before(task: Task) -> dict[str, str]:
+    """The repository as the task finds it."""
+    files = repository_files()
+    for done in ancestors(task):
+        files |= done.files
+    return files
+
+
+def test_the_breakdown_is_a_valid_outcome_with_the_tasks_of_the_story() -> None:
+    outcome = BreakdownOutcome.model_validate(BREAKDOWN)
+    assert [task.key for task in outcome.tasks] == list(BY_KEY)
+    assert outcome.questions == []
+
+
+def test_keys_are_unique_and_dependencies_come_earlier_in_the_story() -> None:
+    assert len(BY_KEY) == len(STORY) == 7
+    for index, task in enumerate(STORY):
+        assert set(task.depends_on) <= {earlier.key for earlier in STORY[:index]}
+    assert DOCUMENTATION.depends_on == tuple(BY_KEY)
+
+
+def test_several_tasks_can_start_at_once_and_several_wait_for_another() -> None:
+    assert sum(not task.depends_on for task in STORY) >= 3
+    assert sum(bool(task.depends_on) for task in STORY) >= 2
+
+
+def test_tasks_that_do_not_depend_on_each_other_touch_no_file_in_common() -> None:
+    for one, other in itertools.combinations(STORY, 2):
+        if one not in ancestors(other):
+            assert not one.files.keys() & other.files.keys(), f"{one.key} and {other.key}"
+
+
+@every_task
+def test_a_task_changes_something_and_stays_inside_the_repository(task: Task) -> None:
+    found = before(task)
+    for path, content in task.files.items():
+        assert not PurePosixPath(path).is_absolute()
+        assert ".." not in PurePosixPath(path).parts
+        assert content.endswith("\n")
+        assert content != found.get(path), f"{path} is as it was"
+
+
+@every_task
+def test_each_file_belongs_to_one_phase_of_the_plan(task: Task) -> None:
+    named = [path for phase in task.phases for path in phase.files]
+    assert sorted(named) == sorted(task.files)
+    assert [phase.number for phase in task.phases] == list(range(1, len(task.phases) + 1))
+
+
+@pytest.mark.parametrize("task", STORY, ids=lambda task: task.key)
+def test_a_plan_has_two_or_three_phases_and_each_brings_tests(task: Task) -> None:
+    assert len(task.phases) in {2, 3}
+    for phase in task.phases:
+        assert any(path.startswith("tests/test_") for path in phase.files), phase.name
+
+
+@every_task
+def test_each_phase_says_how_it_is_verified(task: Task) -> None:
+    first, *rest = re.split(r"^## Phase ", task.plan, flags=re.MULTILINE)
+    assert "- [ ]" not in first
+    for phase in rest:
+        criteria = phase.partition("### Success Criteria\n\n#### Automated Verification:\n")[2]
+        commands = COMMAND.findall(criteria)
+        assert commands[-1] == "python3 -m unittest discover -s tests -t ."
+        assert len(commands) == 2
+    assert "#### Manual Verification:\n- [ ] " in task.plan
+    assert "[x]" not in task.plan
+
+
+@every_task
+def test_the_tests_that_a_plan_names_are_there(task: Task) -> None:
+    there = before(task) | task.files
+    modules = re.findall(r"\btests\.(test_\w+)", task.plan)
+    assert {f"tests/{name}.py" for name in modules} <= there.keys()
+    assert {f"tests/{name}.py" for name in modules} >= {path for path in task.files if path.startswith("tests/")}
+
+
+@every_task
+def test_research_refers_to_lines_that_say_what_it_says(task: Task) -> None:
+    files = before(task) if task is not DOCUMENTATION else before(task) | dict(task.files)
+    references = REFERENCE.findall(task.research)
+    assert references or task is DOCUMENTATION
+    for name, path, line in references:
+        assert name in files[path].splitlines()[int(line) - 1], f"{path}:{line} is not about {name}"
+    for path in PATH.findall(task.research):
+        assert path in files
+
+
+def test_the_documentation_names_only_files_that_are_there() -> None:
+    there = before(DOCUMENTATION) | dict(DOCUMENTATION.files)
+    for path in DOCUMENTATION.files:
+        for named in PATH.findall(there[path]):
+            assert named in there, f"{path} names {named}"
+
+
+def test_the_spec_asks_for_what_the_story_builds() -> None:
+    assert SPEC.startswith("# User Dashboard\n")
+    words = ("total sessions", "average", "chart", "theme", "notification", "api key", "recent", "date", "search")
+    story = " ".join(f"{task.title} {task.description}".lower() for task in STORY)
+    for word in words:
+        assert word in SPEC.lower()
+        assert word in story
