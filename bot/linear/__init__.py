@@ -1,0 +1,1 @@
+"""Linear, the first outside world: client (the wire), webhook, observe (into facts), ensure (idempotent verbs)."""

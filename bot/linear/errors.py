@@ -1,0 +1,117 @@
+"""What Linear's errors mean for us. Source: facts on Linear, section 2.1; `errors` is read first on every status."""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.machine.errors import Refused, Transient, UserError
+
+CONFLICT = re.compile(r"conflict on insert of (\w+)")
+DUPLICATE_LABEL = "duplicate label name"
+
+
+class NotFound(UserError):  # noqa: N818
+    """Linear has no such thing, or no longer."""
+
+
+class InvalidDocument(Exception):  # noqa: N818
+    """Linear doesn't accept our GraphQL document: a bug of ours, or Linear's schema has changed."""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A create whose id Linear knows already. `text` is what Linear says; it names the id."""
+
+    entity: str
+    text: str
+
+
+class LinearConflict(Exception):  # noqa: N818
+    """Creates that were repeated. Only `bot/linear/ensure.py` can tell whether they were ours."""
+
+    def __init__(self, conflicts: Sequence[Conflict]) -> None:
+        super().__init__("; ".join(f"conflict on insert of {one.entity}: {one.text}" for one in conflicts))
+        self.conflicts = tuple(conflicts)
+
+
+def classify(errors: Sequence[Mapping[str, Any]], status: int, headers: Mapping[str, str]) -> Exception:
+    """The one exception that a list of GraphQL errors stands for: a conflict only when there is nothing worse."""
+    meanings = [_meaning(error, status, headers) for error in errors]
+    worse = next((one for one in meanings if not isinstance(one, LinearConflict)), None)
+    if worse is not None:
+        return worse
+    return LinearConflict(
+        [one for meaning in meanings if isinstance(meaning, LinearConflict) for one in meaning.conflicts]
+    )
+
+
+def by_status(status: int, what: str, headers: Mapping[str, str]) -> Exception:
+    """The exception for an answer that says nothing but its HTTP status."""
+    if status == 429 or status >= 500 or status < 300:
+        return Transient(what, retry_after=wait_of(headers) if status == 429 else None)
+    if status in (401, 403):
+        return Refused(f"{what}: check LINEAR_API_KEY, or LINEAR_CLIENT_ID and LINEAR_CLIENT_SECRET")
+    return Refused(f"{what}: check LINEAR_API_URL")
+
+
+def wait_of(headers: Mapping[str, str], now: float | None = None) -> float:
+    """Seconds until a rate limit allows the next request: `retry-after`, or the reset of the bucket that is empty.
+
+    Linear's reset headers are epoch milliseconds. 60 when no header says anything.
+    """
+    moment = time.time() if now is None else now
+    after = _number(headers.get("retry-after"))
+    if after is not None:
+        return max(1.0, after)
+    resets = {
+        name: _number(headers.get(f"x-ratelimit-{name}-reset"))
+        for name in ("requests", "complexity", "endpoint-requests")
+    }
+    empty = [
+        reset
+        for name, reset in resets.items()
+        if reset is not None and (_number(headers.get(f"x-ratelimit-{name}-remaining")) or 0) < 1
+    ]
+    known = empty or [reset for reset in resets.values() if reset is not None]
+    return max(1.0, max(known) / 1000 - moment) if known else 60.0
+
+
+def _meaning(error: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> Exception:
+    extensions = error.get("extensions") or {}
+    message = str(error.get("message", ""))
+    kind = str(extensions.get("type", "")).lower()
+    code = str(extensions.get("code", "")).upper()
+    text = str(extensions.get("userPresentableMessage") or message)
+    stated = extensions.get("statusCode")
+    number = int(stated) if isinstance(stated, int | float) else status
+    if conflict := CONFLICT.match(message):
+        return LinearConflict([Conflict(conflict[1], text)])
+    if kind == "ratelimited" or code == "RATELIMITED" or status == 429:
+        return Transient(message or "Linear's rate limit is reached", retry_after=wait_of(headers))
+    if kind in _REFUSED or code in _REFUSED_CODES:
+        return Refused(f"Linear: {text}")
+    if message.startswith("Entity not found") or "could not be found" in text.lower():
+        return NotFound(f"Linear: {text}")
+    if kind == "graphql error" or code.startswith("GRAPHQL_"):
+        return InvalidDocument(message)
+    if kind in ("invalid input", "user error") or code in ("INVALID_INPUT", "INPUT_ERROR"):
+        return UserError(f"Linear: {text}")
+    if kind in _TRANSIENT:
+        return Transient(f"Linear: {message}")
+    if extensions.get("userError") is True:
+        return UserError(f"Linear: {text}")
+    return by_status(number, f"Linear: {text}", headers)
+
+
+_REFUSED = frozenset({"authentication error", "forbidden", "feature not accessible", "usage limit exceeded"})
+_REFUSED_CODES = frozenset({"AUTHENTICATION_ERROR", "FORBIDDEN", "USAGE_LIMIT_EXCEEDED", "FEATURE_NOT_ACCESSIBLE"})
+_TRANSIENT = frozenset({"network error", "internal error", "bootstrap error", "lock timeout"})
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text is not None else None
+    except ValueError:
+        return None
