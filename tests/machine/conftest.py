@@ -51,6 +51,7 @@ class Board:
     merges: list[Merge] = field(default_factory=list)
     created: int = 0
     changed: bool = False
+    walked: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.add("epic", "YOU-1", "User dashboard", "Build the dashboard", labels=("orchestrate",))
@@ -100,6 +101,7 @@ class Board:
         self.changed |= not isinstance(action, Post)
         match action:
             case Move(issue, stage):
+                self.walked.add((str(self.stage(issue)), str(stage)))
                 state = STATES[stage]
                 self.change(issue, stage=stage, state_name=state.name, state_type=state.type)
             case Dispose(issue, disposition):
@@ -242,6 +244,11 @@ class Board:
 
     def blockers(self, key: str) -> list[Blocker]:
         return [one for one in self.decision.blockers if one.issue == key]
+
+
+@pytest.fixture
+def boards() -> type[Board]:
+    return Board
 
 
 @pytest.fixture

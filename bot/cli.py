@@ -1,0 +1,162 @@
+"""The commands. Each is a thin door: it reads settings, opens the service or the simulators, and prints."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bot import app, logs
+from bot.config import PolicyFile, Settings, read_settings, require_for_serving
+from bot.git import worktree
+from bot.machine.decide import progress
+from bot.machine.errors import Refused, Transient, UserError
+from bot.simulator.demo import command as demo
+from bot.words import sentence
+
+Command = Callable[[argparse.Namespace], Awaitable[int]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0 when it did what it says, 1 for a mistake of the user or a refusal."""
+    parsed = _parser().parse_args(arguments)
+    command: Command = parsed.command
+    try:
+        return asyncio.run(command(parsed))
+    except UserError as error:
+        print(f"callboard: {error}", file=sys.stderr)
+    except Refused as error:
+        print(f"callboard: refused: {error}", file=sys.stderr)
+    except Transient as error:
+        print(f"callboard: not now: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("callboard", description="From a labelled Linear epic to merged pull requests.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Command, help: str) -> argparse.ArgumentParser:  # noqa: A002
+        one = commands.add_parser(name, help=help, description=help)
+        one.set_defaults(command=command)
+        return one
+
+    demo.add_arguments(add("demo", demo.run, "an epic from its label to merged pull requests, here, with no accounts"))
+    add("serve", _serve(app.ALL), "the service, all in one process")
+    add("web", _serve(app.WEB), "only what answers HTTP")
+    add("worker", _serve(app.WORK), "only what reconciles and runs agents")
+    orchestrate = add("orchestrate", _orchestrate, "make an epic from a spec and label it")
+    orchestrate.add_argument("spec", type=Path, metavar="SPEC.md")
+    orchestrate.add_argument("--team", required=True, metavar="KEY", help="the Linear team, such as YOU")
+    add("status", _status, "how far an epic is").add_argument("epic", nargs="?", metavar="EPIC")
+    add("why", _why, "what a ticket is waiting for").add_argument("ticket", metavar="TICKET")
+    add("dry-run", _dry_run, "what would happen to an epic now; nothing is written").add_argument(
+        "epic", metavar="EPIC"
+    )
+    add("setup", _setup, "create the workflow states and labels that the teams of the policy lack")
+    trees = add("worktree", _no_worktree, "a worktree by hand, as the service makes them").add_subparsers(required=True)
+    create = trees.add_parser("create", help="make .trees/BRANCH on a new branch")
+    create.add_argument("branch", metavar="BRANCH")
+    create.add_argument("--base", default="main", metavar="BRANCH")
+    create.set_defaults(command=_create_worktree)
+    cleanup = trees.add_parser("cleanup", help="remove .trees/BRANCH")
+    cleanup.add_argument("branch", metavar="BRANCH")
+    cleanup.set_defaults(command=_cleanup_worktree)
+    return parser
+
+
+def _settings(*, quiet: bool) -> Settings:
+    settings = read_settings()
+    require_for_serving(settings)
+    if not quiet:
+        logs.configure(as_json=settings.log_json, secrets=settings.secrets())
+    return settings
+
+
+def _serve(roles: frozenset[str]) -> Command:
+    async def command(_arguments: argparse.Namespace) -> int:
+        settings = _settings(quiet=False)
+        await app.serve(settings, PolicyFile(settings.config), roles=roles)
+        return 0
+
+    return command
+
+
+async def _orchestrate(arguments: argparse.Namespace) -> int:
+    try:
+        spec = arguments.spec.read_text()
+    except OSError as error:
+        raise UserError(f"The spec {arguments.spec} can't be read: {error.strerror}.") from None
+    settings = _settings(quiet=True)
+    async with app.open_board(settings, PolicyFile(settings.config)) as board:
+        url = await board.make_epic(arguments.team, arguments.spec.stem, spec)
+    print(f"The epic is at {url}; the breakdown will be shown there for approval.")
+    return 0
+
+
+async def _status(arguments: argparse.Namespace) -> int:
+    settings = _settings(quiet=True)
+    async with app.open_board(settings, PolicyFile(settings.config)) as board:
+        for epic in [arguments.epic] if arguments.epic else await board.live():
+            facts, decision = await board.look(epic)
+            shown: dict[str, Any] = progress(facts, decision)
+            print(f"{facts.epic.issue.identifier}  {facts.epic.issue.title}  [{shown['stage']}]  ${shown['spent']}")
+            for row in shown["rows"]:
+                reasons = "; ".join(sentence(one) for one in row["blockers"])
+                print(f"  {row['identifier']:<8} {row['stage']:<12} {row['title']:<40} {reasons}")
+    return 0
+
+
+async def _why(arguments: argparse.Namespace) -> int:
+    settings = _settings(quiet=True)
+    async with app.open_board(settings, PolicyFile(settings.config)) as board:
+        facts, decision = await board.look(arguments.ticket)
+        named = {one.issue.identifier: one.issue.id for one in (facts.epic, *facts.tickets)}
+        wanted = named.get(arguments.ticket, arguments.ticket)
+        reasons = [sentence(one) for one in decision.blockers if one.issue == wanted]
+    print("\n".join(reasons) or "Nothing stands in the way.")
+    return 0
+
+
+async def _dry_run(arguments: argparse.Namespace) -> int:
+    settings = _settings(quiet=True)
+    async with app.open_board(settings, PolicyFile(settings.config)) as board:
+        facts, decision = await board.look(arguments.epic)
+    named = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
+    for action in decision.actions:
+        print(f"would {app.describe(action, named)}")
+    for blocker in decision.blockers:
+        print(f"waits {named.get(blocker.issue, blocker.issue)}: {sentence(blocker)}")
+    print("Nothing was written.")
+    return 0
+
+
+async def _setup(_arguments: argparse.Namespace) -> int:
+    settings = _settings(quiet=True)
+    async with app.open_board(settings, PolicyFile(settings.config)) as board:
+        for line in await board.set_up():
+            print(line)
+    return 0
+
+
+async def _no_worktree(_arguments: argparse.Namespace) -> int:
+    raise UserError("Say `callboard worktree create BRANCH` or `callboard worktree cleanup BRANCH`.")
+
+
+async def _create_worktree(arguments: argparse.Namespace) -> int:
+    path = await worktree.create(arguments.branch, arguments.base, repository=Path.cwd())
+    print(f"Worktree created at {path}\n  branch: {arguments.branch}\n  base: {arguments.base}")
+    return 0
+
+
+async def _cleanup_worktree(arguments: argparse.Namespace) -> int:
+    path = await worktree.cleanup(arguments.branch, repository=Path.cwd())
+    print(f"Worktree removed: {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
