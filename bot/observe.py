@@ -1,7 +1,7 @@
 """The whole picture of one epic: Linear, GitHub and the engine read into facts, and how a subject finds its key."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -9,37 +9,11 @@ from typing import Protocol
 from bot.config import Policy, RepositoryPolicy
 from bot.engine.port import RunRow
 from bot.git.names import identifier_of
-from bot.machine.facts import Document, Facts, Issue, PullRequest, Repository, Rules, Run, RunState, Ticket
+from bot.linear import observe as linear
+from bot.linear.directory import Directory
+from bot.linear.errors import NotFound
+from bot.machine.facts import Facts, Issue, PullRequest, Repository, Rules, Run, RunState, Ticket
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
-
-
-class Picture(Protocol):
-    """An epic with everything Linear knows of it."""
-
-    @property
-    def epic(self) -> Issue:
-        """The epic, or the lone ticket."""
-
-    @property
-    def tickets(self) -> tuple[Issue, ...]:
-        """Its sub-issues."""
-
-    @property
-    def document(self) -> Document | None:
-        """Its breakdown."""
-
-
-class LinearReads(Protocol):
-    """What is asked of `bot/linear/observe.py`."""
-
-    async def observe_epic(self, id: str) -> Picture | None:  # noqa: A002
-        """The epic as it is now; None when it is gone."""
-
-    async def root_of(self, reference: str) -> str | None:
-        """The id of the epic or lone ticket that an issue (id or identifier) belongs to; None when it is nobody's."""
-
-    async def missing_states(self, team: str) -> tuple[str, ...]:
-        """Names of workflow states that the team lacks."""
 
 
 class GitHubReads(Protocol):
@@ -69,7 +43,8 @@ class EngineReads(Protocol):
 class Observer:
     """Reads facts. `known` are the subjects routed by this process, so that each costs one write only."""
 
-    linear: LinearReads
+    linear: linear.Observer
+    directory: Directory
     github: GitHubReads
     engine: EngineReads
     policy: Callable[[], Policy]
@@ -78,8 +53,9 @@ class Observer:
 
     async def observe(self, epic: str) -> Facts | None:
         """Facts about an epic or lone ticket, or None when it is not ours."""
-        picture = await self.linear.observe_epic(epic)
-        if picture is None:
+        try:
+            picture = await self.linear.observe_epic(epic)
+        except NotFound:
             return None
         labels = picture.epic.labels
         if not labels & {ORCHESTRATE, WORKER} and picture.epic.record is None:
@@ -103,19 +79,34 @@ class Observer:
             document=None if lone else picture.document,
             repository=Repository(place.name, place.base) if place else None,
             rules=rules_of(policy),
-            states_missing=await self.linear.missing_states(picture.epic.team),
+            states_missing=await self._missing_states(policy, picture.epic.team),
             lone=lone,
             dropped=not labels & {ORCHESTRATE, WORKER},
         )
 
     async def find_key(self, subject: str) -> str | None:
-        """The key that a subject (`linear:<issue>`, `github:owner/name@branch`, `github:owner/name#number`) belongs to."""
+        """The key of a subject: `linear:<issue>`, `github:owner/name@branch`, `github:owner/name#number`."""
         source, _, rest = subject.partition(":")
         reference: str | None = rest
         if source == "github":
             reference = await self._ticket_of(rest)
-        root = await self.linear.root_of(reference) if reference else None
-        return f"epic:{root}" if root else None
+        try:
+            root = await self.linear.resolve(reference) if reference else None
+        except NotFound:
+            return None
+        return f"epic:{root.id}" if root and root.called else None
+
+    async def live(self) -> list[str]:
+        """The keys of everything that has something left to do, also what nobody announced."""
+        teams = {team for place in self.policy().repositories for team in place.teams}
+        roots = await self.linear.observe_roots((ORCHESTRATE, WORKER), teams, self.clock()) if teams else ()
+        return [f"epic:{root.id}" for root in roots]
+
+    async def _missing_states(self, policy: Policy, team: str) -> tuple[str, ...]:
+        missing = (await self.directory.team(team)).missing_states(policy.state_names())
+        if missing:
+            self.directory.forget()  # somebody may be creating them right now
+        return tuple(missing.values())
 
     async def _ticket_of(self, place: str) -> str | None:
         match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@(.+)|#(\d+))", place)
