@@ -9,7 +9,6 @@ from typing import Any
 from bot.machine.errors import Refused, Transient, UserError
 
 CONFLICT = re.compile(r"conflict on insert of (\w+)")
-DUPLICATE_LABEL = "duplicate label name"
 
 
 class NotFound(UserError):  # noqa: N818

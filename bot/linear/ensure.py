@@ -1,0 +1,262 @@
+"""Writes to Linear that may be asked for twice and happen once, all of a round in one GraphQL document.
+
+Linear has no transaction over a document of mutations. It runs them in order; one that fails nulls the answer, those
+before it stay done and those behind it did not run. So:
+
+* what is created has an id derived from what it is for; Linear answers a repeated create with a conflict that names
+  this id, which is success, and what stood behind it is sent again;
+* any other failure ends the round: nothing that stood behind it is done, so a record that is written last never
+  claims what did not happen. The next round reads Linear and asks for what is still missing.
+
+Ask for writes in the order in which they must become true: tickets before their relations, the record last.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.linear.batch import Sent, Write, append, fitting, post
+from bot.linear.client import LinearClient
+from bot.linear.directory import Directory, Team
+from bot.linear.marker import comment_id, digest_of, effect_id, mark, marker_of
+from bot.linear.records import seal
+from bot.machine.errors import UserError
+from bot.machine.facts import Document, Issue
+from bot.machine.record import Record
+from bot.machine.stages import LABELS, STATES, Stage
+
+_COLORS = {"unstarted": "#e2e2e2", "started": "#f2c94c", "completed": "#5e6ad2", "canceled": "#95a2b3"}
+_LABEL_COLOR = "#5e6ad2"
+
+
+@dataclass(frozen=True)
+class NewTicket:
+    """A ticket to be made. `key` is the key of its task: the same epic and key are the same ticket, always."""
+
+    key: str
+    title: str
+    description: str
+    stage: Stage = Stage.TODO
+    labels: tuple[str, ...] = ()
+    priority: int = 0
+
+
+class Writes:
+    """Collects the writes of one round; `send` does them. `key` signs records and markers. Used once."""
+
+    def __init__(self, client: LinearClient, directory: Directory, *, states: Mapping[Stage, str], key: str) -> None:
+        self._client, self._directory, self._states, self._key = client, directory, states, key
+        self._plans: list[Callable[[], Awaitable[list[Write]]]] = []
+        self._made_labels: set[str] = set()
+
+    def comment(self, issue: Issue, topic: str, body: str, parent: str | None = None) -> str:
+        """The issue has one comment of ours about `topic` with this text; returns its id.
+
+        A comment that is there is edited when we last wrote another text. `parent` is the comment that is answered;
+        Linear's threads are one level deep, so the answer to an answer goes under the first comment.
+        """
+        there = next((one for one in issue.comments if one.ours and one.topic == topic), None)
+        if there is None:
+            ours = comment_id(issue.id, topic)
+            text = mark(body, issue=issue.id, topic=topic, key=self._key)
+            made: dict[str, Any] = {"id": ours, "issueId": issue.id, "body": text}
+            if parent:
+                made["parentId"] = next((one.parent for one in issue.comments if one.id == parent), None) or parent
+            about = f"comment on {issue.identifier}: {topic}"
+            self._add(Write("commentCreate", {"input": made}, about, "Comment", ours))
+            return ours
+        marker = marker_of(there.body)
+        if marker is None or marker.digest != digest_of(body):
+            text = mark(body, issue=issue.id, topic=topic, key=self._key, comment=there.id)
+            about = f"edit comment on {issue.identifier}: {topic}"
+            self._add(Write("commentUpdate", {"id": there.id, "input": {"body": text}}, about))
+        return there.id
+
+    def create_tickets(self, epic: Issue, tickets: Iterable[NewTicket]) -> dict[str, str]:
+        """The epic has these tickets, in its own team; returns their ids by key."""
+        wanted = list(tickets)
+
+        async def plan() -> list[Write]:
+            team = await self._directory.team(epic.team)
+            return [write for ticket in wanted for write in self._ticket(epic, team, ticket)]
+
+        self._plans.append(plan)
+        return {ticket.key: ticket_id(epic.id, ticket.key) for ticket in wanted}
+
+    def relation(self, blocker: str, blocked: str) -> None:
+        """The issue `blocker` blocks the issue `blocked` (both by id)."""
+        ours = effect_id("relation", blocker, blocked)
+        made = {"id": ours, "issueId": blocker, "relatedIssueId": blocked, "type": "blocks"}
+        about = f"relation: {blocker} blocks {blocked}"
+        self._add(Write("issueRelationCreate", {"input": made}, about, "IssueRelation", ours))
+
+    def move(self, issue: Issue, stage: Stage) -> None:
+        """The issue is in the workflow state of this stage."""
+        if issue.stage == stage:
+            return
+
+        async def plan() -> list[Write]:
+            state = self._state(await self._directory.team(issue.team), stage)
+            return [_update(issue, {"stateId": state}, f"move {issue.identifier} to {self._states[stage]}")]
+
+        self._plans.append(plan)
+
+    def label(self, issue: Issue, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
+        """The issue bears the labels `add` and not the labels `remove`; the others stay as they are."""
+        added = sorted({str(name) for name in add} - issue.labels)
+        removed = sorted({str(name) for name in remove} & issue.labels)
+        if not added and not removed:
+            return
+
+        async def plan() -> list[Write]:
+            team = await self._directory.team(issue.team)
+            made = self._missing_labels(team, added)
+            change: dict[str, Any] = {}
+            if added:
+                change["addedLabelIds"] = [_label_id(team, name) for name in added]
+            if gone := [known for name in removed if (known := team.label(name))]:
+                change["removedLabelIds"] = gone
+            about = f"label {issue.identifier}: {' '.join(f'+{name}' for name in added)}"
+            return [*made, _update(issue, change, f"{about} {' '.join(f'-{name}' for name in removed)}".strip())]
+
+        self._plans.append(plan)
+
+    def record(self, issue: Issue | str, record: Record, *, title: str, url: str, subtitle: str = "") -> None:
+        """The issue's signed record is this one. `title`, `subtitle` and `url` are what people see of it."""
+        if isinstance(issue, Issue) and issue.record == record:
+            return
+        target = issue.id if isinstance(issue, Issue) else issue
+        ours = effect_id("record", target)
+        shown = {"title": title, "subtitle": subtitle, "metadata": seal(record, self._key)}
+        about = f"record of {issue.identifier if isinstance(issue, Issue) else issue}"
+        again = Write("attachmentUpdate", {"id": ours, "input": shown}, about)
+        made = {"id": ours, "issueId": target, "url": url, **shown}
+        self._add(Write("attachmentCreate", {"input": made}, about, "Attachment", ours, again))
+
+    def document(self, epic: Issue, title: str, content: str, existing: Document | None = None) -> str:
+        """The epic has one document of ours with this content; returns its id. One in the trash comes back."""
+        ours = existing.id if existing else effect_id("document", epic.id)
+        shown = {"title": title, "content": content}
+        about = f"document on {epic.identifier}: {title}"
+        again = Write("documentUpdate", {"id": ours, "input": {**shown, "trashed": False}}, about)
+        made = {"id": ours, "issueId": epic.id, **shown}
+        self._add(again if existing else Write("documentCreate", {"input": made}, about, "Document", ours, again))
+        return ours
+
+    def create_states(self, team: Team) -> tuple[str, ...]:
+        """The team has a workflow state for every stage; returns the names of those that are made."""
+        missing = team.missing_states(self._states)
+        for stage, name in missing.items():
+            ours, kind = effect_id("state", team.id, stage), STATES[stage].type
+            last = max((one.position for one in team.states if one.type == kind), default=0.0)
+            made = {"id": ours, "teamId": team.id, "name": name, "type": kind, "color": _COLORS[kind]}
+            about = f"workflow state of {team.key}: {name}"
+            self._add(
+                Write(
+                    "workflowStateCreate",
+                    {"input": {**made, "position": last + 1 + stage.rank}},
+                    about,
+                    "WorkflowState",
+                    ours,
+                )
+            )
+        return tuple(missing.values())
+
+    def create_labels(self, team: Team) -> tuple[str, ...]:
+        """The team has every label of ours; returns the names of those that are made."""
+        for write in self._missing_labels(team, LABELS):
+            self._add(write)
+        return team.missing_labels()
+
+    async def plan(self) -> tuple[Write, ...]:
+        """The mutations that `send` would send, in order.
+
+        Raises:
+            UserError: a team lacks a workflow state or doesn't exist.
+        """
+        writes: list[Write] = []
+        for plan in self._plans:
+            for write in await plan():
+                append(writes, write)
+        return tuple(writes)
+
+    async def send(self) -> Sent:
+        """Do all that was asked for, in order.
+
+        Raises:
+            Transient, Refused, UserError: as `LinearClient.execute`; what stood before the failure is done.
+        """
+        sent = Sent()
+        queue = list(await self.plan())
+        self._plans.clear()
+        made = {write.operation for write in queue}
+        while queue:
+            batch = queue[: fitting(queue)]
+            try:
+                queue = await post(self._client, batch, sent) + queue[len(batch) :]
+            except UserError:
+                self._directory.forget()  # perhaps a state or label is not what we remember
+                raise
+        if made & {"issueLabelCreate", "workflowStateCreate"}:
+            self._directory.forget()
+        return sent
+
+    def _add(self, write: Write) -> None:
+        async def plan() -> list[Write]:
+            return [write]
+
+        self._plans.append(plan)
+
+    def _ticket(self, epic: Issue, team: Team, ticket: NewTicket) -> list[Write]:
+        made_labels = self._missing_labels(team, ticket.labels)
+        ours = ticket_id(epic.id, ticket.key)
+        made: dict[str, Any] = {
+            "id": ours,
+            "teamId": team.id,
+            "parentId": epic.id,
+            "title": ticket.title,
+            "description": ticket.description,
+            "priority": ticket.priority,
+            "stateId": self._state(team, ticket.stage),
+            "labelIds": [_label_id(team, name) for name in ticket.labels],
+        }
+        about = f"ticket of {epic.identifier}: {ticket.key}"
+        return [*made_labels, Write("issueCreate", {"input": made}, about, "Issue", ours)]
+
+    def _state(self, team: Team, stage: Stage) -> str:
+        state = team.state(self._states[stage])
+        if state is None:
+            missing = ", ".join(team.missing_states(self._states).values())
+            raise UserError(
+                f"Team {team.key} lacks these workflow states: {missing}. Run `callboard setup` to create them, "
+                "or name others under [states] in callboard.toml."
+            )
+        return state.id
+
+    def _missing_labels(self, team: Team, names: Iterable[str]) -> list[Write]:
+        writes = []
+        for name in team.missing_labels(names):
+            ours = _label_id(team, name)
+            if name.casefold() in {group.casefold() for group in team.groups}:
+                raise UserError(
+                    f"Team {team.key} has a label group called {name}: rename it, Callboard needs that label."
+                )
+            if ours not in self._made_labels:
+                self._made_labels.add(ours)
+                made = {"id": ours, "teamId": team.id, "name": name, "color": _LABEL_COLOR}
+                about = f"label of team {team.key}: {name}"
+                writes.append(Write("issueLabelCreate", {"input": made}, about, "IssueLabel", ours))
+        return writes
+
+
+def ticket_id(epic: str, key: str) -> str:
+    """The id of the ticket for the task `key` of an epic (by the epic's id)."""
+    return effect_id("ticket", epic, key)
+
+
+def _label_id(team: Team, name: str) -> str:
+    return team.label(name) or effect_id("label", team.id, name.casefold())
+
+
+def _update(issue: Issue, change: Mapping[str, Any], about: str) -> Write:
+    return Write("issueUpdate", {"id": issue.id, "input": change}, about)

@@ -1,0 +1,247 @@
+"""Read Linear into facts: an epic with all that belongs to it in one request per 50 tickets.
+
+How many tickets and comments one request asks for is chosen so that it stays within Linear's complexity limit. The
+number of tickets seen last is remembered, and a small epic gets longer lists of comments: it only saves requests,
+what the lists leave over is read in any case.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from bot.linear import wire
+from bot.linear.client import LinearClient
+from bot.linear.complexity import MOST, cost
+from bot.linear.directory import Directory
+from bot.linear.errors import NotFound
+from bot.linear.marker import effect_id
+from bot.linear.operations import combined, operation
+from bot.linear.reading import OVER, Reader, document, labels_of
+from bot.machine.facts import Document, Issue
+from bot.machine.stages import ORCHESTRATE, WORKER, Stage
+
+PAGE = 50
+"""Most tickets that one request reads."""
+LATELY = timedelta(days=14)
+"""For how long something that Linear counts as over is still looked at by the resync."""
+_MORE = {
+    "labels": "more_labels",
+    "inverseRelations": "more_relations",
+    "attachments": "more_attachments",
+    "comments": "more_comments",
+    "documents": "more_documents",
+}
+
+
+@dataclass(frozen=True)
+class LinearPicture:
+    """An epic, or a lone ticket, as Linear tells it now. `viewer` is the id of the user we are."""
+
+    epic: Issue
+    tickets: tuple[Issue, ...]
+    documents: tuple[Document, ...]
+    viewer: str
+
+    @property
+    def document(self) -> Document | None:
+        """The document that holds the breakdown: the one that we made, known by its id."""
+        ours = effect_id("document", self.epic.id)
+        return next((one for one in self.documents if one.id == ours), None)
+
+
+@dataclass(frozen=True)
+class Root:
+    """The issue that a round is about: an epic, or a ticket that runs alone."""
+
+    id: str
+    identifier: str
+    title: str
+    team: str
+    project: str
+    labels: frozenset[str]
+    over: bool
+    """Whether Linear counts it as completed, canceled or a duplicate."""
+
+    @property
+    def lone(self) -> bool:
+        """Whether it is a ticket that runs alone."""
+        return WORKER in self.labels and ORCHESTRATE not in self.labels
+
+    @property
+    def called(self) -> bool:
+        """Whether it bears a label that makes it ours."""
+        return ORCHESTRATE in self.labels or WORKER in self.labels
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who we are on Linear, and where. `app` is False with a personal key."""
+
+    id: str
+    name: str
+    app: bool
+    admin: bool
+    workspace: str
+    workspace_key: str
+
+
+class Observer:
+    """Reads through one client. Give a directory when comments should tell the teams of their authors."""
+
+    def __init__(
+        self,
+        client: LinearClient,
+        *,
+        states: Mapping[Stage, str],
+        keys: Sequence[str],
+        directory: Directory | None = None,
+    ) -> None:
+        self._client, self._states, self._keys, self._directory = client, states, keys, directory
+        self._seen: dict[str, int] = {}
+
+    async def observe_epic(self, issue: str) -> LinearPicture:
+        """The epic with this id or identifier: tickets, labels, relations, records, comments, documents.
+
+        Raises:
+            NotFound: there is no such issue, or we may not see it.
+        """
+        shape = shape_for(self._seen.get(issue, PAGE))
+        answer = await self._client.execute("epic", {"id": issue, **shape})
+        epic = wire.Issue.model_validate(answer["issue"])
+        viewer = str(answer["viewer"]["id"])
+        while epic.children.pageInfo.hasNextPage:
+            shape = shape_for(PAGE, "tickets")
+            more = {"id": epic.id, "after": epic.children.pageInfo.endCursor, **shape}
+            _extend(epic.children, (await self._client.execute("tickets", more))["issue"]["children"])
+        await self._complete([epic, *epic.children.nodes])
+        self._remember(issue, len(epic.children.nodes))
+        reader = Reader(self._states, self._keys, viewer, await self._teams())
+        return LinearPicture(
+            epic=reader.issue(epic),
+            tickets=tuple(reader.issue(node) for node in epic.children.nodes),
+            documents=tuple(document(node) for node in epic.documents.nodes if not node.trashed),
+            viewer=viewer,
+        )
+
+    async def observe_roots(self, labels: Iterable[str], teams: Iterable[str], now: datetime) -> tuple[Root, ...]:
+        """Everything in these teams that bears one of these labels and has something left to do.
+
+        What Linear counts as over is among them for two weeks, as long as its record doesn't know that it is over.
+        """
+        wanted: dict[str, Any] = {
+            "team": {"key": {"in": sorted(teams)}},
+            "labels": {"some": {"or": [{"name": {"eqIgnoreCase": label}} for label in sorted(labels)]}},
+            "or": [{"state": {"type": {"nin": sorted(OVER)}}}, {"updatedAt": {"gt": (now - LATELY).isoformat()}}],
+        }
+        page = wire.Page[wire.Root]()
+        more = True
+        while more:
+            answer = await self._client.execute("roots", {"filter": wanted, "after": page.pageInfo.endCursor})
+            _extend(page, answer["issues"])
+            more = page.pageInfo.hasNextPage
+        return tuple(_root(node) for node in page.nodes if self._live(node))
+
+    async def resolve(self, reference: str) -> Root:
+        """The root of the issue with this id or identifier, or of the issue that the document with this id is on.
+
+        It is the issue above it (or itself) that is labelled `orchestrate`, else itself when labelled `worker`, else
+        its parent, else itself; `called` tells whether it bears a label at all.
+
+        Raises:
+            NotFound: there is neither.
+        """
+        try:
+            answer = await self._client.execute("resolve", {"id": reference})
+        except NotFound:
+            holder = (await self._client.execute("resolve_document", {"id": reference}))["document"]["issue"]
+            if holder is None:
+                raise
+            answer = await self._client.execute("resolve", {"id": holder["id"]})
+        node = wire.Root.model_validate(answer["issue"])
+        line = [node]
+        while line[-1].parent is not None:
+            line.append(line[-1].parent)
+        roots = [_root(one) for one in line]
+        epic = next((one for one in reversed(roots) if ORCHESTRATE in one.labels), None)
+        if epic or WORKER in roots[0].labels:
+            return epic or roots[0]
+        return roots[1] if len(roots) > 1 else roots[0]
+
+    async def viewer(self) -> Viewer:
+        """Who we are; also the cheapest way to learn whether Linear answers and knows us."""
+        answer = await self._client.execute("viewer")
+        who, where = answer["viewer"], answer["organization"]
+        return Viewer(who["id"], who["name"], who["app"], who["admin"], where["name"], where["urlKey"])
+
+    def _live(self, node: wire.Root) -> bool:
+        if node.parent and ORCHESTRATE in labels_of(node.parent.labels.nodes):
+            return False  # its epic speaks for it
+        if node.state is None or node.state.type not in OVER:
+            return True
+        record, _ = Reader(self._states, self._keys).record(node.id, node.attachments.nodes)
+        return record is not None and not record.stage.over
+
+    async def _teams(self) -> Mapping[str, tuple[str, ...]]:
+        return await self._directory.memberships() if self._directory else {}
+
+    def _remember(self, issue: str, tickets: int) -> None:
+        self._seen.pop(issue, None)
+        self._seen[issue] = tickets
+        if len(self._seen) > 1000:
+            del self._seen[next(iter(self._seen))]
+
+    async def _complete(self, issues: Sequence[wire.Issue]) -> None:
+        """Read what the nested lists left over, many lists in one request."""
+        while wanting := [(one, name) for one in issues for name in _MORE if getattr(one, name).pageInfo.hasNextPage]:
+            batch = _affordable(wanting)
+            document_text, variables = combined(
+                [(_MORE[name], {"id": one.id, "after": getattr(one, name).pageInfo.endCursor}) for one, name in batch]
+            )
+            answer = await self._client.send(document_text, variables)
+            for index, (one, name) in enumerate(batch):
+                page = getattr(one, name)
+                _extend(page, answer[f"w{index}"][name])
+
+
+def _affordable(wanting: Sequence[tuple[wire.Issue, str]]) -> Sequence[tuple[wire.Issue, str]]:
+    points, count = 0, 0
+    for _, name in wanting:
+        points += cost(operation(_MORE[name]))
+        if points > MOST:
+            break
+        count += 1
+    return wanting[: max(1, count)]
+
+
+def _extend(page: wire.Page[Any], answer: Any) -> None:
+    """Add the next part of a list to what is there. A thing that moved between two reads is kept once."""
+    more = type(page).model_validate(answer)
+    known = {getattr(node, "id", None) for node in page.nodes} - {None}
+    page.nodes.extend(node for node in more.nodes if getattr(node, "id", None) not in known)
+    page.pageInfo = more.pageInfo
+
+
+@cache
+def shape_for(expected: int, name: str = "epic") -> dict[str, int]:
+    """How long the lists of a request are: room for some more tickets than expected, then all the comments we can."""
+    tickets = min(PAGE, expected + 4)
+    affordable = (
+        {"tickets": tickets, "comments": comments}
+        for comments in range(50, 1, -1)
+        if cost(operation(name), {"tickets": tickets, "comments": comments}) <= MOST
+    )
+    return next(affordable)
+
+
+def _root(node: wire.Root) -> Root:
+    return Root(
+        id=node.id,
+        identifier=node.identifier,
+        title=node.title,
+        team=node.team.key if node.team else "",
+        project=node.project.name if node.project else "",
+        labels=labels_of(node.labels.nodes),
+        over=node.state is not None and node.state.type in OVER,
+    )
