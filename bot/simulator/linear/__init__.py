@@ -4,8 +4,17 @@ It is never kinder than the real one: it refuses, rewrites, limits and forgets a
 """
 
 from bot.simulator.linear.app import linear_app
+from bot.simulator.linear.content import Attachment, Comment, Document
 from bot.simulator.linear.errors import LinearError
-from bot.simulator.linear.model import Attachment, Comment, Document, Issue, Label, Relation, State, Team, User, Webhook
+from bot.simulator.linear.model import (
+    Issue,
+    Label,
+    Relation,
+    State,
+    Team,
+    User,
+    Webhook,
+)
 from bot.simulator.linear.people import Integration, Person
 from bot.simulator.linear.webhooks import sign
 from bot.simulator.linear.world import Knobs, LinearWorld, RequestLog

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from bot.simulator.linear.model import Actor, History, Issue
+from bot.simulator.linear.content import History
+from bot.simulator.linear.model import Actor, Issue
 
 if TYPE_CHECKING:
     from bot.simulator.linear.world import LinearWorld

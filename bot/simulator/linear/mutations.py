@@ -6,9 +6,10 @@ from typing import Any
 from graphql import GraphQLResolveInfo
 
 from bot.simulator.linear import issues, rules, shape, talk
+from bot.simulator.linear.content import Attachment, Comment, Document, Reaction
 from bot.simulator.linear.errors import LinearError, forbidden, not_found_in
 from bot.simulator.linear.filters import snake
-from bot.simulator.linear.model import Attachment, Comment, Document, Entity, Issue, Reaction, Relation, Webhook
+from bot.simulator.linear.model import Entity, Issue, Relation, Webhook
 from bot.simulator.linear.resolvers import Context
 
 Mutation = Callable[[Context, dict[str, Any]], dict[str, Any]]

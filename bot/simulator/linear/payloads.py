@@ -5,7 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bot.simulator.linear.model import Attachment, Bot, Comment, Document, Entity, Issue, Label, Reaction, User
+from bot.simulator.linear.content import Attachment, Comment, Document, Reaction
+from bot.simulator.linear.model import Bot, Entity, Issue, Label, User
 
 if TYPE_CHECKING:
     from bot.simulator.linear.world import LinearWorld

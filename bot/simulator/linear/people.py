@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.simulator.linear import issues, shape, talk
-from bot.simulator.linear.model import Actor, Bot, Comment, Document, ExternalThread, Issue, Label, Relation, Team, User
+from bot.simulator.linear.content import Comment, Document, ExternalThread
+from bot.simulator.linear.model import (
+    Actor,
+    Bot,
+    Issue,
+    Label,
+    Relation,
+    Team,
+    User,
+)
 from bot.simulator.linear.world import LinearWorld
 
 

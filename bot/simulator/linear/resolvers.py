@@ -13,13 +13,11 @@ from graphql import GraphQLResolveInfo, get_named_type
 from bot.simulator.linear import rules
 from bot.simulator.linear.auth import Caller
 from bot.simulator.linear.connections import connect
+from bot.simulator.linear.content import Attachment, Comment, Document
 from bot.simulator.linear.errors import not_found
 from bot.simulator.linear.filters import snake
 from bot.simulator.linear.model import (
     Actor,
-    Attachment,
-    Comment,
-    Document,
     Entity,
     Issue,
     Label,

@@ -5,8 +5,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from bot.simulator.linear import rules
+from bot.simulator.linear.content import Attachment, Comment, Document, Reaction
 from bot.simulator.linear.errors import LinearError, conflict, forbidden, invalid_argument
-from bot.simulator.linear.model import Actor, Attachment, Comment, Document, Issue, Reaction, Team
+from bot.simulator.linear.model import Actor, Issue, Team
 from bot.simulator.linear.payloads import payload
 from bot.simulator.linear.webhooks import announce
 

@@ -11,18 +11,8 @@ import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from bot.simulator.linear.model import (
-    Actor,
-    Attachment,
-    Comment,
-    Document,
-    Entity,
-    Issue,
-    Label,
-    Reaction,
-    Team,
-    Webhook,
-)
+from bot.simulator.linear.content import Attachment, Comment, Document, Reaction
+from bot.simulator.linear.model import Actor, Entity, Issue, Label, Team, Webhook
 from bot.simulator.linear.payloads import TYPES, payload, timestamp
 from bot.simulator.post_office import Letter
 

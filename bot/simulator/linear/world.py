@@ -8,11 +8,9 @@ from typing import Any, Self, TypeVar
 
 from bot.simulator.faults import Faults
 from bot.simulator.linear.auth import Credentials
+from bot.simulator.linear.content import Attachment, Comment, Document
 from bot.simulator.linear.limits import Limits
 from bot.simulator.linear.model import (
-    Attachment,
-    Comment,
-    Document,
     Entity,
     Issue,
     Label,
