@@ -3,7 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -140,7 +140,21 @@ class Settings:
     anthropic_base_url: str
     log_json: bool = False
     resync_seconds: float = 60.0
-    extra: Mapping[str, str] = field(default_factory=dict)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value, so that logs can cut them out."""
+        known = (
+            self.secret_key,
+            self.linear_api_key,
+            *(self.linear_client or ())[1:],
+            *self.linear_webhook_secrets,
+            *(self.github_app or ())[1:],
+            self.github_token,
+            *self.github_webhook_secrets,
+            self.anthropic_api_key,
+            self.claude_code_oauth_token,
+        )
+        return tuple(one for one in known if one)
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:

@@ -29,19 +29,24 @@ MEGABYTE = 1024 * 1024
 READ_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
-class Denied:
-    """Why a request is not taken in, as an HTTP status: 400, 401; 200 for what is dropped politely."""
+class Reception(Protocol):
+    """What a source makes of a request: the HTTP status, and the delivery to store, if there is one."""
 
-    status: HTTPStatus
-    reason: str
+    @property
+    def verdict(self) -> int:
+        """200, 400 or 401."""
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """What to store; with 200 and no delivery the request is dropped politely."""
+
+    @property
+    def reason(self) -> str:
+        """Why there is nothing to store."""
 
 
-class Verify(Protocol):
-    """Check a request of one source and reduce it: raw body, headers and the time of arrival to a delivery."""
-
-    def __call__(self, body: bytes, headers: Headers, now: datetime) -> Delivery | Denied:
-        """Verify the signature before anything else is looked at."""
+Receive = Callable[[Headers, bytes, datetime], Reception]
+"""Judge a request of one source, the signature before anything else."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Source:
 
     name: str
     limit: int
-    verify: Verify
+    receive: Receive
 
 
 def route(source: Source, accept: Callable[[Delivery], Awaitable[Accepted]]) -> Route:
@@ -60,19 +65,20 @@ def route(source: Source, accept: Callable[[Delivery], Awaitable[Accepted]]) -> 
         body = await _read(request, source.limit)
         if isinstance(body, HTTPStatus):
             return _answer(source, body, body.phrase)
-        verdict = source.verify(body, request.headers, datetime.now(UTC))
-        if isinstance(verdict, Denied):
-            return _answer(source, verdict.status, verdict.reason)
-        accepted = await accept(verdict)
+        reception = source.receive(request.headers, body, datetime.now(UTC))
+        delivery = reception.delivery
+        if reception.verdict != HTTPStatus.OK or delivery is None:
+            return _answer(source, HTTPStatus(reception.verdict), reception.reason)
+        accepted = await accept(delivery)
         log.info(
             "delivery",
             source=source.name,
-            webhook=verdict.event,
-            subject=verdict.subject,
-            delivery=verdict.delivery,
-            became=verdict.parked or verdict.ignored or str(accepted),
+            webhook=delivery.event,
+            subject=delivery.subject,
+            delivery=delivery.delivery,
+            became=delivery.parked or delivery.ignored or str(accepted),
         )
-        end = "parked" if verdict.parked else f"ignored: {verdict.ignored}" if verdict.ignored else str(accepted)
+        end = "parked" if delivery.parked else f"ignored: {delivery.ignored}" if delivery.ignored else str(accepted)
         return _answer(source, HTTPStatus.OK, end)
 
     return Route(f"/webhooks/{source.name}", endpoint, methods=["POST"])
