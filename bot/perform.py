@@ -5,7 +5,7 @@ first, so that a stage never claims what does not exist; then everything for Lin
 when the generation they carry is remembered.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ import structlog
 from bot.config import Policy
 from bot.engine.port import RunOrder
 from bot.github.client import HeadMoved, NotMergeable
+from bot.linear.ensure import NewTicket, Writes
 from bot.linear.marker import effect_id
 from bot.machine.breakdown import Task
 from bot.machine.decision import (
@@ -36,7 +37,7 @@ from bot.machine.decision import (
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Issue
 from bot.machine.record import Record
-from bot.machine.stages import ORCHESTRATED, Disposition, Stage
+from bot.machine.stages import ORCHESTRATED, Disposition
 from bot.runs.contract import RunSpec
 from bot.runs.worker import WorkOrder
 from bot.words import say
@@ -45,34 +46,6 @@ log = structlog.get_logger()
 
 SOON = 2.0
 """Seconds after which a round looks again when GitHub said that something moved under it."""
-
-
-class LinearWrites(Protocol):
-    """One document of Linear mutations in the making (`bot/linear/ensure.py`)."""
-
-    def move(self, issue: str, stage: Stage, *, team: str) -> None:
-        """The issue is in this stage."""
-
-    def label(self, issue: str, *, team: str, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
-        """The issue has these labels and lacks those."""
-
-    def comment(self, issue: str, topic: str, body: str, *, parent: str | None = None) -> None:
-        """The issue has one comment about the topic, with this body."""
-
-    def record(self, issue: Issue | str, record: Record) -> None:
-        """The issue's record says this."""
-
-    def document(self, epic: str, title: str, content: str) -> None:
-        """The epic has this document."""
-
-    def ticket(self, id: str, *, parent: str, team: str, task: Task, labels: tuple[str, ...]) -> None:  # noqa: A002
-        """The epic has this ticket, in the first stage."""
-
-    def relation(self, blocker: str, blocked: str) -> None:
-        """One issue blocks another."""
-
-    async def send(self) -> None:
-        """Write it all, in order."""
 
 
 class GitHubEffects(Protocol):
@@ -106,13 +79,14 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class Performer:
-    """Performs decisions. `writes` begins a Linear document for a picture; `clean_up` removes a checkout."""
+    """Performs decisions. `writes` begins a Linear document; `clean_up` removes a checkout; `page` is our address."""
 
-    writes: Callable[[Facts], LinearWrites]
+    writes: Callable[[], Writes]
     github: GitHubEffects
     runs: Runs
     clean_up: Callable[[str, str], Awaitable[None]]
     policy: Callable[[], Policy]
+    page: str
 
     async def perform(self, facts: Facts, decision: Decision) -> float | None:
         """Carry a decision out; returns in how many seconds to look again, or None.
@@ -156,23 +130,54 @@ class Performer:
                 await self.github.delete_branch(repository, branch)
 
     async def _linear(self, facts: Facts, decision: Decision) -> None:
-        writes = self.writes(facts)
+        """All writes of the round; records last, so that none claims what did not happen."""
+        writes = self.writes()
         issues = {one.issue.id: one.issue for one in (facts.epic, *facts.tickets)}
         for action in decision.actions:
             match action:
                 case Move(issue, stage):
-                    writes.move(issue, stage, team=issues[issue].team)
+                    writes.move(issues[issue], stage)
                 case Dispose(issue, disposition):
-                    _dispose(writes, issues[issue], disposition)
+                    wanted = {disposition} if disposition else set[Disposition]()
+                    writes.label(issues[issue], add=wanted, remove=set(Disposition) - wanted)
                 case Post(issue, topic, words, values, parent):
-                    writes.comment(issue, topic, say(words, values), parent=parent)
+                    writes.comment(issues[issue], topic, say(words, values), parent)
                 case WriteBreakdown(epic, content):
-                    writes.document(epic, f"Breakdown of {issues[epic].identifier}", content)
+                    writes.document(issues[epic], f"Breakdown of {issues[epic].identifier}", content, facts.document)
                 case CreateTickets():
-                    _create(writes, facts, action)
-                case Remember(issue, record):
-                    writes.record(issues[issue], record)
+                    self._create(writes, facts, action)
+        for action in decision.actions:
+            if isinstance(action, Remember):
+                self._remember(writes, issues[action.issue], action.record)
         await writes.send()
+
+    def _create(self, writes: Writes, facts: Facts, create: CreateTickets) -> None:
+        """Tickets with ids made from epic and task: a repeat is no second ticket, and those that exist stay."""
+        known = {one.issue.record.task: one.issue.id for one in facts.tickets if one.issue.record}
+        new = [task for task in create.tasks if task.key not in known]
+        made = writes.create_tickets(
+            facts.epic.issue,
+            [
+                NewTicket(
+                    task.key, task.title, _description(task), labels=(ORCHESTRATED,), priority=facts.epic.issue.priority
+                )
+                for task in new
+            ],
+        )
+        ids = known | made
+        there = {(one.issue.id, below.issue) for one in facts.tickets for below in one.issue.blocked_by}
+        pairs = [(ids[task.key], ids[below]) for task in create.tasks for below in task.depends_on if below in ids]
+        pairs += [(ids[key], below) for key, below in create.blocked_by if key in ids]
+        for above, below in pairs:
+            if (above, below) not in there:
+                writes.relation(below, above)
+        for task in new:
+            self._remember(writes, made[task.key], Record(issue=made[task.key], task=task.key))
+
+    def _remember(self, writes: Writes, issue: Issue | str, record: Record) -> None:
+        name = issue.id if isinstance(issue, Issue) else issue
+        spent = f"{record.stage} · run {record.generation} · ${record.cost_usd:.2f}"
+        writes.record(issue, record, title="Callboard", subtitle=spent, url=f"{self.page}/issues/{name}")
 
     def _order(self, facts: Facts, start: StartRun) -> RunOrder:
         policy = self.policy()
@@ -230,23 +235,9 @@ def _spec(policy: Policy, start: StartRun, run_id: str) -> RunSpec:
     )
 
 
-def _dispose(writes: LinearWrites, issue: Issue, disposition: Disposition | None) -> None:
-    wanted = {str(disposition)} if disposition else set()
-    there = {str(one) for one in Disposition if one in issue.labels}
-    writes.label(issue.id, team=issue.team, add=sorted(wanted - there), remove=sorted(there - wanted))
-
-
-def _create(writes: LinearWrites, facts: Facts, create: CreateTickets) -> None:
-    """Tickets with ids made from epic and task: a repeat is no second ticket, and those that exist stay as they are."""
-    there = {one.issue.record.task: one.issue.id for one in facts.tickets if one.issue.record and one.issue.record.task}
-    ids = {task.key: there.get(task.key) or effect_id("ticket", create.epic, task.key) for task in create.tasks}
-    for task in create.tasks:
-        if task.key not in there:
-            writes.ticket(ids[task.key], parent=create.epic, team=create.team, task=task, labels=(ORCHESTRATED,))
-            writes.record(ids[task.key], Record(issue=ids[task.key], task=task.key))
-    blocked = [(ids[task.key], ids[below]) for task in create.tasks for below in task.depends_on if below in ids]
-    blocked += [(ids[key], below) for key, below in create.blocked_by if key in ids]
-    known = {(one.issue.id, below.issue) for one in facts.tickets for below in one.issue.blocked_by}
-    for above, below in blocked:
-        if (above, below) not in known:
-            writes.relation(below, above)
+def _description(task: Task) -> str:
+    """The text of a ticket: what a person reads in Linear, and what every worker of it is given."""
+    parts = [task.description.strip()]
+    parts += [f"**Scope:** {task.scope.strip()}"] if task.scope.strip() else []
+    parts += [f"**Areas:** {', '.join(task.areas)}"] if task.areas else []
+    return "\n\n".join(parts)

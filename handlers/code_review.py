@@ -10,7 +10,16 @@ from bot.machine.listening import Heard, reply
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
 from bot.machine.stages import Stage
-from bot.machine.train import arrived, ask, heads, hear_merge_approval, landed, shown_comment, what_stands_against
+from bot.machine.train import (
+    arrived,
+    ask,
+    follow_base,
+    heads,
+    hear_merge_approval,
+    landed,
+    shown_comment,
+    what_stands_against,
+)
 from handlers.replies import elsewhere, nothing_to_approve
 
 
@@ -39,9 +48,9 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if pull is None:
         return said + open_pull_request(facts, ticket, {}) + Decision(recheck_after=0.0, record=heard.record)
     record, told = with_pull_request(ticket, heard.record, pull)
-    said += told
+    said += told + follow_base(facts, ticket)
     if pull.merged:
-        return said + replace(landed(facts, ticket), record=record)
+        return said + replace(landed(ticket), record=record)
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is None:
         return said + Decision((Move(ticket.issue.id, Stage.MERGE),), recheck_after=0.0, record=record)

@@ -4,8 +4,7 @@ from bot.machine.decision import Blocker, Decision, Post
 from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.running import record_of, spent
-from bot.machine.stages import Stage
-from bot.machine.train import landed
+from bot.machine.train import leave
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -21,18 +20,18 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         "turns": heard.record.turns,
         "spent": f"{spent(facts):.2f}",
     }
-    return _over(ticket, heard) + Decision((Post(ticket.issue.id, "closing", "closing", values),), record=heard.record)
+    tidy = all(not record_of(one).branch for one in merged)
+    closing = Post(ticket.issue.id, "closing", "closing", values)
+    return _over(ticket, heard) + Decision((closing,), recheck_after=None if tidy else 1.0, record=heard.record)
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """A ticket that a person closed by hand while its pull request stands open is said to be so."""
     pull = ticket.pull_request
-    if pull is not None and pull.merged and record_of(ticket).stage is not Stage.DONE:
-        return _over(ticket, heard) + landed(facts, ticket)
     if pull is not None and pull.open:
         values = {"number": pull.number}
         return _over(ticket, heard) + Decision(blockers=(Blocker(ticket.issue.id, "done_but_open", values),))
-    return _over(ticket, heard)
+    return _over(ticket, heard) + leave(facts, ticket, heard.record)
 
 
 def _over(ticket: Ticket, heard: Heard) -> Decision:

@@ -7,7 +7,7 @@ from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard
 from bot.machine.running import record_of
 from bot.machine.stages import Stage
-from bot.machine.train import couple, hear_merge_approval, landed, riding, what_stands_against
+from bot.machine.train import couple, follow_base, hear_merge_approval, landed, riding, what_stands_against
 from handlers.code_review import again, ask_when_changed, with_pull_request
 from handlers.replies import elsewhere, nothing_to_approve
 
@@ -36,10 +36,10 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         return said + Decision(blockers=(Blocker(ticket.issue.id, "no_pull_request"),), record=heard.record)
     record, told = with_pull_request(ticket, heard.record, pull)
     if pull.merged and facts.repository and pull.base_branch == facts.repository.base:
-        return told + replace(landed(facts, ticket), record=record)
+        return told + replace(landed(ticket), record=record)
     if facts.lone:
         return told + _alone(facts, ticket, replace(heard, record=record))
-    said = told + nothing_to_approve(ticket, heard)
+    said = told + nothing_to_approve(ticket, heard) + follow_base(facts, ticket)
     approval = record_of(facts.epic).approval
     if facts.epic.issue.stage is Stage.MERGE and approval is not None and ticket.issue.disposition is None:
         return said + replace(couple(facts, ticket, approval), record=record)

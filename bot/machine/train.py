@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from bot.machine.approval import Denied
 from bot.machine.comments import APPROVES_MERGE, parse
-from bot.machine.decision import Action, Blocker, CleanUp, Decision, Merge, Move, Post, Retarget
+from bot.machine.decision import NOTHING, Action, Blocker, CleanUp, Decision, Merge, Move, Post, Retarget
 from bot.machine.facts import Comment, Facts, Mergeable, PullRequest, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
-from bot.machine.stack import checks_are_green, in_train_order
+from bot.machine.stack import base_of, checks_are_green, in_train_order
 from bot.machine.stages import Stage
 
 
@@ -106,8 +106,9 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
     if below:
         names = ", ".join(one.issue.identifier for one in below)
         return Decision(blockers=(Blocker(issue.id, "train", {"tickets": names}),))
-    if pull.base_branch != facts.repository.base:
-        return Decision((Retarget(facts.repository.name, pull.number, facts.repository.base),), recheck_after=0.5)
+    moving = follow_base(facts, ticket)
+    if moving.actions:
+        return moving
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is not None:
         return Decision(blockers=(blocker,), recheck_after=1.0 if blocker.reason == "computing" else 30.0)
@@ -157,16 +158,40 @@ def riding(facts: Facts, approval: Approval | None) -> tuple[Ticket, ...]:
     return tuple(one for one in aboard.values() if not _merged(one))
 
 
-def landed(facts: Facts, ticket: Ticket) -> Decision:
-    """The ticket's work is on the base branch: it is done, its branch and checkout go."""
+def landed(ticket: Ticket) -> Decision:
+    """The ticket's work is on the base branch: it is done. Its branch goes when nothing stands on it any more."""
     pull, issue = ticket.pull_request, ticket.issue
-    assert facts.repository is not None
     assert pull is not None
-    clean = CleanUp(facts.repository.name, pull.head_branch, delete_branch=True)
     post = Post(
         issue.id, "merged", "merged", {"number": pull.number, "url": pull.url, "commit": pull.merge_commit[:12]}
     )
-    return Decision((Move(issue.id, Stage.DONE), post, clean))
+    return Decision((Move(issue.id, Stage.DONE), post), recheck_after=0.0)
+
+
+def follow_base(facts: Facts, ticket: Ticket) -> Decision:
+    """A pull request that was stacked goes into the base branch once everything below it has landed."""
+    pull, repository = ticket.pull_request, facts.repository
+    if pull is None or repository is None or not pull.open or pull.base_branch == repository.base:
+        return NOTHING
+    if base_of(facts, ticket).branch != repository.base:
+        return NOTHING
+    return Decision((Retarget(repository.name, pull.number, repository.base),), recheck_after=0.5)
+
+
+def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
+    """Take away the branch and the checkout of merged work, unless an open pull request still stands on the branch.
+
+    Deleting it then would close that pull request (facts on GitHub).
+    """
+    pull, repository = ticket.pull_request, facts.repository
+    if pull is None or not pull.merged or repository is None or not record.branch:
+        return Decision(record=record)
+    others = [one.pull_request for one in facts.tickets if one.pull_request is not None]
+    if any(other.open and other.base_branch == pull.head_branch for other in others):
+        return Decision(record=record)
+    own_base = (record.base,) if record.base == f"{record.branch}-base" else ()
+    clean = tuple(CleanUp(repository.name, branch, delete_branch=True) for branch in (record.branch, *own_base))
+    return Decision(clean, record=replace(record, branch="", base=""))
 
 
 def _merged(ticket: Ticket) -> bool:

@@ -1,6 +1,5 @@
 """A board to play on: facts in, decisions applied as values. No I/O; a whole epic runs in milliseconds."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +9,37 @@ import pytest
 from bot.machine import breakdown
 from bot.machine.decide import decide
 from bot.machine.decision import (
-    Blocker, ClosePullRequest, CreateTickets, Decision, Dispose, Merge, Move, OpenPullRequest, Post, Remember, Retarget, StartRun,
-    StopRun, WriteBreakdown,
+    Blocker,
+    CleanUp,
+    ClosePullRequest,
+    CreateTickets,
+    Decision,
+    Dispose,
+    Merge,
+    Move,
+    OpenPullRequest,
+    Post,
+    Remember,
+    Retarget,
+    StartRun,
+    StopRun,
+    WriteBreakdown,
 )  # fmt: skip
 from bot.machine.facts import (
-    Author, Blocking, Checks, Comment, Document, Facts, Issue, Mergeable, PullRequest, Repository, Rules, Run, RunState, Ticket,
+    Author,
+    Blocking,
+    Checks,
+    Comment,
+    Document,
+    Facts,
+    Issue,
+    Mergeable,
+    PullRequest,
+    Repository,
+    Rules,
+    Run,
+    RunState,
+    Ticket,
 )  # fmt: skip
 from bot.machine.stages import STATES, Disposition, Stage
 from bot.words import say, sentence
@@ -35,22 +60,23 @@ TASKS = [
 class Board:
     """Linear, GitHub and the engine as plain values; `settle` decides and applies until nothing more happens."""
 
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
     now: datetime = datetime(2026, 11, 21, tzinfo=UTC)
     issues: dict[str, Issue] = field(default_factory=dict)
     document: Document | None = None
     pulls: dict[str, PullRequest] = field(default_factory=dict)
     runs: dict[str, list[Run]] = field(default_factory=dict)
-    repository: Repository | None = Repository("acme/youlab", "main")
+    repository: Repository | None = field(default_factory=lambda: Repository("acme/youlab", "main"))
     states_missing: tuple[str, ...] = ()
     lone: bool = False
     checks: Checks = Checks.GREEN
     dropped: bool = False
-    decision: Decision = Decision()
+    decision: Decision = field(default_factory=Decision)
     orders: list[StartRun] = field(default_factory=list)
     merges: list[Merge] = field(default_factory=list)
     created: int = 0
     changed: bool = False
+    cleaned: list[str] = field(default_factory=list)
     walked: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -72,8 +98,17 @@ class Board:
         epic = ticket(self.issues["epic"])
         rest = (epic,) if self.lone else tuple(ticket(one) for key, one in self.issues.items() if key != "epic")
         return Facts(
-            self.now, "epic:epic", epic, rest, self.document, self.repository, self.rules, self.states_missing, self.lone, self.dropped
-        )  # fmt: skip
+            self.now,
+            "epic:epic",
+            epic,
+            rest,
+            self.document,
+            self.repository,
+            self.rules,
+            self.states_missing,
+            self.lone,
+            self.dropped,
+        )
 
     def _place(self, key: str) -> dict[str, Any]:
         issue = self.issues[key]
@@ -149,6 +184,10 @@ class Board:
                 key = next(key for key, one in self.pulls.items() if one.number == number)
                 assert self.pulls[key].head == head
                 self.pull(number, open=False, merged=True, merge_commit=f"merge-{number}")
+            case CleanUp(_, branch, delete_branch):
+                self.cleaned.append(branch)
+                standing = [one for one in self.pulls.values() if one.open and one.base_branch == branch]
+                assert not (delete_branch and standing), f"deleting {branch} would close {standing}"
             case ClosePullRequest(_, number):
                 self.pull(number, open=False)
 

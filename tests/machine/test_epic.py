@@ -42,8 +42,9 @@ def test_an_epic_goes_all_the_way_in_two_turns(approved):
     approved.comments("epic", "approve")
     approved.settle()
     assert set(approved.stages().values()) == {"done"}
-    assert [one.number for one in approved.merges][0] == approved.pulls["storage"].number
+    assert approved.merges[0].number == approved.pulls["storage"].number
     assert len(approved.merges) == 4
+    assert sorted(approved.cleaned) == ["agent/YOU-2", "agent/YOU-3", "agent/YOU-4", "agent/YOU-5", "agent/YOU-5-base"]
     record = approved.issues["epic"].record
     assert record.turns == 2
     assert "4 of 4 tickets merged, 2 turns" in approved.said("epic", "closing")[0]
