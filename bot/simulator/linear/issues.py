@@ -59,7 +59,7 @@ def _prepare(world: "LinearWorld", actor: Actor, fields: dict[str, Any]) -> dict
     if not title:
         raise invalid_argument("title should not be empty.")
     parent = rules.referenced_issue(world, "parentId", fields["parent_id"]) if fields.get("parent_id") else None
-    properties = world.fresh(identifier) | rules.people(world, fields)
+    properties = world.fresh(identifier) | rules.people(world, fields) | rules.project(world, fields)
     created = fields.get("created_at")
     if created:
         if created > world.moment():
@@ -164,7 +164,7 @@ def checked(world: "LinearWorld", issue: Issue, changes: dict[str, Any]) -> dict
     labels = _labels_after(world, issue, changes)
     if {label.id for label in labels} != set(issue.label_ids):
         new["labels"] = labels
-    return new | rules.people(world, changes)
+    return new | rules.people(world, changes) | rules.project(world, changes)
 
 
 def _labels_after(world: "LinearWorld", issue: Issue, changes: dict[str, Any]) -> list[Label]:

@@ -156,6 +156,21 @@ class Label(Entity):
 
 
 @dataclass(eq=False, kw_only=True)
+class Project(Entity):
+    """A project, as far as an issue may belong to one."""
+
+    name: str
+    slug_id: str
+    description: str = ""
+    color: str = "#bec2c8"
+    icon: str | None = None
+    content: str | None = None
+    lead: User | None = None
+    creator: User | None = None
+    sort_order: float = 0.0
+
+
+@dataclass(eq=False, kw_only=True)
 class Issue(Entity):
     """An issue. `labels` is in the order of application."""
 
@@ -182,6 +197,7 @@ class Issue(Entity):
     creator: User | None = None
     assignee: User | None = None
     delegate: User | None = None
+    project: Project | None = None
     bot_actor: Bot | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None

@@ -92,8 +92,10 @@ def _issue(world: "LinearWorld", issue: Issue) -> dict[str, Any]:
         "subscriberIds": [issue.creator.id] if issue.creator else [],
         "reactionData": {},
         "syncedWith": None,
-        "projectId": None,
+        "projectId": _id(issue.project),
     }
+    if issue.project:
+        data["project"] = {"id": issue.project.id, "name": issue.project.name, "url": world.url(issue.project)}
     for role, user in (("assignee", issue.assignee), ("delegate", issue.delegate), ("creator", issue.creator)):
         data |= {f"{role}Id": _id(user)} | ({role: _person(world, user)} if user else {})
     return data

@@ -22,6 +22,7 @@ from bot.simulator.linear.model import (
     Issue,
     Label,
     Membership,
+    Project,
     Relation,
     State,
     Team,
@@ -192,6 +193,12 @@ RESOLVERS: dict[str, Resolver] = {
     "Query.webhooks": _webhooks,
     "Query.workflowState": _one(State),
     "Query.workflowStates": _every(State),
+    "Query.project": _one(Project),
+    "Query.projects": _every(Project),
+    "Project.url": _url,
+    "Project.issues": lambda context, project, _arguments: [
+        issue for issue in context.world.all(Issue) if issue.project is project
+    ],
     "Query.issueLabel": _one(Label),
     "Query.issueLabels": _every(Label),
     "Query.issueRelation": _one(Relation),

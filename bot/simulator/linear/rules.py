@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.simulator.linear.errors import LinearError, conflict, invalid_argument, not_found, not_found_in
 from bot.simulator.linear.markdown import stored
-from bot.simulator.linear.model import Entity, Issue, Label, State, Team, User
+from bot.simulator.linear.model import Entity, Issue, Label, Project, State, Team, User
 
 if TYPE_CHECKING:
     from bot.simulator.linear.world import LinearWorld
@@ -145,6 +145,18 @@ def state_of(world: "LinearWorld", team: Team, reference: str) -> State:
             "Discrepancy between issue state and team", presentable="The state doesn't belong to the issue's team."
         )
     return state
+
+
+def project(world: "LinearWorld", changes: dict[str, Any]) -> dict[str, Project | None]:
+    """The project that `changes` sets, as far as it does.
+
+    Raises:
+        LinearError: unknown project.
+    """
+    if "project_id" not in changes:
+        return {}
+    reference = changes["project_id"]
+    return {"project": referenced(world, Project, "projectId", reference) if reference else None}
 
 
 def people(world: "LinearWorld", changes: dict[str, Any]) -> dict[str, User | None]:

@@ -41,6 +41,7 @@ _NEVER_IN_UPDATED_FROM = frozenset(
         "user",
         "comment",
         "url",
+        "project",
     )
 )
 

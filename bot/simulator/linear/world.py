@@ -16,6 +16,7 @@ from bot.simulator.linear.model import (
     Label,
     Membership,
     Organization,
+    Project,
     State,
     Team,
     User,
@@ -220,6 +221,8 @@ class LinearWorld:
                 return f"{self.base_url}/document/{entity.slug_id}"
             case User():
                 return f"{self.base_url}/profiles/{entity.display_name}"
+            case Project():
+                return f"{self.base_url}/project/{entity.slug_id}"
             case Attachment():
                 return entity.url
         return None
@@ -255,6 +258,10 @@ class LinearWorld:
         if label.parent:
             label.parent.children.append(label)
         return label
+
+    def add_project(self, name: str) -> Project:
+        """A project that issues of any team may belong to."""
+        return self.add(Project(**self.fresh(), name=name, slug_id=name.lower().replace(" ", "-")))
 
     def add_webhook(self, url: str, secret: str, *, types: tuple[str, ...] = (), team: Team | None = None) -> Webhook:
         """A webhook for all public teams, or one team, listening to `types` (Issue, Comment, Document by default)."""
