@@ -1,0 +1,173 @@
+"""The service's own bare copy of a repository: fetched from, read, and pushed from.
+
+Branches here mirror the other side (`refs/heads/*`); what runs made stands under `refs/callboard/runs/`. Objects that
+nothing points at stay (`gc.auto` is 0): a commit made here may be pushed minutes later. Fetches of one mirror go one
+after another, also across processes; everything else only adds objects and moves refs by compare-and-set.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from bot.git.command import GitError, Result, failure, git
+from bot.git.names import checked
+from bot.machine.errors import Refused
+
+
+class Pushed(StrEnum):
+    """What became of a push. MOVED: the branch was not where we thought, and nothing was changed."""
+
+    PUSHED = "pushed"
+    MOVED = "moved"
+    UNCHANGED = "unchanged"
+
+
+@dataclass
+class Mirror:
+    """A bare repository at `path` that mirrors the one at `url` (http or https). Keep one object per repository."""
+
+    path: Path
+    url: str
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
+
+    async def git(
+        self,
+        *arguments: str,
+        input: bytes | int | None = None,  # noqa: A002
+        config: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        token: str | None = None,
+        accept: Collection[int] = (0,),
+    ) -> Result:
+        """Run git on this mirror; see `bot.git.command.git`."""
+        return await git(
+            *arguments,
+            repository=self.path,
+            input=input,
+            config=config,
+            environment=environment,
+            token=token,
+            accept=accept,
+        )
+
+    async def fetch(self, token: str | None) -> None:
+        """Bring every branch up to date, drop those that are gone; makes the mirror when there is none yet.
+
+        Raises:
+            Transient, Refused, GitError: as `bot.git.command.git`.
+        """
+        async with self._alone():
+            if not (self.path / "HEAD").exists():
+                await git("init", "--quiet", "--bare", str(self.path))
+            await self.git(
+                "fetch",
+                "--quiet",
+                "--prune",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-recurse-submodules",
+                "--refmap=",
+                self.url,
+                "+refs/heads/*:refs/heads/*",
+                token=token,
+            )
+
+    async def tip(self, branch: str) -> str | None:
+        """The commit at the tip of `branch`, as of the last fetch or push; None when there is no such branch."""
+        result = await self.git("rev-parse", "--quiet", "--verify", f"refs/heads/{checked(branch)}", accept=(0, 1))
+        return result.line or None
+
+    async def has(self, commit: str) -> bool:
+        """Whether this commit is here."""
+        return (await self.git("cat-file", "-e", f"{commit}^{{commit}}", accept=(0, 1, 128))).code == 0
+
+    async def contains(self, commit: str, branch: str) -> bool:
+        """Whether `commit` is on `branch`; False also when either is unknown here."""
+        tip = await self.tip(branch)
+        return tip is not None and await self.descends(tip, commit)
+
+    async def descends(self, commit: str, ancestor: str) -> bool:
+        """Whether `ancestor` is `commit` or one of those before it; False also when either is unknown here."""
+        if not (await self.has(commit) and await self.has(ancestor)):
+            return False
+        return (await self.git("merge-base", "--is-ancestor", ancestor, commit, accept=(0, 1))).code == 0
+
+    async def read(self, commit: str, path: str) -> bytes | None:
+        """The content of a file in `commit`; None when there is no regular file at `path`."""
+        for entry in (await self.git("ls-tree", "-z", commit, "--", path)).fields:
+            about, _, name = entry.partition("\t")
+            mode, _, blob = about.split(" ")
+            if name == path and mode.startswith("100"):
+                return (await self.git("cat-file", "blob", blob)).out
+        return None
+
+    async def push(self, branch: str, commit: str, expected_old: str | None, token: str | None) -> Pushed:
+        """Put `branch` of the other side on `commit`, if it stands at `expected_old` (None: if it does not exist).
+
+        A branch that is already at `commit` is UNCHANGED whatever was expected, so a push whose answer got lost may
+        be sent again.
+
+        Raises:
+            Refused: no right to push, or a rule of the other side forbids it; the message is its own.
+            Transient, GitError: as `bot.git.command.git`.
+        """
+        ref = f"refs/heads/{checked(branch)}"
+        return await self._send(ref, commit, expected_old, token)
+
+    async def delete(self, branch: str, expected: str, token: str | None) -> Pushed:
+        """Delete `branch` on the other side if it stands at `expected`; UNCHANGED when it is gone. Raises as `push`."""
+        ref = f"refs/heads/{checked(branch)}"
+        if not (await self.git("ls-remote", "--refs", self.url, ref, token=token)).out:
+            await self._note(ref, None)
+            return Pushed.UNCHANGED
+        return await self._send(ref, None, expected, token)
+
+    async def _send(self, ref: str, commit: str | None, expected: str | None, token: str | None) -> Pushed:
+        arguments = (
+            "push",
+            "--porcelain",
+            "--no-verify",
+            "--no-follow-tags",
+            f"--force-with-lease={ref}:{expected or ''}",
+            self.url,
+            f"{commit or ''}:{ref}",
+        )
+        result = await self.git(*arguments, token=token, accept=range(256))
+        said = (line for line in result.text.splitlines() if "\t" in line and line.split("\t")[1].endswith(f":{ref}"))
+        line = next(said, "")
+        if result.code and not line.startswith("!"):
+            raise failure(arguments, result.code, result.message)
+        if line.startswith("!"):
+            return self._rejected(arguments, line, result)
+        await self._note(ref, commit)
+        return Pushed.UNCHANGED if line.startswith("=") else Pushed.PUSHED
+
+    def _rejected(self, arguments: tuple[str, ...], line: str, result: Result) -> Pushed:
+        reason = line.split("\t")[-1]
+        lost_race = "stale info" in reason or "fetch first" in reason or "non-fast-forward" in reason
+        if lost_race or "cannot lock ref" in reason + result.message or "failed to update ref" in reason:
+            return Pushed.MOVED
+        if "[remote rejected]" in reason:
+            said = " ".join(part[7:].strip() for part in result.message.splitlines() if part.startswith("remote:"))
+            raise Refused(f"The push was refused: {reason} {said}".strip()[:1000])
+        raise GitError(arguments, result.code, f"{reason}\n{result.message}")
+
+    async def _note(self, ref: str, commit: str | None) -> None:
+        """Remember here what the other side has now, so that `tip` is right without a fetch."""
+        await self.git(*(("update-ref", ref, commit) if commit else ("update-ref", "-d", ref)))
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        async with self._turn:
+            file = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(file)

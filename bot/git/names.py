@@ -1,0 +1,54 @@
+"""Names of branches: ours are made from the ticket's identifier, others are checked before they are used (S-40)."""
+
+import re
+
+from bot.machine.errors import UserError
+
+_IDENTIFIER = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+", re.ASCII)
+_OURS = re.compile(r"agent/([A-Z][A-Z0-9]*-[0-9]+)(-[a-z0-9-]{1,40})?", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z0-9._/+#=@-]+", re.ASCII)
+_LONGEST = 200
+
+
+def branch_of(identifier: str) -> str:
+    """The branch of a ticket: `agent/YOU-12` for `YOU-12`.
+
+    Raises:
+        ValueError: that is no Linear identifier.
+    """
+    if not _IDENTIFIER.fullmatch(identifier):
+        raise ValueError(f"{identifier!r} is no identifier of a ticket")
+    return f"agent/{identifier}"
+
+
+def base_branch_of(identifier: str) -> str:
+    """The branch on which several blockers of a ticket are merged first: `agent/YOU-12-base`. Raises as `branch_of`."""
+    return f"{branch_of(identifier)}-base"
+
+
+def identifier_of(branch: str) -> str | None:
+    """The ticket whose branch (or base of its own) this is; None when the branch is not ours."""
+    match = _OURS.fullmatch(branch)
+    return match[1] if match else None
+
+
+def is_safe(name: str) -> bool:
+    """Whether `name` may be used as a branch: what git allows, and of that only plain ASCII that no shell minds."""
+    if not _PLAIN.fullmatch(name) or len(name) > _LONGEST or name == "@" or "@{" in name or ".." in name:
+        return False
+    if name == "HEAD" or name.startswith(("-", "refs/")):
+        return False
+    return all(
+        part and not part.startswith((".", "-")) and not part.endswith((".", ".lock")) for part in name.split("/")
+    )
+
+
+def checked(name: str) -> str:
+    """`name`, if it `is_safe`.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not is_safe(name):
+        raise UserError(f"{name!r} can't be the name of a branch: use letters, digits and . _ - / only.")
+    return name
