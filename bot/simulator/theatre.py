@@ -1,0 +1,149 @@
+"""A whole theatre on one machine: simulated Linear, GitHub and model, a repository, and the real service among them.
+
+The demo plays on it, and so do the story tests. Everything speaks over real sockets on loopback; only the three
+outside services are simulated.
+"""
+
+import asyncio
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from bot import app
+from bot.config import PolicyFile, Settings, read_settings
+from bot.engine.pace import Pace
+from bot.simulator import github, linear
+from bot.simulator.serving import serve
+
+REPOSITORY = "acme/youlab"
+POLICY = """\
+[[repositories]]
+name = "acme/youlab"
+teams = ["YOU"]
+base = "main"
+
+[gates]
+checks_appear_seconds = 5
+"""
+LIVELY = Pace(tick=0.2, poll=0.2, resync=20.0)
+
+
+@dataclass
+class Plan:
+    """How a theatre is set up. `model` is the base URL of the model; `pace` is the engine's."""
+
+    home: Path
+    model: ASGIApp
+    files: Mapping[str, str]
+    policy: str = POLICY
+    sandbox: str = "bwrap"
+    webhooks: bool = True
+    pace: Pace = LIVELY
+    port: int = 0
+    database_url: str | None = None
+    model_url: str | None = None
+    """A real model instead of the scripted one, with `model_key`."""
+    model_key: str = "scripted"
+    stages: bool = True
+    """Whether the team has the workflow states of all stages."""
+
+
+@dataclass
+class Theatre:
+    """Everything, open and running."""
+
+    linear: linear.LinearWorld
+    github: github.GitHubWorld
+    settings: Settings
+    plan: Plan
+    linear_url: str
+    github_url: str
+    url: str
+    service: app.Service = field(init=False)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def start(self) -> None:
+        """Start the service (again)."""
+        stack = AsyncExitStack()
+        self.service = await stack.enter_async_context(
+            app.open_service(self.settings, PolicyFile(self.settings.config), pace=self.plan.pace)
+        )
+        await stack.enter_async_context(serve(self.service.web, port=self.settings.port))
+        loop = asyncio.create_task(self.service.engine.run(self.service.callbacks))
+        stack.push_async_callback(_end, loop)
+        self._stack = stack
+
+    async def stop(self) -> None:
+        """Stop the service; the simulated services go on."""
+        await self._stack.aclose()
+
+    def person(self, name: str) -> linear.Person:
+        """A person of the simulated Linear."""
+        return linear.Person(self.linear, self.linear.user(name))
+
+
+@asynccontextmanager
+async def open_theatre(plan: Plan) -> AsyncIterator[Theatre]:
+    """Open the simulated services and the real one; all of it is gone when the block ends."""
+    async with AsyncExitStack() as stack:
+        linear_world = linear.LinearWorld.small(with_stages=plan.stages)
+        github_world = github.GitHubWorld(plan.home / "github")
+        linear_url = await stack.enter_async_context(serve(linear.linear_app(linear_world)))
+        github_url = await stack.enter_async_context(serve(github.github_app(github_world)))
+        stack.push_async_callback(linear_world.close)
+        stack.push_async_callback(github_world.post_office.close)
+        linear_world.base_url, github_world.base_url = linear_url, github_url
+        model_url = plan.model_url or await stack.enter_async_context(serve(plan.model))
+        await github_world.create_repository(REPOSITORY, plan.files)
+        for name in ("alice", "bob"):
+            github_world.grant(REPOSITORY, name, "write")
+        settings = _settings(plan, linear_url, github_url, model_url)
+        settings.config.parent.mkdir(parents=True, exist_ok=True)
+        settings.config.write_text(plan.policy)
+        linear_secret, github_secret = settings.linear_webhook_secrets[0], settings.github_webhook_secrets[0]
+        hook = f"{settings.base_url}/webhooks/github" if plan.webhooks else None
+        bot = github_world.app("callboard", webhook_url=hook, webhook_secret=github_secret)
+        if plan.webhooks:
+            linear_world.add_webhook(f"{settings.base_url}/webhooks/linear", linear_secret)
+        settings = replace(settings, github_app=(str(bot.id), bot.private_key))
+        theatre = Theatre(linear_world, github_world, settings, plan, linear_url, github_url, settings.base_url)
+        await theatre.start()
+        stack.push_async_callback(theatre.stop)
+        yield theatre
+
+
+def _settings(plan: Plan, linear_url: str, github_url: str, model_url: str) -> Settings:
+    port = plan.port or _free_port()
+    environment = {
+        "CALLBOARD_HOME": str(plan.home / "callboard"),
+        "CALLBOARD_SECRET_KEY": secrets.token_hex(32),
+        "CALLBOARD_BASE_URL": f"http://127.0.0.1:{port}",
+        "CALLBOARD_SANDBOX": plan.sandbox,
+        "PORT": str(port),
+        "LINEAR_API_URL": f"{linear_url}/graphql",
+        "LINEAR_CLIENT_ID": "callboard",
+        "LINEAR_CLIENT_SECRET": "callboard-secret",
+        "LINEAR_WEBHOOK_SECRET": secrets.token_hex(16),
+        "GITHUB_API_URL": f"{github_url}/api/v3",
+        "GITHUB_WEBHOOK_SECRET": secrets.token_hex(16),
+        "ANTHROPIC_API_KEY": plan.model_key,
+        "ANTHROPIC_BASE_URL": model_url,
+    }
+    if plan.database_url:
+        environment["DATABASE_URL"] = plan.database_url
+    return read_settings(environment)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
