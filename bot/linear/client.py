@@ -70,9 +70,19 @@ class Budget:
 
 
 class LinearClient:
-    """One Linear workspace. Use as an async context manager, or call `close`."""
+    """One Linear workspace. Use as an async context manager, or call `close`.
 
-    def __init__(self, credentials: Credentials, url: str = API_URL, *, timeout: float = 30.0) -> None:
+    `timeout` is in seconds; `transport` takes the place of the network, for tests.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        url: str = API_URL,
+        *,
+        timeout: float = 30.0,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
         self.url = url
         self.budget = Budget()
         self.requests = 0
@@ -84,6 +94,7 @@ class LinearClient:
             url,
             auth=_auth(credentials, url),
             timeout=timeout,
+            transport=transport,
             trust_env=urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"),
             event_hooks={"response": [self._note]},
         )

@@ -164,8 +164,11 @@ class Writes:
 
     def create_labels(self, team: Team) -> tuple[str, ...]:
         """The team has every label of ours; returns the names of those that are made."""
-        for write in self._missing_labels(team, LABELS):
-            self._add(write)
+
+        async def plan() -> list[Write]:
+            return self._missing_labels(team, LABELS)
+
+        self._plans.append(plan)
         return team.missing_labels()
 
     async def plan(self) -> tuple[Write, ...]:
@@ -175,6 +178,7 @@ class Writes:
             UserError: a team lacks a workflow state or doesn't exist.
         """
         writes: list[Write] = []
+        self._made_labels.clear()
         for plan in self._plans:
             for write in await plan():
                 append(writes, write)
