@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.simulator.linear.errors import LinearError, conflict, invalid_argument, not_found, not_found_in
 from bot.simulator.linear.markdown import stored
-from bot.simulator.linear.model import Entity, Issue, Label, Project, State, Team, User
+from bot.simulator.linear.model import Entity, Issue, Label, Project, Relation, State, Team, User
 
 if TYPE_CHECKING:
     from bot.simulator.linear.world import LinearWorld
@@ -16,7 +16,7 @@ E = TypeVar("E", bound=Entity)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _UUID_V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 
-NAMES = {Label: "IssueLabel", State: "WorkflowState"}
+NAMES = {Label: "IssueLabel", State: "WorkflowState", Relation: "IssueRelation"}
 
 
 def is_uuid(text: str) -> bool:
