@@ -64,7 +64,7 @@ class Observer:
         policy = self.policy()
         place = policy.repository_for(picture.epic.team, picture.epic.project, labels)
         lone = WORKER in labels and ORCHESTRATE not in labels
-        issues = (picture.epic,) if lone else (picture.epic, *picture.tickets)
+        issues = (picture.epic,) if lone else (picture.epic, *sorted(picture.tickets, key=_number))
         pulls = await self._pulls(place, issues)
         runs = [_run(row) for row in await self.engine.runs(key)]
         tickets = tuple(
@@ -156,6 +156,12 @@ def rules_of(policy: Policy) -> Rules:
         checks_appear_seconds=policy.gates.checks_appear_seconds,
         spec_characters=policy.limits.spec_kilobytes * 1000,
     )
+
+
+def _number(issue: Issue) -> tuple[str, int]:
+    """The order in which people count tickets: Linear lists the newest first."""
+    team, _, number = issue.identifier.rpartition("-")
+    return team, int(number) if number.isdigit() else 0
 
 
 def _run(row: RunRow) -> Run:

@@ -34,7 +34,11 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         if facts.document is None:
             return Decision(tuple(reply(ticket, one, "edit_children", {}) for one in heard.wishes), record=heard.record)
         return _again(facts, ticket, heard, Stage.PLAN)
-    values = {"tasks": proposed.tasks, "summary": proposed.summary, "url": facts.document.url if facts.document else ""}
+    values = {
+        "tasks": _rows(proposed),
+        "summary": proposed.summary,
+        "url": facts.document.url if facts.document else "",
+    }
     return _review(
         facts,
         ticket,
@@ -58,6 +62,19 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         return move + start(facts, with_record(ticket, record), orders.implement())
 
     return _review(facts, ticket, heard, plan.digest, "plan_review", {"path": plan.path}, begin)
+
+
+def _rows(proposed: Breakdown) -> list[dict[str, str]]:
+    """The table that a person approves; dependencies by the numbers of the table."""
+    number = {task.key: str(index) for index, task in enumerate(proposed.tasks, 1)}
+    return [
+        {
+            "title": task.title,
+            "scope": task.scope,
+            "after": ", ".join(number[key] for key in task.depends_on if key in number),
+        }
+        for task in proposed.tasks
+    ]
 
 
 def _under_review(facts: Facts) -> Breakdown:

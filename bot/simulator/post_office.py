@@ -1,9 +1,9 @@
 """How both simulated services deliver webhooks: signed by them, then carried by a post office with bad habits."""
 
 import asyncio
-import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from random import Random
 
 import httpx2
 
@@ -50,7 +50,7 @@ class PostOffice:
     retries: tuple[float, ...] = ()
     delivered: Callable[[int], bool] = lambda status: 200 <= status < 300
     habits: Habits = field(default_factory=Habits)
-    random: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311  # a seed, not a secret
+    chance: Random = field(default_factory=lambda: Random(0))  # noqa: S311  # a seed, not a secret
     attempts: list[Attempt] = field(default_factory=list)
     dropped: list[Letter] = field(default_factory=list)
     _held: list[Letter] = field(default_factory=list)
@@ -58,10 +58,10 @@ class PostOffice:
 
     def send(self, letter: Letter) -> None:
         """Hand a letter over; returns at once. Must be called inside a running event loop."""
-        if self.random.random() < self.habits.drop or self.habits.lost(letter):
+        if self.chance.random() < self.habits.drop or self.habits.lost(letter):
             self.dropped.append(letter)
             return
-        copies = 2 if self.random.random() < self.habits.double else 1
+        copies = 2 if self.chance.random() < self.habits.double else 1
         for _ in range(copies):
             if self.habits.reorder and not self._held:
                 self._held.append(letter)
@@ -102,7 +102,7 @@ class PostOffice:
             await self._carry(letter)
 
     async def _carry(self, letter: Letter) -> None:
-        await asyncio.sleep(self.random.uniform(0, self.habits.delay))
+        await asyncio.sleep(self.chance.uniform(0, self.habits.delay))
         for wait in (*self.retries, None):
             if await self._attempt(letter) or wait is None:
                 return
