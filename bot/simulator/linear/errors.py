@@ -22,13 +22,13 @@ class LinearError(Exception):
         meta: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
-        self.message, self.status = message, status
+        self.message, self.status, self.presentable = message, status, presentable or message
         self.extensions = {
             "type": type,
             "code": code,
             "statusCode": status_code,
             "userError": True,
-            "userPresentableMessage": presentable or message,
+            "userPresentableMessage": self.presentable,
             "meta": meta or {},
         }
 
