@@ -134,13 +134,17 @@ class Writes:
         self._add(Write("attachmentCreate", {"input": made}, about, "Attachment", ours, again))
 
     def document(self, epic: Issue, title: str, content: str, existing: Document | None = None) -> str:
-        """The epic has one document of ours with this content; returns its id. One in the trash comes back."""
+        """The epic has one document of ours with this content; returns its id.
+
+        One in the trash comes back: Linear's schema says that `trashed: null` restores it.
+        """
         ours = existing.id if existing else effect_id("document", epic.id)
         shown = {"title": title, "content": content}
         about = f"document on {epic.identifier}: {title}"
-        again = Write("documentUpdate", {"id": ours, "input": {**shown, "trashed": False}}, about)
+        again = Write("documentUpdate", {"id": ours, "input": {**shown, "trashed": None}}, about)
         made = {"id": ours, "issueId": epic.id, **shown}
-        self._add(again if existing else Write("documentCreate", {"input": made}, about, "Document", ours, again))
+        edit = Write("documentUpdate", {"id": ours, "input": shown}, about)
+        self._add(edit if existing else Write("documentCreate", {"input": made}, about, "Document", ours, again))
         return ours
 
     def create_states(self, team: Team) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from bot.linear import wire
 from bot.linear.marker import comment_id, effect_id, marker_of, proven
@@ -33,6 +32,7 @@ class Reader:
     def issue(self, node: wire.Issue) -> Issue:
         """An epic or ticket; its nested lists must be complete."""
         record, refused = self.record(node.id, node.attachments.nodes)
+        oldest_first = sorted(reversed(node.comments.nodes), key=lambda one: one.createdAt)  # Linear's order: newest
         return Issue(
             id=node.id,
             identifier=node.identifier,
@@ -46,7 +46,7 @@ class Reader:
             labels=labels_of(node.labels.nodes),
             priority=int(node.priority),
             created_at=node.createdAt,
-            comments=tuple(sorted((self.comment(node.id, one) for one in node.comments.nodes), key=_age)),
+            comments=tuple(self.comment(node.id, one) for one in oldest_first),
             blocked_by=tuple(self._blocking(one.issue) for one in node.inverseRelations.nodes if one.type == "blocks"),
             record=record,
             record_refused=refused,
@@ -125,7 +125,3 @@ def document(node: wire.Document) -> Document:
 def labels_of(nodes: Sequence[wire.Named]) -> frozenset[str]:
     """Names of labels; ours in the spelling of `bot/machine/stages.py`, whatever case a person gave them."""
     return frozenset(_CANONICAL.get(node.name.casefold(), node.name) for node in nodes)
-
-
-def _age(comment: Comment) -> tuple[datetime, str]:
-    return comment.created_at, comment.id
