@@ -5,10 +5,12 @@ reading. Linear refuses a query above `MOST`.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import ceil
 from typing import Any
 
 from graphql import (
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -25,7 +27,7 @@ _DEFAULT_PAGE = 50
 
 def cost(document: str, variables: Mapping[str, Any] | None = None) -> int:
     """Points of the one operation in `document`, rounded up."""
-    definitions = parse(document, no_location=True).definitions
+    definitions = _parsed(document).definitions
     fragments = {node.name.value: node for node in definitions if isinstance(node, FragmentDefinitionNode)}
     counter = _Counter(fragments, variables or {})
     return sum(
@@ -33,6 +35,11 @@ def cost(document: str, variables: Mapping[str, Any] | None = None) -> int:
         for node in definitions
         if isinstance(node, OperationDefinitionNode)
     )
+
+
+@lru_cache(maxsize=64)
+def _parsed(document: str) -> DocumentNode:
+    return parse(document, no_location=True)
 
 
 class _Counter:

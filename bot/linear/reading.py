@@ -32,7 +32,8 @@ class Reader:
     def issue(self, node: wire.Issue) -> Issue:
         """An epic or ticket; its nested lists must be complete."""
         record, refused = self.record(node.id, node.attachments.nodes)
-        oldest_first = sorted(reversed(node.comments.nodes), key=lambda one: one.createdAt)  # Linear's order: newest
+        oldest_first = node.comments.nodes[::-1]  # Linear answers the newest first
+        oldest_first.sort(key=lambda one: one.createdAt)
         return Issue(
             id=node.id,
             identifier=node.identifier,
