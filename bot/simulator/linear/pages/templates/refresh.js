@@ -30,8 +30,10 @@ async function refresh() {
   if (!response.ok) return;
   const next = new DOMParser().parseFromString(await response.text(), "text/html");
   document.title = next.title;
-  for (const fresh of parts(next)) put(fresh, document.getElementById(fresh.parentElement.id));
-  for (const part of parts(document)) if (!next.getElementById(part.id) && !busy(part)) part.remove();
+  const news = parts(next);
+  const ids = new Set(news.map((part) => part.id));
+  for (const fresh of news) put(fresh, document.getElementById(fresh.parentElement.id));
+  for (const part of parts(document)) if (!ids.has(part.id) && !busy(part)) part.remove();
 }
 
-setInterval(() => refresh().catch(() => {}), 2000);
+setInterval(() => refresh().catch((reason) => console.warn("The page could not be refreshed:", reason)), 2000);
