@@ -25,11 +25,13 @@ from bot.runs.contract import COMMIT_DUE, WRITERS, Ending, RunResult, RunSpec
 
 @dataclass(frozen=True)
 class Access:
-    """How to reach one repository now: where to clone, where people look at it, and a token for this moment."""
+    """How to reach one repository now: where to clone, where people look at it, a token for this moment."""
 
     clone_url: str
     page: str
     token: str | None
+    author: Author
+    """In whose name the service commits there."""
 
 
 class WorkOrder(BaseModel):
@@ -83,13 +85,10 @@ class _Start:
 class Worker:
     """Does runs. One object per process: it keeps one mirror per repository below `folder`."""
 
-    def __init__(
-        self, folder: Path, *, access: Callable[[str], Awaitable[Access]], run_agent: RunAgent, author: Author
-    ) -> None:
+    def __init__(self, folder: Path, *, access: Callable[[str], Awaitable[Access]], run_agent: RunAgent) -> None:
         self._folder = folder
         self._access = access
         self._run_agent = run_agent
-        self._author = author
         self._mirrors: dict[str, Mirror] = {}
 
     async def work(self, order: WorkOrder, lease: Lease) -> Mapping[str, Any]:
@@ -125,7 +124,7 @@ class Worker:
         if handed.result.kind is not Ending.SUCCESS or order.run.prompt == "breakdown":
             return result
         if order.run.prompt in WRITERS:
-            made = await self._take_over(mirror, order, start, handed)
+            made = await self._take_over(mirror, order, start, handed, access)
         else:
             made = await self._write_document(mirror, order, start, handed, access)
         if made.get("head") in (None, start.old):
@@ -137,7 +136,7 @@ class Worker:
         if order.merges:
             tips = [tip for branch in order.merges if (tip := await mirror.tip(branch))]
             first, *others = [base, *tips] if base else tips
-            merged = await merge(mirror, first, others, message=f"Base of {order.run.task_id}", author=self._author)
+            merged = await merge(mirror, first, others, message=f"Base of {order.run.task_id}", author=access.author)
             if isinstance(merged, Conflict):
                 return merged
             if await mirror.push(order.base, merged, base, access.token) is Pushed.MOVED:
@@ -148,7 +147,9 @@ class Worker:
         old = await mirror.tip(order.branch)
         return _Start(commit=old or base, old=old, base=base)
 
-    async def _take_over(self, mirror: Mirror, order: WorkOrder, start: _Start, handed: Handed) -> Mapping[str, Any]:
+    async def _take_over(
+        self, mirror: Mirror, order: WorkOrder, start: _Start, handed: Handed, access: Access
+    ) -> Mapping[str, Any]:
         """The agent's files as one commit of ours; nothing at all is a failure where a commit is due."""
         if handed.bundle is not None:
             imported = await import_bundle(mirror, handed.bundle, order.run.run_id, start.commit)
@@ -159,7 +160,7 @@ class Worker:
                 start.commit,
                 imported.commit,
                 message=f"{order.run.task_id}: {order.run.title}\n\n{handed.result.summary}".strip(),
-                author=self._author,
+                author=access.author,
                 trailers={"Callboard-Run": order.run.run_id, "Callboard-Attempt": str(order.run.attempt)},
                 at=order.ordered_at,
             )
@@ -179,7 +180,7 @@ class Worker:
         path = known or f"thoughts/shared/{folder}/{order.ordered_at:%Y-%m-%d}-{order.run.task_id}.md"
         message = f"{order.run.task_id}: {order.run.prompt}"
         head = await commit_file(
-            mirror, start.commit, path, content, message=message, author=self._author, at=order.ordered_at
+            mirror, start.commit, path, content, message=message, author=access.author, at=order.ordered_at
         )
         document = {"path": path, "digest": _digest(content), "commit": head}
         return {"head": head, "document": document, "document_url": f"{access.page}/blob/{head}/{path}"}

@@ -57,9 +57,9 @@ def agent(shell, tmp_path):
 @pytest.fixture
 def worker(remote, token, agent, tmp_path):
     async def access(_name):
-        return Access(remote.url, "https://github/acme/youlab", token)
+        return Access(remote.url, "https://github/acme/youlab", token, BOT)
 
-    return Worker(tmp_path / "repositories", access=access, run_agent=agent, author=BOT)
+    return Worker(tmp_path / "repositories", access=access, run_agent=agent)
 
 
 def order(prompt="implement", run="run-1", **more):
