@@ -1,0 +1,273 @@
+"""A webhook of GitHub becomes a hint: which branch or pull request may have changed. Nothing else in it is believed.
+
+The signature is checked over the raw bytes before anything is parsed. GitHub signs no time and never sends again by
+itself; a redelivery by hand keeps its delivery id, and a replay costs one look.
+"""
+
+import hmac
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import IntEnum
+from hashlib import sha256
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bot.engine.port import Delivery
+from bot.git.names import identifier_of
+
+DEPTH = 64
+"""How deeply JSON may be nested."""
+
+_SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}", re.ASCII)
+_NAME = re.compile(r"[0-9A-Za-z_-]{1,100}", re.ASCII)
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+
+
+class Verdict(IntEnum):
+    """The HTTP answer."""
+
+    OK = 200
+    BAD_REQUEST = 400
+    UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True)
+class Reception:
+    """What to answer, and what to store; no `delivery` means that nothing is stored, for the reason given."""
+
+    verdict: Verdict
+    delivery: Delivery | None = None
+    reason: str = ""
+
+
+class Ignored(Exception):  # noqa: N818
+    """The event is none of our business; the message says why, and is counted."""
+
+
+def verify(body: bytes, signature: str | None, secrets: Sequence[str]) -> bool:
+    """Whether one of the secrets signed exactly these bytes; `signature` is the header `X-Hub-Signature-256`.
+
+    Raises:
+        ValueError: there is no secret, or an empty one.
+    """
+    if not secrets or not all(secrets):
+        raise ValueError("a webhook secret is missing")
+    if signature is None or not _SIGNATURE.fullmatch(signature):
+        return False
+    given = signature.removeprefix("sha256=")
+    matches = [hmac.compare_digest(hmac.new(secret.encode(), body, sha256).hexdigest(), given) for secret in secrets]
+    return any(matches)
+
+
+def receive(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime, *, own: str = ""
+) -> Reception:
+    """Judge one request to the webhook address. `headers` is asked for lower-case names.
+
+    `own` is our App's login (`callboard[bot]`), to leave out what we caused; not a person's, whose comments count.
+
+    Raises:
+        ValueError: there is no secret, or an empty one.
+    """
+    if not verify(body, headers.get("x-hub-signature-256"), secrets):
+        return Reception(Verdict.UNAUTHORIZED, reason="bad signature")
+    name, kind = headers.get("x-github-delivery") or "", headers.get("x-github-event") or ""
+    if not _NAME.fullmatch(name) or not _NAME.fullmatch(kind):
+        return Reception(Verdict.BAD_REQUEST, reason="no delivery id or event")
+    fields = _parse(body)
+    if fields is None:
+        return Reception(Verdict.BAD_REQUEST, reason="not a JSON object of sane depth")
+    action = fields.get("action")
+    event = f"{kind}.{action}" if isinstance(action, str) else kind
+    delivery = Delivery("github", name, event, None, body, now)
+    try:
+        return Reception(Verdict.OK, replace(delivery, subject=f"github:{_subject(kind, fields, own)}"))
+    except Ignored as reason:
+        return Reception(Verdict.OK, replace(delivery, ignored=str(reason)), reason=str(reason))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        parked = f"malformed {kind}: {where}: {first['msg']}"
+        return Reception(Verdict.OK, replace(delivery, parked=parked), reason=parked)
+
+
+class _Tolerant(BaseModel):
+    """Other fields are none of our business; strict models lose events whenever GitHub adds some (kodiak#261)."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Repository(_Tolerant):
+    full_name: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+
+
+class _User(_Tolerant):
+    login: str = ""
+
+
+class _Head(_Tolerant):
+    ref: str
+    repo: _Repository | None = None
+
+
+class _Pull(_Tolerant):
+    number: int
+    head: _Head
+
+
+class _Event(_Tolerant):
+    repository: _Repository
+    sender: _User = _User()
+
+    def subject(self) -> str:
+        """What it speaks of."""
+        raise NotImplementedError
+
+    def cause(self) -> str:
+        """Whose act it is, where our own acts are to be left out."""
+        return ""
+
+
+class _AboutPull(_Event):
+    pull_request: _Pull
+
+    def subject(self) -> str:
+        head = self.pull_request.head
+        if head.repo is not None and head.repo.full_name != self.repository.full_name:
+            raise Ignored("pull request from a fork")
+        return _at(self.repository, head.ref)
+
+
+class _Reviewed(_AboutPull):
+    def cause(self) -> str:
+        return self.sender.login
+
+
+class _Issue(_Tolerant):
+    number: int
+    pull_request: dict[str, Any] | None = None
+
+
+class _IssueComment(_Event):
+    issue: _Issue
+
+    def subject(self) -> str:
+        if self.issue.pull_request is None:
+            raise Ignored("comment on an issue")
+        return f"{self.repository.full_name}#{self.issue.number}"
+
+    def cause(self) -> str:
+        return self.sender.login
+
+
+class _App(_Tolerant):
+    slug: str | None = None
+
+
+class _Suite(_Tolerant):
+    head_branch: str | None = None
+    app: _App | None = None
+
+
+class _Run(_Tolerant):
+    check_suite: _Suite
+    app: _App | None = None
+
+
+class _CheckRun(_Event):
+    check_run: _Run
+
+    def subject(self) -> str:
+        return _at(self.repository, self.check_run.check_suite.head_branch)
+
+    def cause(self) -> str:
+        return _bot(self.check_run.app or self.check_run.check_suite.app)
+
+
+class _CheckSuite(_Event):
+    check_suite: _Suite
+
+    def subject(self) -> str:
+        return _at(self.repository, self.check_suite.head_branch)
+
+    def cause(self) -> str:
+        return _bot(self.check_suite.app)
+
+
+class _WorkflowRun(_Event):
+    workflow_run: _Suite
+
+    def subject(self) -> str:
+        return _at(self.repository, self.workflow_run.head_branch)
+
+
+class _Branch(_Tolerant):
+    name: str
+
+
+class _Status(_Event):
+    branches: list[_Branch]
+
+    def subject(self) -> str:
+        ours = [branch.name for branch in self.branches if identifier_of(branch.name)]
+        return _at(self.repository, ours[0] if ours else None)
+
+
+class _Push(_Event):
+    ref: str
+
+    def subject(self) -> str:
+        return _at(self.repository, self.ref.removeprefix("refs/heads/"))
+
+
+_KNOWN: Mapping[str, type[_Event]] = {
+    "pull_request": _AboutPull,
+    "pull_request_review": _Reviewed,
+    "pull_request_review_comment": _Reviewed,
+    "pull_request_review_thread": _Reviewed,
+    "issue_comment": _IssueComment,
+    "check_run": _CheckRun,
+    "check_suite": _CheckSuite,
+    "workflow_run": _WorkflowRun,
+    "status": _Status,
+    "push": _Push,
+}
+_EXPECTED = ("ping", "installation", "installation_repositories", "github_app_authorization")
+
+
+def _subject(kind: str, fields: Mapping[str, Any], own: str) -> str:
+    model = _KNOWN.get(kind)
+    if model is None:
+        raise Ignored(kind if kind in _EXPECTED else f"unknown event {kind[:40]}")
+    event = model.model_validate(fields)
+    if own and event.cause() == own:
+        raise Ignored("our own act")
+    return event.subject()
+
+
+def _bot(app: _App | None) -> str:
+    return f"{app.slug}[bot]" if app else ""
+
+
+def _at(repository: _Repository, branch: str | None) -> str:
+    """The branch as a subject, if it is one of ours: their names are made by us and by nobody else."""
+    if branch is None or identifier_of(branch) is None:
+        raise Ignored("branch is not ours")
+    return f"{repository.full_name}@{branch}"
+
+
+def _parse(body: bytes) -> dict[str, Any] | None:
+    depth = 0
+    for token in _STRUCTURE.finditer(body):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
+        if depth > DEPTH:
+            return None
+    try:
+        fields = json.loads(body)
+    except ValueError:  # also undecodable bytes
+        return None
+    return fields if isinstance(fields, dict) else None
