@@ -59,7 +59,7 @@ async def _pool(url: str, schema: str) -> AsyncIterator[Pool]:
     """Connections commit each statement by themselves; more than one at a time asks for `transaction()`."""
     pool: Pool = AsyncConnectionPool(
         url,
-        min_size=2,
+        min_size=4,
         max_size=16,
         kwargs=_connection_options(schema),
         configure=_commit_each,

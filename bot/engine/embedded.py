@@ -62,11 +62,16 @@ async def embedded_server(folder: Path) -> AsyncIterator[Server]:
         await _create(cluster, binaries, user)
     except (OSError, subprocess.SubprocessError) as error:
         raise DatabaseUnavailable(_remedy(str(error))) from error
-    if url := await _running(cluster):
-        log.info("database_found_running", folder=str(cluster))
-        yield Server(url, started_here=False)
-        return
-    process, url = await _start(cluster, binaries, user)
+    while True:
+        if url := await _running(cluster):
+            log.info("database_found_running", folder=str(cluster))
+            yield Server(url, started_here=False)
+            return
+        if started := await _start(cluster, binaries, user):
+            break
+        log.info("database_waits", folder=str(cluster), reason="the last server is still shutting down")
+        await asyncio.sleep(0.2)
+    process, url = started
     try:
         yield Server(url, started_here=True)
     finally:
@@ -171,12 +176,14 @@ def _put_in_place(making: Path, cluster: Path) -> None:
         log.info("database_made", folder=str(cluster))
 
 
-async def _start(cluster: Path, binaries: Path, user: str | None) -> tuple[asyncio.subprocess.Process, str]:
+async def _start(cluster: Path, binaries: Path, user: str | None) -> tuple[asyncio.subprocess.Process, str] | None:
+    """The server and its URL, once it answers; None when another one still holds the folder."""
     sockets = _socket_folder(cluster, user)
     command = [str(binaries / "postgres"), "-D", str(cluster), "-k", str(sockets)]
     for name, value in SETTINGS.items():
         command += ["-c", f"{name}={value}"]
     with (cluster / "callboard.log").open("ab") as output:
+        begin = output.tell()
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd="/",
@@ -194,7 +201,9 @@ async def _start(cluster: Path, binaries: Path, user: str | None) -> tuple[async
             log.info("database_started", folder=str(cluster), pid=process.pid)
             return process, url
         await asyncio.sleep(0.02)
-    last_words = (cluster / "callboard.log").read_text(errors="replace")[-1500:]
+    last_words = (cluster / "callboard.log").read_bytes()[begin:].decode(errors="replace")
+    if 'lock file "postmaster.pid" already exists' in last_words:
+        return None
     raise DatabaseUnavailable(_remedy(f"postgres ended with code {process.returncode}: {last_words}"))
 
 
@@ -203,7 +212,8 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):  # it ended by itself
         process.send_signal(signal.SIGINT)
     try:
-        await asyncio.wait_for(process.wait(), 20)
+        async with asyncio.timeout(20):
+            await process.wait()
     except TimeoutError:
         log.warning("database_stop_slow", pid=process.pid)
         process.send_signal(signal.SIGQUIT)

@@ -39,16 +39,24 @@ class RowLease:
 
 @dataclass
 class Execution:
-    """One start of one run. `cancel` stops it at most once, and never while its end is being stored."""
+    """One start of one run.
+
+    It is cancelled only while the callback runs: a task cancelled before its first step, or while its end is being
+    stored, would store no end.
+    """
 
     fence: int
     task: asyncio.Task[None] | None = None
-    ending: bool = False
+    unwanted: bool = False
+    in_callback: bool = False
+    cancel_again: float = 0.0  # by the clock of the event loop: a cancellation may get lost in the callback
 
-    def cancel(self) -> None:
-        """Interrupt it, unless it is ending anyway."""
-        if not self.ending and self.task:
-            self.ending = True
+    def cancel(self, patience: float) -> None:
+        """Interrupt it; asked again, do so again, but leave it `patience` seconds to kill its process."""
+        self.unwanted = True
+        now = asyncio.get_running_loop().time()
+        if self.task and self.in_callback and now >= self.cancel_again:
+            self.cancel_again = now + patience
             self.task.cancel()
 
 
@@ -79,32 +87,32 @@ class Executions:
             await asyncio.shield(execution.task)
         except asyncio.CancelledError:
             if told_to_stop() or self._closing:
-                execution.cancel()
+                execution.cancel(self._pace.dead_after)
                 await asyncio.wait({execution.task})
             raise
 
     async def beat(self) -> None:
         """Sign of life; cancels what was stopped, and what is no longer ours."""
         asked = {run_id: execution.fence for run_id, execution in self._live.items()}
-        mine = {(row.run_id, row.fence): row for row in await self._runs.beat(self._owner)}
+        mine = {(row.run_id, row.fence): row for row in await self._runs.beat(self._owner, list(asked))}
         for run_id, fence in asked.items():
             execution = self._live.get(run_id)
-            if execution is None or execution.fence != fence or execution.ending:
+            if execution is None or execution.fence != fence:
                 continue
             row = mine.get((run_id, fence))
-            if row is None:
+            if row is None and not execution.unwanted:
                 log.error("run_lost", run=run_id, fence=fence, reason="this process was taken for dead")
             if row is None or row.stopping:
-                execution.cancel()
+                execution.cancel(self._pace.dead_after)
 
     async def close(self) -> None:
         """The service ends: interrupt everything, and wait until it is queued again."""
         self._closing = True
-        tasks = {execution.task for execution in self._live.values() if execution.task}
-        for execution in list(self._live.values()):
-            execution.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        while self._live:
+            for execution in self._live.values():
+                execution.cancel(self._pace.dead_after)
+            tasks = [execution.task for execution in self._live.values() if execution.task]
+            await asyncio.wait(tasks, timeout=self._pace.beat)
 
     async def _see_through(self, order: RunOrder, execution: Execution) -> None:
         try:
@@ -117,15 +125,20 @@ class Executions:
 
     async def _run(self, order: RunOrder, execution: Execution) -> None:
         result: Mapping[str, Any]
+        if execution.unwanted:
+            await self._interrupted(order, execution)
+            return
+        execution.in_callback = True
         try:
             result = await self._callbacks.execute(order, RowLease(order.run_id, execution.fence, self._runs))
         except asyncio.CancelledError:
+            execution.in_callback = False
             await self._interrupted(order, execution)
             return
         except Exception as error:
             log.exception("run_raised", run=order.run_id, key=order.key)
             result = {"error": {"type": type(error).__name__, "message": str(error)}}
-        execution.ending = True
+        execution.in_callback = False
         await self._store(order, execution, result)
 
     async def _interrupted(self, order: RunOrder, execution: Execution) -> None:

@@ -14,6 +14,7 @@ import structlog
 from procrastinate import App, JobContext, PsycopgConnector, exceptions
 from procrastinate.job_context import AbortReason
 from procrastinate.jobs import DeleteJobCondition
+from procrastinate.worker import Worker
 
 from bot.engine.database import Pool
 from bot.engine.pace import Pace
@@ -106,27 +107,35 @@ class Jobs:
             rows = await (await connection.execute(DEAD_JOBS, (dead_after,))).fetchall()
         return [lock for (lock,) in rows]
 
-    async def serve(self, work: Work, queue: str, concurrency: int, grace: float) -> None:
-        """Work off a queue until cancelled; then jobs have `grace` seconds before they are cancelled too."""
+    async def serve(self, work: Work, queue: str, concurrency: int, grace: float, stop: asyncio.Event) -> None:
+        """Work off a queue until `stop` is set; then jobs have `grace` seconds before they are cancelled.
+
+        Told by an event and not by cancellation, which the pool may swallow (asyncio.wait_for before Python 3.12).
+        """
         self._work = work
-        while True:
-            try:
-                await self._app.run_worker_async(
-                    queues=[queue],
-                    name=queue,
-                    concurrency=concurrency,
-                    fetch_job_polling_interval=self._pace.poll,
-                    abort_job_polling_interval=self._pace.tick,
-                    shutdown_graceful_timeout=grace,
-                    delete_jobs=DeleteJobCondition.ALWAYS,
-                    update_heartbeat_interval=self._pace.beat,
-                    stalled_worker_timeout=self._pace.dead_after,
-                    install_signal_handlers=False,
-                )
-                log.warning("worker_stopped", queue=queue, then="starting it again")
-            except Exception:
-                log.exception("worker_failed", queue=queue, then="starting it again")
-            await asyncio.sleep(self._pace.tick)
+        stopping = asyncio.create_task(stop.wait())
+        while not stop.is_set():
+            worker = Worker(
+                self._app,
+                queues=[queue],
+                name=queue,
+                concurrency=concurrency,
+                fetch_job_polling_interval=self._pace.poll,
+                abort_job_polling_interval=self._pace.tick,
+                shutdown_graceful_timeout=grace,
+                delete_jobs=DeleteJobCondition.ALWAYS,
+                update_heartbeat_interval=self._pace.beat,
+                stalled_worker_timeout=self._pace.dead_after,
+                install_signal_handlers=False,
+            )
+            working = asyncio.create_task(worker.run(), name=f"worker {queue}")  # type: ignore[no-untyped-call]
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # its first step forgets an earlier stop
+            worker.stop()  # type: ignore[no-untyped-call]
+            await asyncio.wait({working})
+            if not stop.is_set():
+                log.error("worker_stopped", queue=queue, exc_info=working.exception(), then="starting it again")
+                await asyncio.wait({stopping}, timeout=self._pace.tick)
 
     async def _reconcile(self, context: JobContext, key: str) -> None:
         await self._working.reconcile(key)

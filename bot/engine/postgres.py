@@ -6,7 +6,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any
 
 import structlog
@@ -140,19 +140,23 @@ class PostgresEngine:
         fresh = self._database.take_fresh()
         log.info("engine_started", owner=owner, roles=sorted(roles), fresh=fresh)
         if fresh:
-            await self._sweeper.sweep_once(dead_after=0.0)
+            await asyncio.shield(self._sweeper.sweep_once(dead_after=0.0))
+        stop = asyncio.Event()
         loops = [forever("beat", self._pace.beat, self._pace, executions.beat), self._sweeper.sweep()]
-        workers = []
+        workers: list[Coroutine[Any, Any, object]] = [stop.wait()]
         if "reconcile" in roles:
             loops += [self._sweeper.tick(), self._sweeper.resync(callbacks), self._sweeper.prune()]
-            workers.append(self._jobs.serve(rounds, "reconcile", self._rounds, self._pace.reconcile_grace))
+            workers.append(self._jobs.serve(rounds, "reconcile", self._rounds, self._pace.reconcile_grace, stop))
         if "agents" in roles:
-            workers.append(self._jobs.serve(rounds, "agents", self._workers, grace=0.0))
-        async with _beside(*loops), _beside(*workers):
+            workers.append(self._jobs.serve(rounds, "agents", self._workers, 0.0, stop))
+        async with _beside(loops):
+            working = [asyncio.create_task(worker) for worker in workers]
             try:
-                await asyncio.Event().wait()
+                await asyncio.wait(working, return_when=asyncio.FIRST_EXCEPTION)
             finally:
                 await executions.close()
+                stop.set()
+                await asyncio.gather(*working)
                 log.info("engine_stopped", owner=owner)
 
     async def _settle(self, after: Aftermath) -> None:
@@ -200,14 +204,17 @@ class _Rounds:
 
 
 @contextlib.asynccontextmanager
-async def _beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run these beside the body; when it ends, cancel them and wait for their end."""
-    tasks = [asyncio.create_task(each) for each in work]
+async def _beside(loops: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run these beside the body; when it ends, cancel them until they have ended.
+
+    Once is not enough: before Python 3.12, asyncio.wait_for (in the pool) swallows a cancellation that comes together
+    with what it waits for.
+    """
+    pending = {asyncio.create_task(loop) for loop in loops}
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        for ended in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(ended, Exception):
-                log.error("engine_part_failed", exc_info=ended)
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=0.5)

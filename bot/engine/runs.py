@@ -67,7 +67,7 @@ QUEUE_AGAIN = """
     RETURNING key, run_id
 """
 BEAT = """
-    UPDATE runs SET beat_at = now() WHERE owner = %s AND state = 'running'
+    UPDATE runs SET beat_at = now() WHERE owner = %s AND run_id = ANY(%s) AND state = 'running'
     RETURNING run_id, fence, stop_reason IS NOT NULL
 """
 JOBLESS = """
@@ -202,10 +202,10 @@ class Runs:
             after.keys |= {key for key, _ in rows}
         return after
 
-    async def beat(self, owner: str) -> list[Mine]:
-        """Sign of life for all runs of this process; returns those that are still its own."""
+    async def beat(self, owner: str, run_ids: list[str]) -> list[Mine]:
+        """Sign of life for these runs of a process; returns those that are still its own."""
         async with self._pool.connection() as connection:
-            return [Mine(*row) for row in await (await connection.execute(BEAT, (owner,))).fetchall()]
+            return [Mine(*row) for row in await (await connection.execute(BEAT, (owner, run_ids))).fetchall()]
 
     async def revive(self, dead_after: float) -> Aftermath:
         """Queue again what a process silent for `dead_after` seconds had begun, and admit.

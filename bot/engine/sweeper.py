@@ -49,7 +49,8 @@ class Sweeper:
             except Exception:
                 log.exception("tick_failed", then="trying again")
             try:
-                await asyncio.wait_for(self._sooner.wait(), wait)
+                async with asyncio.timeout(wait):  # wait_for can swallow a cancellation before Python 3.12
+                    await self._sooner.wait()
             except TimeoutError:
                 continue
 

@@ -1,0 +1,94 @@
+"""The PostgreSQL that we bring along."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.engine import embedded
+from bot.engine.database import DatabaseUnavailable, open_database
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = """
+import asyncio, sys
+from pathlib import Path
+from bot.engine.database import open_database
+
+async def main():
+    async with open_database(None, Path(sys.argv[1])) as database:
+        async with database.pool.connection() as connection:
+            await connection.execute("INSERT INTO keys (key) VALUES (%s)", (sys.argv[2],))
+        print("ready", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def keys_in(folder: Path) -> list[str]:
+    async with open_database(None, folder) as database, database.pool.connection() as connection:
+        return [row[0] for row in await (await connection.execute("SELECT key FROM keys ORDER BY key")).fetchall()]
+
+
+async def test_it_starts_where_home_is_odd_and_the_folder_is_private_and_starts_again_on_the_same_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/nonexistent/home")
+    folder = tmp_path / "private" / "data"
+    folder.parent.mkdir(mode=0o700)
+    async with open_database(None, folder) as database:
+        assert database.take_fresh()
+        async with database.pool.connection() as connection:
+            await connection.execute("INSERT INTO keys (key) VALUES ('epic-1')")
+    assert await keys_in(folder) == ["epic-1"]
+    (cluster,) = folder.glob("postgres-*")
+    assert cluster.stat().st_mode & 0o077 == 0
+
+
+async def test_a_second_process_uses_the_server_of_the_first_and_leaves_it_running(tmp_path: Path) -> None:
+    async with open_database(None, tmp_path / "data") as first:
+        async with open_database(None, tmp_path / "data") as second:
+            assert not second.fresh
+        async with first.pool.connection() as connection:
+            await connection.execute("SELECT 1 FROM keys")
+
+
+async def test_it_dies_with_a_service_that_is_killed_and_loses_nothing(tmp_path: Path) -> None:
+    service = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "data"), "epic-1"], stdout=subprocess.PIPE, text=True
+    )
+    assert service.stdout
+    assert any(line == "ready\n" for line in service.stdout)
+    service.send_signal(signal.SIGKILL)
+    service.wait()
+    service.stdout.close()
+    async with open_database(None, tmp_path / "data") as database:
+        assert database.fresh  # the old server was gone
+    assert await keys_in(tmp_path / "data") == ["epic-1"]
+
+
+async def test_a_folder_with_a_very_long_name_works(tmp_path: Path) -> None:
+    assert await keys_in(tmp_path / ("long" * 30)) == []
+
+
+async def test_without_the_package_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded.util, "find_spec", lambda name: None)
+    with pytest.raises(DatabaseUnavailable, match="Set DATABASE_URL"):
+        await keys_in(tmp_path)
+
+
+async def test_a_cluster_that_cannot_start_says_why(tmp_path: Path) -> None:
+    await keys_in(tmp_path)
+    (cluster,) = tmp_path.glob("postgres-*")
+    (cluster / "PG_VERSION").write_text("9.6\n")
+    with pytest.raises(DatabaseUnavailable, match=r"(?s)version 9.6.*Set DATABASE_URL"):
+        await keys_in(tmp_path)
+
+
+async def test_a_server_that_cannot_be_reached_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable, match="DATABASE_URL: cannot connect"):
+        async with open_database("postgresql://127.0.0.1:1/nothing", tmp_path):
+            pass
