@@ -72,6 +72,21 @@ class Writes:
             self._add(Write("commentUpdate", {"id": there.id, "input": {"body": text}}, about))
         return there.id
 
+    def epic(self, team: Team, title: str, spec: str, label: str) -> str:
+        """The team has an epic with this spec, labelled; returns its id. The same spec is the same epic."""
+        ours = effect_id("epic", team.id, digest_of(spec))
+        for write in self._missing_labels(team, (label,)):
+            self._add(write)
+        made = {
+            "id": ours,
+            "teamId": team.id,
+            "title": title,
+            "description": spec,
+            "labelIds": [_label_id(team, label)],
+        }
+        self._add(Write("issueCreate", {"input": made}, f"epic in {team.key}: {title}", "Issue", ours))
+        return ours
+
     def create_tickets(self, epic: Issue, tickets: Iterable[NewTicket]) -> dict[str, str]:
         """The epic has these tickets, in its own team; returns their ids by key."""
         wanted = list(tickets)

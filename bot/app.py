@@ -1,0 +1,287 @@
+"""Puts everything together: the only place that knows handlers, web, engine and runs at once."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+
+from bot.config import Policy, PolicyFile, Settings
+from bot.engine.database import open_database
+from bot.engine.memory import MemoryEngine
+from bot.engine.pace import Pace
+from bot.engine.port import Engine, Lease, RunOrder
+from bot.engine.postgres import PostgresEngine
+from bot.git.commit import Author
+from bot.github import webhook as github_webhook
+from bot.github.client import AppLogin, GitHub, TokenLogin
+from bot.github.ensure import Ensure
+from bot.github.observe import Observe
+from bot.linear import webhook as linear_webhook
+from bot.linear.client import ApiKey, ClientCredentials, LinearClient
+from bot.linear.directory import Directory
+from bot.linear.ensure import Writes
+from bot.linear.observe import Observer as LinearObserver
+from bot.machine.decide import decide
+from bot.machine.decision import Action, Decision
+from bot.machine.errors import Transient, UserError
+from bot.machine.facts import Facts
+from bot.machine.stages import ORCHESTRATE, WORKER
+from bot.observe import Observer
+from bot.perform import Performer
+from bot.reconcile import Reconciler
+from bot.runs.agents import Agents
+from bot.runs.gateway import Upstream
+from bot.runs.sandbox import sandbox
+from bot.runs.worker import Access, Worker, WorkOrder
+from bot.web import health, intake, page
+from handlers import HANDLERS
+
+log = structlog.get_logger()
+
+WEB = frozenset({"web"})
+WORK = frozenset({"reconcile", "agents"})
+ALL = WEB | WORK
+
+
+@dataclass(frozen=True)
+class Board:
+    """Linear and GitHub as the service sees them, without an engine: enough to look and to begin an epic."""
+
+    settings: Settings
+    policy: Callable[[], Policy]
+    linear: LinearClient
+    linear_reads: LinearObserver
+    directory: Directory
+    github: GitHub
+
+    async def look(self, reference: str) -> tuple[Facts, Decision]:
+        """What stands, and what would be decided now, about the epic that an issue belongs to; nothing is written.
+
+        Raises:
+            UserError: there is no such issue, or it is none of ours.
+        """
+        root = await self.linear_reads.resolve(reference)
+        nobody = MemoryEngine()
+        reads = Observe(self.github)
+        observer = Observer(self.linear_reads, self.directory, reads, nobody, self.policy, lambda: datetime.now(UTC))
+        facts = await observer.observe(root.id)
+        if facts is None:
+            raise UserError(f"{reference} belongs to no epic that is labelled `orchestrate`.")
+        return facts, decide(facts, HANDLERS)
+
+    async def live(self) -> list[str]:
+        """The identifiers of everything that has something left to do."""
+        teams = {team for place in self.policy().repositories for team in place.teams}
+        roots = await self.linear_reads.observe_roots((ORCHESTRATE, WORKER), teams, datetime.now(UTC))
+        return [root.identifier for root in roots]
+
+    async def make_epic(self, team: str, title: str, spec: str) -> str:
+        """Make an epic from a spec, labelled; the same spec for the same team is the same epic. Returns its address."""
+        writes = _writes(self)
+        epic = writes.epic(await self.directory.team(team), title, spec, ORCHESTRATE)
+        await writes.send()
+        return (await self.linear_reads.observe_epic(epic)).epic.url
+
+    async def set_up(self) -> list[str]:
+        """Create the workflow states and labels that the teams of the policy lack; returns what was done, in lines."""
+        done: list[str] = []
+        for team in await self.directory.teams():
+            writes = _writes(self)
+            made = (*writes.create_states(team), *writes.create_labels(team))
+            await writes.send()
+            done.append(f"{team.key}: {', '.join(made) if made else 'nothing was missing'}")
+        return done
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service. `web` answers HTTP; `callbacks` are what the engine calls."""
+
+    board: Board
+    engine: Engine
+    observer: Observer
+    web: Starlette
+    callbacks: "Callbacks"
+
+
+class Callbacks:
+    """What the engine calls: the loop, the workers, and the list of everything alive."""
+
+    def __init__(self, reconciler: Reconciler, worker: Worker, observer: Observer) -> None:
+        self._reconciler, self._worker, self._observer = reconciler, worker, observer
+
+    async def reconcile(self, key: str) -> float | None:
+        """One round on a key."""
+        with structlog.contextvars.bound_contextvars(key=key):
+            return await self._reconciler.reconcile(key)
+
+    async def execute(self, order: RunOrder, lease: Lease) -> Mapping[str, Any]:
+        """One run."""
+        work = WorkOrder.model_validate(order.spec)
+        with structlog.contextvars.bound_contextvars(ticket=work.run.task_id, prompt=work.run.prompt):
+            log.info("run begins", run=order.run_id, generation=order.generation, attempt=work.run.attempt)
+            result = await self._worker.work(work, lease)
+            log.info("run ends", run=order.run_id, ended=result.get("kind"), error=result.get("error") or None)
+            return result
+
+    async def resync(self) -> Iterable[str]:
+        """All live keys."""
+        return await self._observer.live()
+
+
+@asynccontextmanager
+async def open_board(settings: Settings, policy: PolicyFile) -> AsyncIterator[Board]:
+    """Connect to Linear and GitHub."""
+    async with LinearClient(_linear_login(settings), settings.linear_api_url) as linear:
+        teams = tuple(dict.fromkeys(team for place in policy.current().repositories for team in place.teams))
+        directory = Directory(linear, teams)
+        reads = LinearObserver(
+            linear, states=policy.current().state_names(), keys=(settings.secret_key,), directory=directory
+        )
+        yield Board(
+            settings, policy.current, linear, reads, directory, GitHub(settings.github_api_url, _github_login(settings))
+        )
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings, policy: PolicyFile, *, pace: Pace | None = None, clock: Callable[[], datetime] | None = None
+) -> AsyncIterator[Service]:
+    """Everything but the listening socket and the engine's loop.
+
+    Raises:
+        UserError: the sandbox doesn't work here, the database can't be had, or the policy is wrong.
+    """
+    clock = clock or (lambda: datetime.now(UTC))
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with contextlib.AsyncExitStack() as stack:
+        board = await stack.enter_async_context(open_board(settings, policy))
+        database = await stack.enter_async_context(open_database(settings.database_url, settings.home / "database"))
+        engine = await stack.enter_async_context(
+            PostgresEngine.open(database, pace=pace or Pace(), workers=policy.current().limits.workers)
+        )
+        reads = Observe(board.github)
+        observer = Observer(board.linear_reads, board.directory, reads, engine, board.policy, clock)
+        worker = Worker(
+            settings.home / "repositories",
+            access=lambda name: _access(board.github, reads, name),
+            run_agent=await _agents(settings, board.policy),
+        )
+        performer = Performer(
+            writes=lambda: _writes(board),
+            github=Ensure(board.github),
+            runs=engine,
+            clean_up=worker.clean_up,
+            policy=board.policy,
+            page=settings.base_url,
+        )
+        reconciler = Reconciler(observer.observe, HANDLERS, performer.perform, observer.find_key, engine)
+        callbacks = Callbacks(reconciler, worker, observer)
+        yield Service(board, engine, observer, _web(board, engine, await _own_login(board.github)), callbacks)
+
+
+async def serve(settings: Settings, policy: PolicyFile, *, roles: frozenset[str] = ALL) -> None:
+    """Run the service until it is told to stop (SIGTERM, SIGINT)."""
+    async with open_service(settings, policy) as service:
+        work: list[asyncio.Task[None]] = []
+        if roles & WORK:
+            work.append(asyncio.create_task(service.engine.run(service.callbacks, roles=roles & WORK)))
+        config = uvicorn.Config(
+            service.web, host=settings.host, port=settings.port, log_config=None, access_log=False, lifespan="off"
+        )
+        server = uvicorn.Server(config)
+        log.info("callboard serves", url=settings.base_url, roles=sorted(roles), sandbox=settings.sandbox)
+        listening = asyncio.create_task(server.serve())
+        done, _ = await asyncio.wait([listening, *work], return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        for task in work:
+            task.cancel()
+        await asyncio.gather(listening, *work, return_exceptions=True)
+        for task in done:
+            task.result()
+
+
+def describe(action: Action, names: Mapping[str, str]) -> str:
+    """One action in a line, with identifiers for ids."""
+    values = {key: value for key, value in vars(action).items() if isinstance(value, str | int) and value != ""}
+    issue = names.get(str(values.pop("issue", "")), "")
+    shown = " ".join(f"{key}={value}" for key, value in values.items())
+    return f"{type(action).__name__} {issue} {shown}".strip()
+
+
+def _web(board: Board, engine: Engine, own: str) -> Starlette:
+    settings = board.settings
+
+    def linear(headers: Headers, body: bytes, now: datetime) -> intake.Reception:
+        return linear_webhook.receive(headers, body, settings.linear_webhook_secrets, now)
+
+    def github(headers: Headers, body: bytes, now: datetime) -> intake.Reception:
+        return github_webhook.receive(headers, body, settings.github_webhook_secrets, now, own=own)
+
+    async def linear_answers() -> None:
+        await board.linear_reads.viewer()
+
+    async def github_answers() -> None:
+        for place in board.policy().repositories[:1]:
+            await Observe(board.github).repository(place.name)
+
+    async def database_answers() -> None:
+        await engine.status()
+
+    return Starlette(
+        routes=[
+            intake.route(intake.Source("linear", 5 * intake.MEGABYTE, linear), engine.accept),
+            intake.route(intake.Source("github", 25 * intake.MEGABYTE, github), engine.accept),
+            *health.routes({"database": database_answers, "linear": linear_answers, "github": github_answers}),
+            page.route(engine.status),
+        ]
+    )
+
+
+def _writes(board: Board) -> Writes:
+    states = board.policy().state_names()
+    return Writes(board.linear, board.directory, states=states, key=board.settings.secret_key)
+
+
+async def _agents(settings: Settings, policy: Callable[[], Policy]) -> Agents:
+    upstream = Upstream(
+        settings.anthropic_base_url, settings.anthropic_api_key or "", settings.claude_code_oauth_token or ""
+    )
+    walls = await sandbox(settings.sandbox)
+    return Agents(settings.home / "runs", walls, upstream, lambda: policy().sandbox.read_only)
+
+
+async def _own_login(github: GitHub) -> str:
+    """Our App's login, to leave out what we caused ourselves; with a token, or while GitHub is away, nothing is."""
+    try:
+        identity = await github.identity()
+    except Transient as error:
+        log.warning("github does not answer yet", error=str(error))
+        return ""
+    return identity.login if identity.slug else ""
+
+
+async def _access(github: GitHub, reads: Observe, name: str) -> Access:
+    place, identity = await reads.repository(name), await github.identity()
+    author = Author(identity.login, identity.email)
+    return Access(place.clone_url, place.html_url, await github.git_token(name), author)
+
+
+def _linear_login(settings: Settings) -> ApiKey | ClientCredentials:
+    if settings.linear_client is not None:
+        return ClientCredentials(*settings.linear_client)
+    return ApiKey(settings.linear_api_key or "")
+
+
+def _github_login(settings: Settings) -> AppLogin | TokenLogin:
+    if settings.github_app is not None:
+        return AppLogin(*settings.github_app)
+    return TokenLogin(settings.github_token or "")
