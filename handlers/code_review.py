@@ -9,6 +9,7 @@ from bot.machine.facts import Facts, PullRequest, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
+from bot.machine.stack import look_again
 from bot.machine.stages import Stage
 from bot.machine.train import (
     arrived,
@@ -54,9 +55,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is None:
         return said + Decision((Move(ticket.issue.id, Stage.MERGE),), recheck_after=0.0, record=record)
-    return said + Decision(
-        blockers=(blocker,), recheck_after=1.0 if blocker.reason == "computing" else 60.0, record=record
-    )
+    return said + Decision(blockers=(blocker,), recheck_after=look_again(facts, ticket, pull), record=record)
 
 
 def again(ticket: Ticket, heard: Heard) -> Decision:

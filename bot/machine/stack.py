@@ -7,7 +7,7 @@ their own, made by merging them. A blocker outside the epic can only be waited f
 from dataclasses import dataclass
 
 from bot.machine.decision import Blocker
-from bot.machine.facts import Blocking, Checks, Facts, PullRequest, Ticket
+from bot.machine.facts import Blocking, Checks, Facts, Mergeable, PullRequest, Ticket
 from bot.machine.stages import Stage
 
 
@@ -64,6 +64,16 @@ def checks_are_green(facts: Facts, ticket: Ticket, pull: PullRequest) -> bool:
         return False
     pushed = ticket.issue.record.head_at if ticket.issue.record else None
     return pushed is not None and (facts.now - pushed).total_seconds() >= facts.rules.checks_appear_seconds
+
+
+def look_again(facts: Facts, ticket: Ticket, pull: PullRequest) -> float:
+    """Seconds until a look at what GitHub shows of a head is worth it, when nobody tells us sooner."""
+    pushed = ticket.issue.record.head_at if ticket.issue.record else None
+    if pull.mergeable is Mergeable.UNKNOWN:
+        return 1.0
+    if pull.checks is Checks.NONE and pushed is not None:
+        return max(0.1, facts.rules.checks_appear_seconds - (facts.now - pushed).total_seconds())
+    return 60.0
 
 
 def _far_enough(facts: Facts, below: Blocking) -> bool:

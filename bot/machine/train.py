@@ -9,7 +9,7 @@ from bot.machine.facts import Comment, Facts, Mergeable, PullRequest, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
-from bot.machine.stack import base_of, checks_are_green, in_train_order
+from bot.machine.stack import base_of, checks_are_green, in_train_order, look_again
 from bot.machine.stages import Stage
 
 
@@ -111,7 +111,7 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
         return moving
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is not None:
-        return Decision(blockers=(blocker,), recheck_after=1.0 if blocker.reason == "computing" else 30.0)
+        return Decision(blockers=(blocker,), recheck_after=look_again(facts, ticket, pull))
     title = f"{issue.identifier}: {issue.title}"
     return Decision((Merge(facts.repository.name, pull.number, pull.head, title),), recheck_after=0.1)
 
