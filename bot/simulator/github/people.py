@@ -1,0 +1,88 @@
+"""Who there is: people, bots, organisations, Apps, and the credentials they carry."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+LEVELS = {"none": 0, "read": 1, "triage": 2, "write": 3, "maintain": 4, "admin": 5}
+
+
+def node_id(prefix: str, number: int) -> str:
+    """An opaque GraphQL id in GitHub's shape, such as `PR_kwDOAA…`."""
+    return f"{prefix}_kwDO{base64.urlsafe_b64encode(f'{prefix}{number:08d}'.encode()).decode().rstrip('=')}"
+
+
+@dataclass(eq=False)
+class User:
+    """A person, a bot (`login` ends in `[bot]`, as REST spells it) or an organisation."""
+
+    id: int
+    login: str
+    kind: str = "User"
+    name: str | None = None
+
+    @property
+    def node(self) -> str:
+        """The GraphQL id."""
+        return node_id({"User": "U", "Bot": "BOT", "Organization": "O"}[self.kind], self.id)
+
+    @property
+    def actor_login(self) -> str:
+        """The login as GraphQL spells it: a bot without its `[bot]`."""
+        return self.login.removesuffix("[bot]")
+
+
+@dataclass(eq=False)
+class App:
+    """A registered GitHub App. `permissions` are what installations are granted; `user` is its bot."""
+
+    id: int
+    slug: str
+    user: User
+    owner: User
+    permissions: dict[str, str]
+    events: tuple[str, ...]
+    private_key: str
+    public_key: str
+    client_id: str
+    created_at: datetime
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+    installations: list["Installation"] = field(default_factory=list)
+
+    @property
+    def node(self) -> str:
+        """The GraphQL id."""
+        return node_id("A", self.id)
+
+
+@dataclass(eq=False)
+class Installation:
+    """An App in an account, on all repositories (None) or on some, by id.
+
+    Its permissions lag behind the App's until somebody accepts the new ones.
+    """
+
+    id: int
+    app: App
+    account: User
+    permissions: dict[str, str]
+    repositories: frozenset[int] | None = None
+    created_at: datetime | None = None
+
+    def covers(self, account: User, repository: int) -> bool:
+        """Whether a repository of `account` belongs to this installation."""
+        return account is self.account and (self.repositories is None or repository in self.repositories)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A credential. For an installation, `repositories` and `permissions` say what it was narrowed to."""
+
+    value: str
+    user: User
+    installation: Installation | None = None
+    repositories: frozenset[int] | None = None
+    permissions: Mapping[str, str] = field(default_factory=dict)
+    expires_at: datetime | None = None
