@@ -131,13 +131,13 @@ class Ensure:
         wanted = _marked(body, topic)
 
         def job(api: Github) -> int:
-            pull = api.get_repo(repository).get_pull(number)
-            for comment in pull.get_issue_comments():
+            conversation = api.get_repo(repository).get_issue(number)
+            for comment in conversation.get_comments():
                 if comment.user.login == own and marker(topic) in (comment.body or ""):
                     if comment.body != wanted:
                         comment.edit(wanted)
                     return comment.id
-            return pull.create_issue_comment(wanted).id
+            return conversation.create_comment(wanted).id
 
         return await self._github.call(repository, job)
 
