@@ -45,6 +45,14 @@ class DatabaseUnavailable(Exception):  # noqa: N818 - says what is the matter
 
 
 @dataclass(frozen=True)
+class User:
+    """By number: the owner of a folder need not have a name here."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
 class Server:
     """Where the server listens, and whether we started it (then nobody else can have been connected)."""
 
@@ -56,26 +64,29 @@ class Server:
 async def embedded_server(folder: Path) -> AsyncIterator[Server]:
     """Run PostgreSQL on `folder` (made when missing). Raises DatabaseUnavailable with a remedy."""
     try:
-        binaries, major = _package()
-        cluster = _cluster(folder, major)
-        user = _user_for(cluster, binaries)
-        await _create(cluster, binaries, user)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise DatabaseUnavailable(_remedy(str(error))) from error
+        process, url = await _find_or_start(folder)
+    except (OSError, LookupError, subprocess.SubprocessError) as error:
+        raise DatabaseUnavailable(_remedy(f"{type(error).__name__}: {error}")) from error
+    try:
+        yield Server(url, started_here=process is not None)
+    finally:
+        if process is not None:
+            await _stop(process)
+
+
+async def _find_or_start(folder: Path) -> tuple[asyncio.subprocess.Process | None, str]:
+    binaries, major = _package()
+    cluster = _cluster(folder, major)
+    user = _user_for(cluster, binaries)
+    await _create(cluster, binaries, user)
     while True:
         if url := await _running(cluster):
             log.info("database_found_running", folder=str(cluster))
-            yield Server(url, started_here=False)
-            return
+            return None, url
         if started := await _start(cluster, binaries, user):
-            break
+            return started
         log.info("database_waits", folder=str(cluster), reason="the last server is still shutting down")
         await asyncio.sleep(0.2)
-    process, url = started
-    try:
-        yield Server(url, started_here=True)
-    finally:
-        await _stop(process)
 
 
 def _remedy(reason: str) -> str:
@@ -103,21 +114,24 @@ def _cluster(folder: Path, major: str) -> Path:
     return folder.resolve() / f"postgres-{major}"
 
 
-def _user_for(cluster: Path, binaries: Path) -> str | None:
+def _user_for(cluster: Path, binaries: Path) -> User | None:
     """Who the server runs as: None for ourselves; when we are root, the cluster's owner or a system user."""
     if os.geteuid() != 0:
         return None
     _let_others_through(cluster)
     _let_others_through(binaries / "postgres")
     if cluster.exists():
-        return pwd.getpwuid(cluster.stat().st_uid).pw_name
-    return _system_user()
+        owner = cluster.stat()
+        return User(owner.st_uid, owner.st_gid)
+    entry = pwd.getpwnam(_system_user())
+    return User(entry.pw_uid, entry.pw_gid)
 
 
 def _system_user() -> str:
-    known = {entry.pw_name for entry in pwd.getpwall()}
+    """The name of a user that is not root; initdb asks that it has an entry in the user database."""
+    known = {entry.pw_name for entry in pwd.getpwall() if entry.pw_uid != 0}
     for name in ("callboard", "postgres"):
-        if name in known and pwd.getpwnam(name).pw_uid != 0:
+        if name in known:
             return name
     if useradd := shutil.which("useradd"):
         command = [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent", "callboard"]
@@ -137,7 +151,7 @@ def _let_others_through(path: Path) -> None:
             folder.chmod(mode | stat.S_IXOTH)
 
 
-async def _create(cluster: Path, binaries: Path, user: str | None) -> None:
+async def _create(cluster: Path, binaries: Path, user: User | None) -> None:
     """Make the cluster beside its place and move it there, so that a half-made one is never taken for whole."""
     making = _place_to_make(cluster, user)
     if making is None:
@@ -161,7 +175,7 @@ async def _create(cluster: Path, binaries: Path, user: str | None) -> None:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def _place_to_make(cluster: Path, user: str | None) -> Path | None:
+def _place_to_make(cluster: Path, user: User | None) -> Path | None:
     if cluster.exists():
         return None
     making = Path(tempfile.mkdtemp(prefix=".making-", dir=cluster.parent))
@@ -176,7 +190,7 @@ def _put_in_place(making: Path, cluster: Path) -> None:
         log.info("database_made", folder=str(cluster))
 
 
-async def _start(cluster: Path, binaries: Path, user: str | None) -> tuple[asyncio.subprocess.Process, str] | None:
+async def _start(cluster: Path, binaries: Path, user: User | None) -> tuple[asyncio.subprocess.Process, str] | None:
     """The server and its URL, once it answers; None when another one still holds the folder."""
     sockets = _socket_folder(cluster, user)
     command = [str(binaries / "postgres"), "-D", str(cluster), "-k", str(sockets)]
@@ -221,14 +235,13 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     log.info("database_stopped", pid=process.pid)
 
 
-def _credentials(user: str | None) -> dict[str, Any]:
+def _credentials(user: User | None) -> dict[str, Any]:
     """All three at once: with root's group left over, a folder that others may pass would still be closed."""
-    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+    return {"user": user.uid, "group": user.gid, "extra_groups": []} if user else {}
 
 
-def _give(folder: Path, user: str) -> None:
-    entry = pwd.getpwnam(user)
-    os.chown(folder, entry.pw_uid, entry.pw_gid)
+def _give(folder: Path, user: User) -> None:
+    os.chown(folder, user.uid, user.gid)
 
 
 def _environment() -> dict[str, str]:
@@ -243,7 +256,7 @@ def _dies_with_parent() -> Callable[[], None] | None:
     return lambda: prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGINT)
 
 
-def _socket_folder(cluster: Path, user: str | None) -> Path:
+def _socket_folder(cluster: Path, user: User | None) -> Path:
     """The cluster itself, or, where that makes too long a path, a fresh folder for temporary files."""
     if len(os.fsencode(cluster / ".s.PGSQL.5432")) <= LONGEST_SOCKET_PATH:
         return cluster

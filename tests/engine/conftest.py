@@ -166,7 +166,7 @@ class Bench:
                 await asyncio.sleep(0.005)
         return rows
 
-    async def quiet(self, seconds: float = 0.2) -> None:
+    async def quiet(self, seconds: float = 0.12) -> None:
         """Long enough for everything that should not happen."""
         await asyncio.sleep(seconds)
 
