@@ -39,6 +39,7 @@ from bot.perform import Performer
 from bot.reconcile import Reconciler
 from bot.runs.agents import Agents
 from bot.runs.gateway import Upstream
+from bot.runs.runner import House
 from bot.runs.sandbox import sandbox
 from bot.runs.worker import Access, Worker, WorkOrder
 from bot.web import health, intake, page
@@ -255,8 +256,8 @@ async def _agents(settings: Settings, policy: Callable[[], Policy]) -> Agents:
     upstream = Upstream(
         settings.anthropic_base_url, settings.anthropic_api_key or "", settings.claude_code_oauth_token or ""
     )
-    walls = await sandbox(settings.sandbox)
-    return Agents(settings.home / "runs", walls, upstream, lambda: policy().sandbox.read_only)
+    house = House(await sandbox(settings.sandbox), upstream)
+    return Agents(settings.home / "runs", house, lambda: policy().sandbox.read_only)
 
 
 async def _own_login(github: GitHub) -> str:

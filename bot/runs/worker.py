@@ -21,6 +21,7 @@ from bot.git.commit import Author, Conflict, commit_file, merge, squash
 from bot.git.mirror import Mirror, Pushed
 from bot.machine.errors import Refused, Transient
 from bot.runs.contract import COMMIT_DUE, WRITERS, Ending, RunResult, RunSpec
+from bot.runs.runner import Handover
 
 
 @dataclass(frozen=True)
@@ -57,18 +58,10 @@ class Lease(Protocol):
         """Ask the store."""
 
 
-@dataclass(frozen=True)
-class Handed:
-    """What an agent left behind: its judged result, and the bundle with its commits, if there is one."""
-
-    result: RunResult
-    bundle: Path | None
-
-
 class RunAgent(Protocol):
     """Run an agent in a checkout (see `bot/runs/runner.py`)."""
 
-    async def __call__(self, spec: RunSpec, *, tree: Path, mirror: Path, base_commit: str) -> Handed:
+    async def __call__(self, spec: RunSpec, *, tree: Path, mirror: Path, base_commit: str) -> Handover:
         """Run it to its end; never raises for what the agent does."""
 
 
@@ -148,7 +141,7 @@ class Worker:
         return _Start(commit=old or base, old=old, base=base)
 
     async def _take_over(
-        self, mirror: Mirror, order: WorkOrder, start: _Start, handed: Handed, access: Access
+        self, mirror: Mirror, order: WorkOrder, start: _Start, handed: Handover, access: Access
     ) -> Mapping[str, Any]:
         """The agent's files as one commit of ours; nothing at all is a failure where a commit is due."""
         if handed.bundle is not None:
@@ -171,7 +164,7 @@ class Worker:
         return {"nothing_to_do": True}
 
     async def _write_document(
-        self, mirror: Mirror, order: WorkOrder, start: _Start, handed: Handed, access: Access
+        self, mirror: Mirror, order: WorkOrder, start: _Start, handed: Handover, access: Access
     ) -> Mapping[str, Any]:
         """The document that the outcome carries, committed on the ticket's branch."""
         content = str((handed.result.outcome or {}).get("document", "")).encode()

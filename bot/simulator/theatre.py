@@ -17,7 +17,8 @@ from starlette.types import ASGIApp
 from bot import app
 from bot.config import PolicyFile, Settings, read_settings
 from bot.engine.pace import Pace
-from bot.simulator import github, linear
+from bot.simulator.github import GitHubWorld, github_app
+from bot.simulator.linear import LinearWorld, Person, linear_app
 from bot.simulator.serving import serve
 
 REPOSITORY = "acme/youlab"
@@ -57,8 +58,8 @@ class Plan:
 class Theatre:
     """Everything, open and running."""
 
-    linear: linear.LinearWorld
-    github: github.GitHubWorld
+    linear: LinearWorld
+    github: GitHubWorld
     settings: Settings
     plan: Plan
     linear_url: str
@@ -82,19 +83,19 @@ class Theatre:
         """Stop the service; the simulated services go on."""
         await self._stack.aclose()
 
-    def person(self, name: str) -> linear.Person:
+    def person(self, name: str) -> Person:
         """A person of the simulated Linear."""
-        return linear.Person(self.linear, self.linear.user(name))
+        return Person(self.linear, self.linear.user(name))
 
 
 @asynccontextmanager
 async def open_theatre(plan: Plan) -> AsyncIterator[Theatre]:
     """Open the simulated services and the real one; all of it is gone when the block ends."""
     async with AsyncExitStack() as stack:
-        linear_world = linear.LinearWorld.small(with_stages=plan.stages)
-        github_world = github.GitHubWorld(plan.home / "github")
-        linear_url = await stack.enter_async_context(serve(linear.linear_app(linear_world)))
-        github_url = await stack.enter_async_context(serve(github.github_app(github_world)))
+        linear_world = LinearWorld.small(with_stages=plan.stages)
+        github_world = GitHubWorld(plan.home / "github")
+        linear_url = await stack.enter_async_context(serve(linear_app(linear_world)))
+        github_url = await stack.enter_async_context(serve(github_app(github_world)))
         stack.push_async_callback(linear_world.close)
         stack.push_async_callback(github_world.post_office.close)
         linear_world.base_url, github_world.base_url = linear_url, github_url

@@ -8,7 +8,8 @@ import pytest
 from bot.git.bundle import bundle_command
 from bot.git.commit import Author
 from bot.runs.contract import Ending, RunResult, RunSpec
-from bot.runs.worker import Access, Handed, Worker, WorkOrder
+from bot.runs.runner import Handover
+from bot.runs.worker import Access, Worker, WorkOrder
 
 BOT = Author("callboard[bot]", "1+callboard[bot]@users.noreply.github.com")
 
@@ -46,7 +47,7 @@ class Agent:
             self.shell("git", "add", "-A", cwd=tree)
             self.shell("git", "commit", "-q", "-m", "agent's own words", cwd=tree)
             self.shell(*bundle_command(base_commit, str(bundle)), cwd=tree)
-        return Handed(self.result, bundle if bundle.exists() else None)
+        return Handover(self.result, bundle if bundle.exists() else None)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     """Play the demo; 0 when the epic is done."""
     console = Console()
-    home = Path(".callboard/demo").absolute()
+    home = _home()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     with (home / "service.log").open("w") as out:
@@ -55,6 +55,11 @@ async def run(arguments: argparse.Namespace) -> int:
         arguments.report.write_text(json.dumps(report, indent=2) + "\n")
     _farewell(console, show, report, home)
     return 0 if show.epic.state.name == DONE else 1
+
+
+def _home() -> Path:
+    """Where the last demo can be looked at afterwards; the next one begins with an empty folder."""
+    return Path.cwd() / ".callboard" / "demo"
 
 
 async def _plan(arguments: argparse.Namespace, home: Path, console: Console) -> Plan:
@@ -204,7 +209,8 @@ def _cost(attachment: linear.Attachment) -> float:
 def _farewell(console: Console, show: Show, report: dict[str, Any], home: Path) -> None:
     merged: Sequence[Any] = [one for one in report["tickets"] if one["merged"]]
     console.print(
-        f"\n{show.epic.identifier} is {show.epic.state.name}: {len(merged)} of {len(report['tickets'])} tickets merged in "
-        f"{report['seconds']} s, {report['turns']} turns, {report['runs']} runs, up to {report['max_parallel']} at once."
+        f"\n{show.epic.identifier} is {show.epic.state.name}: {len(merged)} of {len(report['tickets'])} tickets merged "
+        f"in {report['seconds']} s, {report['turns']} turns, {report['runs']} runs, "
+        f"up to {report['max_parallel']} at once."
     )
     console.print(f"Transcripts, checkouts and the log are in {home.relative_to(Path.cwd())}")
