@@ -118,8 +118,9 @@ class _Tally:
 
     def whole(self, body: bytes) -> None:
         """Take in an answer that is one JSON object."""
-        self.finished = True
-        self._take(_json(body))
+        message = _json(body)
+        self.finished = bool(message)
+        self._take(message)
 
     @property
     def usage(self) -> Usage:

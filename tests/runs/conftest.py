@@ -1,8 +1,8 @@
 """A checkout, a place for a run, and a scripted model."""
 
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from bot.simulator.serving import serve
 KEY = "sk-canary-7d1f"
 
 
-def git(*argv: str, cwd: Path) -> str:
+def _git(*argv: str, cwd: Path) -> str:
     done = subprocess.run(["git", *argv], cwd=cwd, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
@@ -28,16 +28,16 @@ def git(*argv: str, cwd: Path) -> str:
 def place(tmp_path: Path) -> Place:
     checkout = tmp_path / "checkout"
     checkout.mkdir()
-    git("init", "-q", "-b", "agent/YOU-7", cwd=checkout)
-    git("config", "user.name", "Agent", cwd=checkout)
-    git("config", "user.email", "agent@example.invalid", cwd=checkout)
+    _git("init", "-q", "-b", "agent/YOU-7", cwd=checkout)
+    _git("config", "user.name", "Agent", cwd=checkout)
+    _git("config", "user.email", "agent@example.invalid", cwd=checkout)
     (checkout / "README.md").write_text("# YouLab\n")
-    git("add", "-A", cwd=checkout)
-    git("commit", "-qm", "Begin", cwd=checkout)
-    return Place(checkout, tmp_path / "run", git("rev-parse", "HEAD", cwd=checkout))
+    _git("add", "-A", cwd=checkout)
+    _git("commit", "-qm", "Begin", cwd=checkout)
+    return Place(checkout, tmp_path / "run", _git("rev-parse", "HEAD", cwd=checkout))
 
 
-def spec(prompt: str, **more: Any) -> RunSpec:
+def _spec(prompt: str, **more: Any) -> RunSpec:
     variables = {"implement": {"plan": "## Phase 1: Do it"}, "breakdown": {"spec": "# A spec"}}.get(prompt, {})
     fields = {"run_id": "run-1", "task_id": "YOU-7", "stage": "dev", "title": "Count sessions", "minutes": 1}
     return RunSpec.model_validate({"prompt": prompt, "variables": variables} | fields | more)
@@ -56,7 +56,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(script: Script | Sequence[Answer], **more: Any) -> AsyncIterator[Bench]:
+async def _bench(script: Script | Sequence[Answer], **more: Any) -> AsyncIterator[Bench]:
     """Keep a scripted model and a house that uses it."""
     log = Log()
     played = script if callable(script) else (lambda asked: script if asked.header else None)
@@ -67,4 +67,16 @@ async def bench(script: Script | Sequence[Answer], **more: Any) -> AsyncIterator
         )
 
 
-Runs = Callable[..., Awaitable[Handover]]
+@pytest.fixture
+def bench() -> Callable[..., AbstractAsyncContextManager[Bench]]:
+    return _bench
+
+
+@pytest.fixture
+def spec() -> Callable[..., RunSpec]:
+    return _spec
+
+
+@pytest.fixture
+def git() -> Callable[..., str]:
+    return _git

@@ -38,10 +38,11 @@ def model_app(script: Script, log: Log | None = None) -> Starlette:
             await asyncio.sleep(3_600 if fault.hang else fault.sleep)
             if fault.status != 200:
                 return _error(fault)
-        events = list(_events(answer, asked, raw))
+        drop = bool(fault and fault.drop)
         if not body.get("stream"):
-            return JSONResponse(_whole(answer, asked, raw))
-        return StreamingResponse(_stream(events, drop=bool(fault and fault.drop)), media_type="text/event-stream")
+            whole = json.dumps(_whole(answer, asked, raw))
+            return Response(whole[: len(whole) // 2] if drop else whole, media_type="application/json")
+        return StreamingResponse(_stream(_events(answer, asked, raw), drop=drop), media_type="text/event-stream")
 
     async def count_tokens(request: Request) -> Response:
         return JSONResponse({"input_tokens": len(await request.body()) // 4})
@@ -140,7 +141,7 @@ def _events(answer: Answer, asked: Asked, raw: bytes) -> Iterator[dict[str, Any]
     yield {"type": "message_stop"}
 
 
-async def _stream(events: list[dict[str, Any]], *, drop: bool) -> AsyncIterator[bytes]:
+async def _stream(events: Iterator[dict[str, Any]], *, drop: bool) -> AsyncIterator[bytes]:
     for event in events:
         yield f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
         if drop and event["type"] == "content_block_delta":
