@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Undefined
 
 from bot.runs.contract import RunSpec
 
@@ -63,7 +63,8 @@ def sub_agents() -> dict[str, dict[str, Any]]:
 
 def quoted(text: object, label: str) -> str:
     """Return `text` (or any JSON value) as a block that says it is data, with an end mark that it can't contain."""
-    body = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False, indent=2)
+    words = isinstance(text, str | Undefined)  # a missing variable raises when it is made a string
+    body = str(text) if words else json.dumps(text, ensure_ascii=False, indent=2)
     body = _visible(body)[:_BLOCK]
     mark = hashlib.sha256(body.encode()).hexdigest()[:12]
     return (
@@ -112,8 +113,10 @@ def _visible(text: str) -> str:
     kept: list[str] = []
     for character in unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")):
         code, category = ord(character), unicodedata.category(character)
-        joiner = character in "\u200c\u200d\ufe0f" and kept and unicodedata.category(kept[-1]) in _CARRIES_JOINER
-        if joiner or character in "\n\t" or not (category in ("Cc", "Cf", "Co", "Cs") or _selector(code)):
+        before = kept[-1] if kept else "\n"
+        joins = unicodedata.category(before) in _CARRIES_JOINER and before != character
+        joiner = character in "\u200c\u200d\ufe0f" and joins
+        if joiner or character in "\n\t" or not (category in ("Cc", "Cf", "Co", "Cs") or _ignorable(code)):
             kept.append(character)
     return "".join(kept)
 
@@ -121,5 +124,12 @@ def _visible(text: str) -> str:
 _CARRIES_JOINER = {"So", "Sk", "Lo", "Mn", "Mc", "Sm", "Po", "Nd"}
 
 
-def _selector(code: int) -> bool:
-    return 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF or code in (0x115F, 0x1160, 0x3164, 0xFFA0)
+def _ignorable(code: int) -> bool:
+    """Unicode's default-ignorable code points that are neither control nor format characters."""
+    return any(first <= code <= last for first, last in _IGNORABLE)
+
+
+_IGNORABLE = (
+    *((0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2065, 0x2065), (0x3164, 0x3164)),
+    *((0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF)),
+)
