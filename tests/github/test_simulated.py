@@ -1,0 +1,319 @@
+"""The GitHub client against the simulated GitHub: real sockets, real git, signed webhooks."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from bot.git.commit import Author, commit_file
+from bot.git.mirror import Mirror, Pushed
+from bot.github.client import AppLogin, GitHub, HeadMoved, NoCommits, NotFound, NotMergeable, TokenLogin
+from bot.github.ensure import Ensure
+from bot.github.observe import Observe
+from bot.github.webhook import Reception, receive
+from bot.machine.errors import Transient
+from bot.machine.facts import Checks, Mergeable
+from bot.simulator.faults import Fault, When
+from bot.simulator.github.actors import CI, Person
+from bot.simulator.github.model import Protection, Pull, Repository
+from bot.simulator.github.server import github_app
+from bot.simulator.github.world import GitHubWorld
+from bot.simulator.github.world import _key_pair as make_key_pair
+from bot.simulator.serving import serve
+
+PLACE = "acme/youlab"
+BRANCH = "agent/YOU-1"
+SECRET = "a webhook secret"
+ME = Author("Callboard", "callboard@example.org")
+
+
+@dataclass
+class Stage:
+    """The simulated GitHub, and our client as an App."""
+
+    world: GitHubWorld
+    place: Repository
+    github: GitHub
+    mirror: Mirror
+
+    @property
+    def observe(self) -> Observe:
+        return Observe(self.github)
+
+    @property
+    def ensure(self) -> Ensure:
+        return Ensure(self.github)
+
+    async def push(self, path: str = "a.txt", content: str = "a", branch: str = BRANCH) -> str:
+        """A commit upon the branch, which begins at main."""
+        return await Person(self.world, "alice").pushes(self.place, branch, {path: content}, "Work")
+
+    async def open(self) -> tuple[int, str]:
+        """A branch with a commit and its pull request: number and head."""
+        head = await self.push()
+        return await self.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1: Begin", "Body"), head
+
+    async def see(self, number: int):
+        return (await self.observe.observe_pulls(PLACE, [number]))[number]
+
+    def pull(self, number: int) -> Pull:
+        return self.place.pulls[number]
+
+    def sent(self, method: str) -> list[str]:
+        return [one.operation for one in self.world.requests if one.operation.startswith(method)]
+
+
+@pytest.fixture(scope="session")
+def key_pair() -> tuple[str, str]:
+    return make_key_pair()
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, key_pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    monkeypatch.setattr("bot.simulator.github.world._key_pair", lambda: key_pair)  # making one takes 0.2 s
+    world = GitHubWorld(tmp_path / "github")
+    place = await world.create_repository(PLACE, {"README.md": "# Youlab\n"})
+    async with serve(github_app(world)) as url:
+        world.base_url = url
+        app = world.app("callboard", webhook_secret=SECRET)
+        github = GitHub(f"{url}/api/v3", AppLogin(str(app.id), app.private_key))
+        mirror = Mirror(tmp_path / "mirror.git", (await Observe(github).repository(PLACE)).clone_url)
+        yield Stage(world, place, github, mirror)
+        await world.post_office.close()
+
+
+@pytest.fixture
+async def heard(stage: Stage) -> AsyncIterator[list[Reception]]:
+    """What our webhook address makes of what GitHub sends there."""
+    received: list[Reception] = []
+
+    async def hook(request: Request) -> Response:
+        body = await request.body()
+        received.append(receive(request.headers, body, [SECRET], datetime.now(UTC), own="callboard[bot]"))
+        return PlainTextResponse("OK", received[-1].verdict)
+
+    async with serve(Starlette(routes=[Route("/webhooks/github", hook, methods=["POST"])])) as url:
+        stage.world.apps["callboard"].webhook_url = f"{url}/webhooks/github"
+        yield received
+
+
+async def test_from_an_empty_branch_to_a_merged_pull_request(stage):
+    token = await stage.github.git_token(PLACE)
+    await stage.mirror.fetch(token)
+    main = await stage.mirror.tip("main")
+    head = await commit_file(stage.mirror, main, "a.txt", b"a", message="Work", author=ME)
+    assert await stage.mirror.push(BRANCH, head, None, token) is Pushed.PUSHED
+    number = await stage.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1: Begin", "Body")
+    assert await stage.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1: Begin", "Body") == number
+    assert await stage.observe.find_pull(PLACE, BRANCH) == number
+    await stage.see(number)  # GitHub begins to compute whether it can be merged
+    one = await stage.see(number)
+    assert (one.open, one.head, one.head_branch, one.base_branch) == (True, head, BRANCH, "main")
+    assert (one.mergeable, one.checks) == (Mergeable.YES, Checks.NONE)
+    await CI(stage.world).passes(stage.pull(number))
+    assert (await stage.see(number)).checks is Checks.GREEN
+    await stage.ensure.merge(PLACE, number, head, "YOU-1: Begin")
+    await stage.ensure.merge(PLACE, number, head, "YOU-1: Begin")
+    one = await stage.see(number)
+    assert (one.open, one.merged) == (False, True)
+    await stage.mirror.fetch(await stage.github.git_token(PLACE))
+    assert await stage.mirror.contains(head, "main")
+    assert await stage.mirror.tip("main") == one.merge_commit
+    for _ in range(2):
+        await stage.ensure.delete_branch(PLACE, BRANCH)
+    await stage.mirror.fetch(await stage.github.git_token(PLACE))
+    assert await stage.mirror.tip(BRANCH) is None
+
+
+async def test_every_webhook_of_it_is_a_hint_for_its_branch_or_has_a_reason(stage, heard):
+    number, head = await stage.open()
+    ci, alice = CI(stage.world), Person(stage.world, "alice")
+    stage.world.grant(PLACE, "alice", "write")
+    await ci.fails(stage.pull(number))
+    await alice.reviews(stage.pull(number), "comment", "Hm", comments=[("a.txt", 1, "Why?")])
+    await alice.comments(stage.pull(number), "status")
+    await stage.ensure.comment_once(PLACE, number, "panel", "Here I am")
+    await stage.ensure.merge(PLACE, number, head, "YOU-1")
+    await stage.world.post_office.quiet()
+    deliveries = [one.delivery for one in heard]
+    assert all(deliveries)
+    assert not [one.parked for one in deliveries if one.parked]
+    hints = {one.event for one in deliveries if one.subject == f"github:{PLACE}@{BRANCH}"}
+    assert hints >= {
+        "push", "pull_request.opened", "pull_request.closed", "check_run.completed", "check_suite.completed",
+        "pull_request_review.submitted", "pull_request_review_comment.created",
+    }  # fmt: skip
+    said = [(one.subject, one.ignored) for one in deliveries if one.event == "issue_comment.created"]
+    assert set(said) == {(None, "our own act"), (f"github:{PLACE}#{number}", None)}
+    assert await stage.observe.branch_of_pull(PLACE, number) == BRANCH
+
+
+async def test_checks_and_reviews_are_seen_on_the_head_only(stage):
+    stage.world.protect(PLACE, "main", Protection(checks=("test",), approvals=1))
+    for login in ("alice", "bob"):
+        stage.world.grant(PLACE, login, "write")
+    number, _ = await stage.open()
+    ci, pull = CI(stage.world), stage.pull(number)
+    await ci.pending(pull)
+    one = await stage.see(number)
+    assert (one.checks, one.waiting, one.review_required) == (Checks.PENDING, ("test",), True)
+    await ci.passes(pull)
+    await ci.fails(pull, "optional")
+    await Person(stage.world, "alice").reviews(pull, "approve")
+    await Person(stage.world, "bob").reviews(pull, "request changes", "No", comments=[("a.txt", 1, "This")])
+    one = await stage.see(number)
+    assert (one.checks, one.approved_by, one.changes_requested_by) == (Checks.GREEN, ("alice",), ("bob",))
+    assert one.open_threads == 1
+    await stage.push("b.txt")
+    one = await stage.see(number)
+    assert (one.approved_by, one.changes_requested_by) == ((), ("bob",))
+    assert one.checks is not Checks.GREEN
+
+
+async def test_a_head_that_moved_is_not_merged(stage):
+    number, head = await stage.open()
+    await stage.push("b.txt")
+    with pytest.raises(HeadMoved):
+        await stage.ensure.merge(PLACE, number, head, "YOU-1")
+    assert not (await stage.see(number)).merged
+
+
+async def test_a_rule_that_is_not_met_is_said_in_githubs_words(stage):
+    stage.world.protect(PLACE, "main", Protection(checks=("test",)))
+    number, head = await stage.open()
+    with pytest.raises(NotMergeable, match="test"):
+        await stage.ensure.merge(PLACE, number, head, "YOU-1")
+
+
+async def test_a_conflict_is_seen_and_not_merged(stage):
+    await stage.push("README.md", "ours")
+    await Person(stage.world, "alice").pushes(stage.place, "main", {"README.md": "theirs"}, "Change")
+    number = await stage.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1", "Body")
+    await stage.see(number)
+    one = await stage.see(number)
+    assert one.mergeable is Mergeable.CONFLICT
+    with pytest.raises(NotMergeable):
+        await stage.ensure.merge(PLACE, number, one.head, "YOU-1")
+
+
+@pytest.mark.parametrize("when", [When.BEFORE, When.AFTER])
+async def test_a_merge_whose_answer_is_lost_is_sent_once_and_looked_at(stage, when):
+    number, head = await stage.open()
+    stage.world.faults.plant(Fault(502, when), match="/merge")
+    if when is When.AFTER:
+        await stage.ensure.merge(PLACE, number, head, "YOU-1")
+    else:
+        with pytest.raises(Transient):
+            await stage.ensure.merge(PLACE, number, head, "YOU-1")
+    assert (await stage.see(number)).merged is (when is When.AFTER)
+    assert len(stage.sent("PUT")) == 1
+
+
+async def test_a_pull_request_whose_answer_is_lost_is_not_opened_twice(stage):
+    await stage.push()
+    stage.world.faults.plant(Fault(0, When.AFTER), match="POST /repos/acme/youlab/pulls")
+    with pytest.raises(Transient):
+        await stage.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1", "Body")
+    assert await stage.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1", "Body") == 1
+    assert len(stage.place.pulls) == 1
+
+
+async def test_a_branch_with_nothing_on_it_gets_no_pull_request(stage):
+    token = await stage.github.git_token(PLACE)
+    await stage.mirror.fetch(token)
+    assert await stage.mirror.push(BRANCH, await stage.mirror.tip("main"), None, token) is Pushed.PUSHED
+    with pytest.raises(NoCommits):
+        await stage.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1", "Body")
+
+
+async def test_a_stacked_pull_request_moves_on_to_the_base_branch(stage):
+    below = await stage.push("a.txt")
+    token = await stage.github.git_token(PLACE)
+    await stage.mirror.fetch(token)
+    above = await commit_file(stage.mirror, below, "b.txt", b"b", message="Work", author=ME)
+    await stage.mirror.push("agent/YOU-2", above, None, token)
+    first = await stage.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1", "Body")
+    second = await stage.ensure.ensure_pull(PLACE, "agent/YOU-2", BRANCH, "YOU-2", "Body")
+    await stage.ensure.merge(PLACE, first, below, "YOU-1")
+    for _ in range(2):
+        await stage.ensure.retarget(PLACE, second, "main")
+    assert (await stage.see(second)).base_branch == "main"
+    await stage.ensure.merge(PLACE, second, above, "YOU-2")
+    assert (await stage.see(second)).merged
+
+
+async def test_threads_are_read_answered_once_and_resolved(stage):
+    stage.world.grant(PLACE, "alice", "write")
+    number, _ = await stage.open()
+    await Person(stage.world, "alice").reviews(stage.pull(number), "comment", comments=[("a.txt", 1, "Why a?")])
+    (thread,) = await stage.observe.review_threads(PLACE, number)
+    assert (thread.path, thread.line, thread.resolved) == ("a.txt", 1, False)
+    assert [(said.author, said.bot, said.body) for said in thread.comments] == [("alice", False, "Why a?")]
+    for _ in range(2):
+        await stage.ensure.reply_thread(PLACE, thread.id, "Because.", "run-1")
+        await stage.ensure.resolve_thread(PLACE, thread.id)
+    (thread,) = await stage.observe.review_threads(PLACE, number)
+    assert thread.resolved
+    assert [said.author for said in thread.comments] == ["alice", "callboard[bot]"]
+    assert (await stage.see(number)).open_threads == 0
+
+
+async def test_one_comment_about_a_topic_is_edited_in_place(stage):
+    number, _ = await stage.open()
+    first = await stage.ensure.comment_once(PLACE, number, "summary", "One")
+    assert await stage.ensure.comment_once(PLACE, number, "summary", "Two") == first
+    other = await stage.ensure.comment_once(PLACE, number, "panel", "Three")
+    assert other != first
+    bodies = [comment.body.split("\n")[0] for comment in stage.pull(number).comments]
+    assert bodies == ["Two", "Three"]
+
+
+async def test_our_own_check_run_does_not_count(stage):
+    number, _ = await stage.open()
+    path, wish = f"/repos/{PLACE}/check-runs", {"name": "Callboard", "head_sha": stage.pull(number).head_sha}
+    await stage.github.call(PLACE, lambda api: api.requester.requestJsonAndCheck("POST", path, input=wish))
+    assert (await stage.see(number)).checks is Checks.NONE
+    await CI(stage.world).passes(stage.pull(number))
+    assert (await stage.see(number)).checks is Checks.GREEN
+
+
+async def test_many_pull_requests_cost_one_request(stage):
+    numbers = []
+    for index in range(4):
+        branch = f"agent/YOU-{index}"
+        await stage.push(f"{index}.txt", branch=branch)
+        numbers.append(await stage.ensure.ensure_pull(PLACE, branch, "main", f"YOU-{index}", "Body"))
+    await stage.see(numbers[0])
+    before = len(stage.world.requests)
+    found = await stage.observe.observe_pulls(PLACE, [*numbers, 99])
+    assert sorted(found) == numbers
+    assert len(stage.world.requests) == before + 1
+
+
+async def test_the_git_token_opens_no_other_door(stage):
+    await stage.world.create_repository("acme/secret", {"README.md": "x"})
+    token = await stage.github.git_token(PLACE)
+    narrow = GitHub(f"{stage.world.base_url}/api/v3", TokenLogin(token))
+    with pytest.raises(NotFound):
+        await Observe(narrow).repository("acme/secret")
+    with pytest.raises(Exception, match="not accessible"):
+        await Ensure(narrow).ensure_pull(PLACE, BRANCH, "main", "x", "y")
+
+
+async def test_with_a_persons_token_it_all_works_too(stage):
+    stage.world.grant(PLACE, "alice", "write")
+    token = stage.world.token_for("alice")
+    github = GitHub(f"{stage.world.base_url}/api/v3", TokenLogin(token))
+    assert (await github.identity()).login == "alice"
+    assert await Observe(github).permission(PLACE, "alice") in {"write", "admin"}
+    assert await Observe(github).permission(PLACE, "stranger") in {"none", "read"}
+    head = await stage.push()
+    number = await Ensure(github).ensure_pull(PLACE, BRANCH, "main", "YOU-1", "Body")
+    await Ensure(github).merge(PLACE, number, head, "YOU-1")
+    assert (await Observe(github).observe_pulls(PLACE, [number]))[number].merged
