@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.git.checkout import AGENT, remove
+from bot.git.checkout import AGENT, EXCLUDED, remove
 from bot.runs.contract import COMMIT_DUE, WRITERS, Ending, RunResult, RunSpec
 from bot.runs.gateway import Meter, Upstream, gateway
 from bot.runs.prices import PRICES, Price
@@ -25,7 +25,7 @@ from bot.runs.supervisor import Command, End, Exit, Limits, supervise
 _HAND_OVER = """
 set -eu
 if [ -d .git/rebase-merge ] || [ -d .git/rebase-apply ]; then echo "a rebase is under way" >&2; exit 1; fi
-git add --all -- . ':(exclude).callboard'
+git add --all -- .
 git diff --cached --quiet || git commit --quiet --no-verify --message "$SUBJECT"
 test "$(git rev-list --count "$BASE..HEAD")" -eq 0 || git bundle create --quiet "$BUNDLE" HEAD "^$BASE"
 """
@@ -126,6 +126,9 @@ async def _prepare(place: Place, prompt: str) -> None:
     for folder in ("home/tmp", "handover"):
         (place.folder / folder).mkdir(parents=True)
     place.folder.chmod(0o700)
+    ignored = place.folder / "home/.config/git/ignore"  # where git looks by itself
+    ignored.parent.mkdir(parents=True)
+    ignored.write_text(f"/{EXCLUDED}\n")
     (place.folder / "prompt.md").write_text(prompt, encoding="utf-8")
 
 
