@@ -1,0 +1,1 @@
+"""Callboard: from a labelled Linear epic to merged pull requests."""

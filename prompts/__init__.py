@@ -1,0 +1,1 @@
+"""One file per kind of run; `agents/` are the sub-agents."""

@@ -99,7 +99,9 @@ async def open_theatre(plan: Plan) -> AsyncIterator[Theatre]:
         stack.push_async_callback(linear_world.close)
         stack.push_async_callback(github_world.post_office.close)
         linear_world.base_url, github_world.base_url = linear_url, github_url
-        model_url = plan.model_url or await stack.enter_async_context(serve(plan.model))
+        model_url = plan.model_url
+        if model_url is None:
+            model_url = await stack.enter_async_context(serve(plan.model))
         await github_world.create_repository(REPOSITORY, plan.files)
         for name in ("alice", "bob"):
             github_world.grant(REPOSITORY, name, "write")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -135,7 +136,7 @@ class Show:
                 "pr": pulls[ticket.identifier].number if ticket.identifier in pulls else None,
                 "merged": ticket.identifier in pulls and pulls[ticket.identifier].merged,
             }
-            for ticket in world.children(self.epic)
+            for ticket in sorted(world.children(self.epic), key=lambda one: one.number)
         ]
         costs = [_cost(one) for one in world.all(linear.Attachment)]
         return {
@@ -171,19 +172,20 @@ class Show:
         return {pull.title.partition(":")[0]: pull for pull in repository.pulls.values()}
 
     def _table(self) -> Table:
-        table = Table(
-            title=f"{self.epic.identifier} {TITLE} · {self.epic.state.name} · {self.seconds:.0f} s",
-            title_justify="left",
-        )
-        for name in ("ticket", "title", "stage", "worker", "elapsed", "pull request"):
-            table.add_column(name, no_wrap=True)
+        title = f"{self.epic.identifier} {TITLE} · {self.epic.state.name} · {self.seconds:.0f} s"
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.add_column("ticket", no_wrap=True, min_width=6)
+        table.add_column("title", no_wrap=True, ratio=1)
+        table.add_column("stage", no_wrap=True, min_width=20)
+        table.add_column("worker", no_wrap=True, min_width=18)
+        table.add_column("pull request", no_wrap=True, min_width=12)
         pulls = self._pulls()
-        for issue in (self.epic, *self.theatre.linear.children(self.epic)):
+        for issue in (self.epic, *sorted(self.theatre.linear.children(self.epic), key=lambda one: one.number)):
             row = self._running(issue.id)
             pull = pulls.get(issue.identifier)
-            worker, elapsed = (row.order.spec["run"]["prompt"], _elapsed(row)) if row else ("", "")
+            worker = f"{row.order.spec['run']['prompt']} {_elapsed(row)}" if row else ""
             shown = f"#{pull.number}{' merged' if pull.merged else ''}" if pull else ""
-            table.add_row(issue.identifier, issue.title[:36], issue.state.name, worker, elapsed, shown)
+            table.add_row(issue.identifier, issue.title, issue.state.name, worker, shown)
         table.caption = self._turn()
         return table
 
