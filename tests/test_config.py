@@ -108,3 +108,13 @@ def test_the_repository_is_found_by_label_then_project_then_team(tmp_path):
     assert policy.repository_for("YOU", "Mobile", frozenset()).name == "acme/mobile"
     assert policy.repository_for("YOU", "Mobile", frozenset({"infra"})).name == "acme/infra"
     assert policy.repository_for("OTHER", "", frozenset()) is None
+
+
+def test_the_example_policy_is_valid():
+    assert read_policy(Path(__file__).parents[1] / "deploy" / "callboard.toml").repositories
+
+
+def test_the_example_environment_names_only_settings_that_exist():
+    lines = (Path(__file__).parents[1] / "deploy" / "environment.example").read_text().splitlines()
+    names = {line.partition("=")[0].removesuffix("_FILE") for line in lines if "=" in line and not line.startswith("#")}
+    assert all(f"`{name}`" in README for name in names)
