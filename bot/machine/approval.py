@@ -20,12 +20,14 @@ class Denied:
 def authorise(comment: Comment, rules: Rules) -> Allowed | Denied:
     """Whether the author of a comment may command and be listened to."""
     author = comment.author
-    if comment.ours or author is None or not author.person or author.app:
+    if comment.ours or author is None or author.app:
         return Denied("it was not written by a person in Linear")
-    if not author.active:
-        return Denied("its author is no longer active in this workspace")
     if author.guest:
         return Denied("guests may not steer Callboard")
+    if not author.active:
+        return Denied("its author is no longer active in this workspace")
+    if not author.person:
+        return Denied("it was not written by a person in Linear")
     if rules.people and author.id not in rules.people:
         return Denied("the policy names other people for this (`people.users`)")
     return Allowed()

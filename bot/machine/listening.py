@@ -47,8 +47,9 @@ def _hear(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment) -> Heard
     approval = command.word in APPROVES_REVIEW | APPROVES_MERGE
     verdict = approves(comment, facts.rules) if approval else authorise(comment, facts.rules)
     if isinstance(verdict, Denied):
-        person = comment.author is not None and comment.author.person
-        if command.word is Word.TEXT or not person:
+        author = comment.author
+        human = author is not None and not author.app and (author.person or author.guest or not author.active)
+        if command.word is Word.TEXT or not human:
             return heard
         return _reply(heard, ticket, comment, "refused", {"word": comment.body.strip()[:40], "reason": verdict.reason})
     assert isinstance(verdict, Allowed)

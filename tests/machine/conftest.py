@@ -46,7 +46,7 @@ from bot.words import say, sentence
 from handlers import HANDLERS
 
 ALICE = Author("user-alice", "alice", person=True)
-GINA = Author("user-gina", "gina", person=True, guest=True)
+GINA = Author("user-gina", "gina", person=False, guest=True)  # as `bot/linear/reading.py` tells guests
 BOT = Author("user-bot", "callboard", person=False, app=True)
 
 TASKS = [
