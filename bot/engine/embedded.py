@@ -72,6 +72,7 @@ async def embedded_server(folder: Path) -> AsyncIterator[Server]:
     finally:
         if process is not None:
             await _stop(process)
+            _remove_if_temporary(url)
 
 
 async def _find_or_start(folder: Path) -> tuple[asyncio.subprocess.Process | None, str]:
@@ -264,6 +265,12 @@ def _socket_folder(cluster: Path, user: User | None) -> Path:
     if user:
         _give(folder, user)
     return folder
+
+
+def _remove_if_temporary(url: str) -> None:
+    sockets = Path(str(psycopg.conninfo.conninfo_to_dict(url)["host"]))
+    if sockets.name.startswith("callboard-database-"):
+        shutil.rmtree(sockets, ignore_errors=True)
 
 
 def _url(sockets: Path) -> str:

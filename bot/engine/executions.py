@@ -108,6 +108,7 @@ class Executions:
     async def close(self) -> None:
         """The service ends: interrupt everything, and wait until it is queued again."""
         self._closing = True
+        self._runs.admitting = False
         while self._live:
             for execution in self._live.values():
                 execution.cancel(self._pace.dead_after)
@@ -142,7 +143,7 @@ class Executions:
         await self._store(order, execution, result)
 
     async def _interrupted(self, order: RunOrder, execution: Execution) -> None:
-        after = await self._runs.interrupted(order.run_id, execution.fence, admitting=not self._closing)
+        after = await self._runs.interrupted(order.run_id, execution.fence)
         log.info("run_interrupted", run=order.run_id, key=order.key, fence=execution.fence, known=bool(after.keys))
         await self._settle(after)
 

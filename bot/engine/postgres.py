@@ -135,6 +135,7 @@ class PostgresEngine:
     async def run(self, callbacks: Callbacks, *, roles: frozenset[str] = ALL_ROLES) -> None:
         """Work until cancelled. Being cancelled is not a stop: running runs go back to queued."""
         owner = uuid.uuid4().hex
+        self._runs.admitting = True
         executions = Executions(self._runs, callbacks, owner, self._pace, self._settle)
         rounds = _Rounds(self._inbox, callbacks, executions, self._pace, self._sweeper)
         fresh = self._database.take_fresh()

@@ -119,18 +119,19 @@ def order_of(row: tuple[Any, ...]) -> RunOrder:
 
 
 class Runs:
-    """The table `runs`."""
+    """The table `runs`. A process that ends sets `admitting` to False: nobody may be left here to begin a run."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.admitting = True
 
     @contextlib.asynccontextmanager
-    async def _changing(self, after: Aftermath, *, admitting: bool = True) -> AsyncIterator[Connection]:
+    async def _changing(self, after: Aftermath) -> AsyncIterator[Connection]:
         """A transaction that may change who runs; at its end whoever fits is admitted and the keys are hinted."""
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(LOCK)
             yield connection
-            if admitting:
+            if self.admitting:
                 await self._admit(connection, after)
             for key in sorted(after.keys):  # always in this order: two transactions cannot wait for each other
                 await connection.execute(HINT, (key,))
@@ -190,13 +191,10 @@ class Runs:
             after.keys |= {row[0]} if row else set()
         return row is not None, after
 
-    async def interrupted(self, run_id: str, fence: int, *, admitting: bool) -> Aftermath:
-        """The process of this start is dead: canceled if somebody stopped it, else queued again.
-
-        A process that ends admits nobody: nobody may be left to begin it.
-        """
+    async def interrupted(self, run_id: str, fence: int) -> Aftermath:
+        """The process of this start is dead: canceled if somebody stopped it, else queued again."""
         after = Aftermath()
-        async with self._changing(after, admitting=admitting) as connection:
+        async with self._changing(after) as connection:
             values = {"run_id": run_id, "fence": fence, "dead_after": None}
             rows = await (await connection.execute(QUEUE_AGAIN, values)).fetchall()
             after.keys |= {key for key, _ in rows}

@@ -34,56 +34,56 @@ async def keys_in(folder: Path) -> list[str]:
 
 
 async def test_it_starts_in_a_private_folder_with_an_odd_home_takes_guests_and_starts_again_on_the_same_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", "/nonexistent/home")
-    folder = tmp_path / "private" / "data"
-    folder.parent.mkdir(mode=0o700)
-    async with open_database(None, folder) as database:
+    data = folder / "private" / "data"
+    data.parent.mkdir(mode=0o700)
+    async with open_database(None, data) as database:
         assert database.take_fresh()
         async with database.pool.connection() as connection:
             await connection.execute("INSERT INTO keys (key) VALUES ('epic-1')")
-        async with open_database(None, folder) as guest:  # leaves the server running
+        async with open_database(None, data) as guest:  # leaves the server running
             assert not guest.fresh
         async with database.pool.connection() as connection:
             await connection.execute("SELECT 1 FROM keys")
-    assert await keys_in(folder) == ["epic-1"]
-    (cluster,) = folder.glob("postgres-*")
+    assert await keys_in(data) == ["epic-1"]
+    (cluster,) = data.glob("postgres-*")
     assert cluster.stat().st_mode & 0o077 == 0
 
 
-async def test_it_dies_with_a_service_that_is_killed_and_loses_nothing(tmp_path: Path) -> None:
+async def test_it_dies_with_a_service_that_is_killed_and_loses_nothing(folder: Path) -> None:
     service = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(tmp_path / "data"), "epic-1"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM, str(folder / "data"), "epic-1"], stdout=subprocess.PIPE, text=True
     )
     assert service.stdout
     assert any(line == "ready\n" for line in service.stdout)
     service.send_signal(signal.SIGKILL)
     service.wait()
     service.stdout.close()
-    async with open_database(None, tmp_path / "data") as database:
+    async with open_database(None, folder / "data") as database:
         assert database.fresh  # the old server was gone
-    assert await keys_in(tmp_path / "data") == ["epic-1"]
+    assert await keys_in(folder / "data") == ["epic-1"]
 
 
-async def test_a_folder_with_a_very_long_name_works(tmp_path: Path) -> None:
-    assert await keys_in(tmp_path / ("long" * 30)) == []
+async def test_a_folder_with_a_very_long_name_works(folder: Path) -> None:
+    assert await keys_in(folder / ("long" * 30)) == []
 
 
-async def test_without_the_package_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_package_it_says_what_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded.util, "find_spec", lambda name: None)
     with pytest.raises(DatabaseUnavailable, match="Set DATABASE_URL"):
-        await keys_in(tmp_path)
+        await keys_in(folder)
 
 
-async def test_a_cluster_that_cannot_start_says_why(tmp_path: Path) -> None:
+async def test_a_cluster_that_cannot_start_says_why(folder: Path) -> None:
     _, major = embedded._package()
-    (tmp_path / f"postgres-{major}").mkdir()
+    (folder / f"postgres-{major}").mkdir()
     with pytest.raises(DatabaseUnavailable, match=r"(?s)postgres ended with code 1: .*Set DATABASE_URL"):
-        await keys_in(tmp_path)
+        await keys_in(folder)
 
 
-async def test_a_server_that_cannot_be_reached_says_so(tmp_path: Path) -> None:
+async def test_a_server_that_cannot_be_reached_says_so(folder: Path) -> None:
     with pytest.raises(DatabaseUnavailable, match="DATABASE_URL: cannot connect"):
-        async with open_database("postgresql://127.0.0.1:1/nothing", tmp_path):
+        async with open_database("postgresql://127.0.0.1:1/nothing", folder):
             pass

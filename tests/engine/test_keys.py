@@ -55,7 +55,7 @@ async def test_hints_during_a_round_cause_exactly_one_more_and_soon(bench: Bench
     for _ in range(10):
         await bench.engine.hint("epic-1")
     await bench.engine.accept(bench.delivery("epic-1"))
-    await bench.quiet(0.1)
+    await bench.quiet(0.07)
     bench.calls.held["epic-1"].set()
     await bench.until(lambda: len(bench.calls.rounds) == 2, limit=1.0)
     await bench.quiet()
@@ -93,7 +93,7 @@ async def test_a_delivery_that_was_finished_is_known_and_wakes_nobody(bench: Ben
     delivery = bench.delivery("issue-1")
     await bench.engine.accept(delivery)
     await bench.until(lambda: bench.calls.rounds)
-    await bench.quiet(0.1)
+    await bench.quiet(0.07)
     assert await bench.engine.accept(delivery) is Accepted.KNOWN
     await bench.quiet()
     assert bench.calls.rounds == ["issue-1"]
@@ -226,7 +226,7 @@ async def test_a_parked_key_is_tried_once_for_each_new_hint(bench: Bench) -> Non
     bench.calls.fail["poison"] = RuntimeError("always")
     await bench.engine.hint("poison")
     await bench.until(lambda: len(bench.calls.rounds) == 3)
-    await bench.quiet(0.1)
+    await bench.quiet(0.07)
     await bench.engine.hint("poison")
     await bench.until(lambda: len(bench.calls.rounds) == 4)
     await bench.quiet()

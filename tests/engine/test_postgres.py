@@ -17,12 +17,6 @@ async def sql(bench: Bench, statement: str, *values: Any) -> list[tuple[Any, ...
         return await cursor.fetchall() if cursor.description else []
 
 
-async def die(bench: Bench) -> None:
-    """As with kill -9: the callbacks end, nothing is written any more, and no sign of life comes."""
-    await bench.stop()
-    await sql(bench, "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
-
-
 async def test_a_delivery_committed_after_a_later_one_was_served_is_served_too(postgres: Bench) -> None:
     """Serial ids do not commit in order: the first takes its id, the second overtakes it and is served."""
     bench = await postgres.start()
@@ -34,12 +28,12 @@ async def test_a_delivery_committed_after_a_later_one_was_served_is_served_too(p
         )
         await bench.engine.accept(bench.delivery("epic-1", "fast"))
         await bench.until(lambda: len(bench.calls.rounds) == 1)
-        await bench.quiet(0.1)
+        await bench.quiet(0.07)
         await connection.execute("UPDATE keys SET wanted = wanted + 1 WHERE key = 'epic-1'")
     ids = dict(await sql(bench, "SELECT delivery, id FROM deliveries"))
     assert ids["slow"] < ids["fast"]
     await bench.until(lambda: len(bench.calls.rounds) == 2)
-    await bench.quiet(0.1)
+    await bench.quiet(0.07)
     assert await sql(bench, "SELECT delivery FROM deliveries WHERE done_at IS NULL") == []
 
 
@@ -64,7 +58,7 @@ async def test_a_lost_wake_up_is_found(postgres: Bench) -> None:
 async def test_a_run_whose_job_was_lost_is_begun(postgres: Bench) -> None:
     bench = await postgres.open()
     await bench.engine.start_run(bench.order("a"))
-    await bench.quiet(0.1)
+    await bench.quiet(0.07)
     await sql(bench, "DELETE FROM procrastinate_jobs")
     bench.work()
     await bench.until(lambda: "a" in bench.calls.running)
@@ -90,7 +84,7 @@ async def test_a_key_whose_worker_died_goes_on_elsewhere(postgres: Bench) -> Non
     (worker,) = await sql(bench, "INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
     await sql(bench, "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", worker[0])
     bench.work()
-    await bench.quiet(0.2)
+    await bench.quiet(0.15)
     assert bench.calls.rounds == []  # that worker may be alive
     await bench.until(lambda: bench.calls.rounds == ["epic-1"])
 
@@ -101,7 +95,7 @@ async def test_a_run_whose_process_died_is_started_again_with_a_higher_fence(pos
     await bench.quiet(0.05)
     await sql(bench, "UPDATE runs SET owner = 'a dead process', beat_at = now()")
     bench.work()
-    await bench.quiet(0.2)
+    await bench.quiet(0.15)
     assert bench.calls.started == []
     await bench.until(lambda: "a" in bench.calls.running)
     assert bench.calls.fences["a"] == 2
@@ -218,7 +212,7 @@ async def test_only_one_process_resyncs_in_an_interval(postgres: Bench) -> None:
     bench = await postgres.start(resync=60.0)
     bench.calls.live_keys = ["epic-1"]
     assert bench.database
-    await bench.quiet(0.1)
+    await bench.quiet(0.07)
     async with PostgresEngine.open(bench.database, pace=bench.pace) as other:
         inbox = other._inbox
         assert await inbox.claim_resync(0.0)
@@ -229,16 +223,16 @@ async def test_a_delivery_is_known_for_days_and_then_deleted(postgres: Bench) ->
     bench = await postgres.start()
     await bench.engine.accept(bench.delivery("epic-1", "old"))
     await bench.until(lambda: bench.calls.rounds)
-    await bench.quiet(0.1)
+    await bench.quiet(0.07)
     await bench.stop()
     await sql(bench, "UPDATE deliveries SET done_at = now() - interval '8 hours'")
     bench.work()
-    await bench.quiet(0.1)
+    await bench.quiet(0.07)
     await bench.stop()
     assert len(await sql(bench, "SELECT 1 FROM deliveries")) == 1
     await sql(bench, "UPDATE deliveries SET done_at = now() - interval '4 days'")
     bench.work()
-    await bench.quiet(0.1)
+    await bench.quiet(0.07)
     assert await sql(bench, "SELECT 1 FROM deliveries") == []
 
 

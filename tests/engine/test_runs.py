@@ -14,7 +14,7 @@ async def test_a_run_is_executed_and_its_result_wakes_its_key(bench: Bench) -> N
     await bench.start()
     await bench.engine.start_run(bench.order("run-1"))
     await bench.until(lambda: bench.calls.running)
-    await bench.quiet(0.1)
+    await bench.quiet(0.07)
     rounds = len(bench.calls.rounds)
     bench.calls.release["run-1"].set()
     (row,) = await bench.until_runs("epic-1", lambda rows: rows[0].state is RunState.FINISHED)
@@ -82,7 +82,7 @@ async def test_the_key_of_a_run_that_gets_its_turn_is_woken(bench: Bench) -> Non
     one = (("service", 1),)
     await bench.engine.start_run(bench.order("a", caps=one, key="epic-1"))
     await bench.engine.start_run(bench.order("b", caps=one, key="epic-2"))
-    await bench.quiet(0.1)
+    await bench.quiet(0.07)
     assert "epic-2" not in bench.calls.rounds
     bench.calls.release["a"].set()
     await bench.until(lambda: "epic-2" in bench.calls.rounds)
@@ -156,7 +156,7 @@ async def test_one_issue_has_one_running_run(bench: Bench) -> None:
     await bench.start()
     await bench.engine.start_run(bench.order("a", issue="i"))
     await bench.engine.start_run(bench.order("b", issue="i"))
-    await bench.quiet(0.1)
+    await bench.quiet(0.07)
     assert bench.calls.started == ["a"]
     bench.calls.release["a"].set()
     await bench.until(lambda: "b" in bench.calls.running)
