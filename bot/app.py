@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+import signal
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -198,7 +199,9 @@ async def serve(settings: Settings, policy: PolicyFile, *, roles: frozenset[str]
         config = uvicorn.Config(
             service.web, host=settings.host, port=settings.port, log_config=None, access_log=False, lifespan="off"
         )
-        server = uvicorn.Server(config)
+        server = _Listening(config)
+        for one in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(one, server.stop)
         log.info("callboard serves", url=settings.base_url, roles=sorted(roles), sandbox=settings.sandbox)
         listening = asyncio.create_task(server.serve())
         done, _ = await asyncio.wait([listening, *work], return_when=asyncio.FIRST_COMPLETED)
@@ -208,6 +211,19 @@ async def serve(settings: Settings, policy: PolicyFile, *, roles: frozenset[str]
         await asyncio.gather(listening, *work, return_exceptions=True)
         for task in done:
             task.result()
+
+
+class _Listening(uvicorn.Server):
+    """A server that leaves signals to the service around it, which must end its work and its agents first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+    def stop(self) -> None:
+        """Take no more requests, and end."""
+        self.should_exit = True
 
 
 def describe(action: Action, names: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from bot.engine.pace import Pace
 from bot.machine.errors import UserError
+from bot.runs.sandbox import Bubblewrap
 from bot.simulator.theatre import POLICY
 
 
@@ -71,7 +72,7 @@ async def test_a_breakdown_edited_after_its_approval(world):
     await world.approved(epic)
     await world.until(lambda: len(world.linear.children(epic)) == 4, "the tickets")
     document = next(one for one in epic.documents)
-    world.bob.rewrites(document, document.content.replace("Write three.py", "Write four.py"))
+    world.bob.rewrites(document, document.content.replace("three", "four"))
     world.bob.comments(epic, "status")
     await world.says(epic, "no longer counts")
     await world.is_in(epic, "Plan in Review")
@@ -87,7 +88,10 @@ async def test_another_label_does_nothing(world):
 
 
 async def test_a_sandbox_that_does_not_work_refuses_to_start(opens, monkeypatch):
-    monkeypatch.setenv("PATH", "/nonexistent")
+    async def missing(_self):
+        return "There is no bubblewrap on this machine."
+
+    monkeypatch.setattr(Bubblewrap, "missing", missing)
     with pytest.raises(UserError, match="CALLBOARD_SANDBOX=off"):
         await opens(sandbox="bwrap")
 
