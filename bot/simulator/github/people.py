@@ -4,6 +4,10 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 LEVELS = {"none": 0, "read": 1, "triage": 2, "write": 3, "maintain": 4, "admin": 5}
 
@@ -35,7 +39,10 @@ class User:
 
 @dataclass(eq=False)
 class App:
-    """A registered GitHub App. `permissions` are what installations are granted; `user` is its bot."""
+    """A registered GitHub App. `permissions` are what installations are granted; `user` is its bot.
+
+    Its key pair is made when somebody first asks for it: that takes a while, and many Apps never log in.
+    """
 
     id: int
     slug: str
@@ -43,8 +50,6 @@ class App:
     owner: User
     permissions: dict[str, str]
     events: tuple[str, ...]
-    private_key: str
-    public_key: str
     client_id: str
     created_at: datetime
     webhook_url: str | None = None
@@ -55,6 +60,22 @@ class App:
     def node(self) -> str:
         """The GraphQL id."""
         return node_id("A", self.id)
+
+    @cached_property
+    def _key(self) -> rsa.RSAPrivateKey:
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    @property
+    def private_key(self) -> str:
+        """The PEM file that its owner downloads."""
+        form = serialization.PrivateFormat.TraditionalOpenSSL
+        return self._key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+    @property
+    def public_key(self) -> str:
+        """What GitHub keeps of it, as PEM."""
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        return self._key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
 
 
 @dataclass(eq=False)

@@ -9,9 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from bot.simulator.faults import Faults
 from bot.simulator.github.errors import not_found
 from bot.simulator.github.git import ZERO, Git, Signature
@@ -147,11 +144,10 @@ class GitHubWorld:
     ) -> App:
         """Register a GitHub App and install it in its owner's account, on `repositories` or on all.
 
-        Its key pair is in the result. With a webhook, this must be called inside a running event loop.
+        With a webhook, this must be called inside a running event loop.
         """
         if slug in self.apps:
             return self.apps[slug]
-        private, public = _key_pair()
         number = self.id()
         app = App(
             id=number,
@@ -160,8 +156,6 @@ class GitHubWorld:
             owner=self.user(owner, kind="Organization"),
             permissions=dict(APP_PERMISSIONS if permissions is None else permissions),
             events=tuple(events),
-            private_key=private,
-            public_key=public,
             client_id=f"Iv23li{number:014d}",
             created_at=self.now(),
             webhook_url=webhook_url,
@@ -273,12 +267,3 @@ class GitHubWorld:
     def signature(self, user: User) -> Signature:
         """How a user signs a commit that GitHub makes for them."""
         return Signature(user.name or user.login, f"{user.id}+{user.login}@users.noreply.github.com", self.now())
-
-
-def _key_pair() -> tuple[str, str]:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
-    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return private.decode(), public.decode()

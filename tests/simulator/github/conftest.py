@@ -8,11 +8,11 @@ from typing import Any
 
 import github
 import pytest
+import pytest_asyncio
 from github import Auth, Github
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.simulator.github import CI, App, GitHubWorld, Person, Pull, Repository, github_app
 from bot.simulator.serving import serve
@@ -59,15 +59,20 @@ class Stage:
             retry=None,
             seconds_between_requests=None,
             seconds_between_writes=None,
-            **options,
+            **{"lazy": True, **options},
         )
 
     def app_token(self, **narrowed: Any) -> str:
         """A token of the App's installation, minted without the detour over its JWT."""
         return self.world.installation_token(self.app.installations[0], **narrowed).value
 
-    def bot(self) -> Github:
-        return self.with_token(self.app_token())
+    def bot(self) -> Any:
+        """The repository, as the App's installation sees it through PyGithub."""
+        return self.with_token(self.app_token()).get_repo("acme/youlab")
+
+    def hub(self, login: str = "alice") -> Any:
+        """The repository, as a person sees it through PyGithub."""
+        return self.client(login).get_repo("acme/youlab")
 
     async def rest(self, method: str, path: str, token: str | None = None, body: Any = None) -> Any:
         """One raw REST request; its JSON, or the exception that PyGithub makes of the refusal."""
@@ -132,23 +137,39 @@ async def refused(call: Callable[[], Any]) -> github.GithubException:
     return caught.value
 
 
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    heard: list[Any] = []
+class House:
+    """One server for all tests of a module; each test puts its own world behind it."""
 
-    async def hear(request: Request) -> Response:
-        heard.append((dict(request.headers), await request.body()))
-        return Response(status_code=202)
+    def __init__(self) -> None:
+        self.url = ""
+        self.github: ASGIApp | None = None
+        self.heard: list[Any] = []
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != "/hook":
+            assert self.github is not None
+            return await self.github(scope, receive, send)
+        request = Request(scope, receive)
+        self.heard.append((dict(request.headers), await request.body()))
+        return await Response(status_code=202)(scope, receive, send)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house() -> AsyncIterator[House]:
+    house = House()
+    async with serve(house) as house.url:
+        yield house
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(house: House, tmp_path: Path) -> AsyncIterator[Stage]:
     clock = Clock()
-    world = GitHubWorld(tmp_path / "github", now=clock)
-    listener = Starlette(routes=[Route("/hook", hear, methods=["POST"])])
-    async with serve(github_app(world)) as url, serve(listener) as listening:
-        world.base_url = url
-        repo = await world.create_repository("acme/youlab", FILES)
-        app = world.app("callboard", webhook_url=f"{listening}/hook", webhook_secret="s3cret")
-        world.grant(repo, "alice", "write")
-        world.grant(repo, "bob", "write")
-        ci = CI(world)
-        yield Stage(world, repo, app, clock, Person(world, "alice"), Person(world, "bob"), ci, heard, tmp_path)
-        await world.post_office.close()
+    world = GitHubWorld(tmp_path / "github", now=clock, base_url=house.url)
+    house.github, house.heard = github_app(world), []
+    repo = await world.create_repository("acme/youlab", FILES)
+    app = world.app("callboard", webhook_url=f"{house.url}/hook", webhook_secret="s3cret")
+    world.grant(repo, "alice", "write")
+    world.grant(repo, "bob", "write")
+    alice, bob = Person(world, "alice"), Person(world, "bob")
+    yield Stage(world, repo, app, clock, alice, bob, CI(world), house.heard, tmp_path)
+    await world.post_office.close()

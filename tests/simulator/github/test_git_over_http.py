@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def test_a_clone_a_push_and_a_fetch_go_through_the_real_git(stage: Any) -> None:
     token = stage.app_token()
