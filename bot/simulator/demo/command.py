@@ -174,11 +174,9 @@ class Show:
     def _table(self) -> Table:
         title = f"{self.epic.identifier} {TITLE} · {self.epic.state.name} · {self.seconds:.0f} s"
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        table.add_column("ticket", no_wrap=True, min_width=6)
-        table.add_column("title", no_wrap=True, ratio=1)
-        table.add_column("stage", no_wrap=True, min_width=20)
-        table.add_column("worker", no_wrap=True, min_width=18)
-        table.add_column("pull request", no_wrap=True, min_width=12)
+        widths = {"ticket": 6, "title": max(12, self.console.width - 64), "stage": 20, "worker": 18, "pull request": 12}
+        for name, width in widths.items():
+            table.add_column(name, no_wrap=True, width=width)
         pulls = self._pulls()
         for issue in (self.epic, *sorted(self.theatre.linear.children(self.epic), key=lambda one: one.number)):
             row = self._running(issue.id)
