@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -24,7 +25,6 @@ from bot.simulator.github.actors import CI, Person
 from bot.simulator.github.model import Protection, Pull, Repository
 from bot.simulator.github.server import github_app
 from bot.simulator.github.world import GitHubWorld
-from bot.simulator.github.world import _key_pair as make_key_pair
 from bot.simulator.serving import serve
 
 PLACE = "acme/youlab"
@@ -70,13 +70,13 @@ class Stage:
 
 
 @pytest.fixture(scope="session")
-def key_pair() -> tuple[str, str]:
-    return make_key_pair()
+def key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, key_pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    monkeypatch.setattr("bot.simulator.github.world._key_pair", lambda: key_pair)  # making one takes 0.2 s
+async def stage(tmp_path: Path, key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    monkeypatch.setattr("bot.simulator.github.people.App._key", key)  # making one takes 0.2 s
     world = GitHubWorld(tmp_path / "github")
     place = await world.create_repository(PLACE, {"README.md": "# Youlab\n"})
     async with serve(github_app(world)) as url:
