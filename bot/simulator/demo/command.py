@@ -103,6 +103,7 @@ class Show:
     began: float = field(default_factory=time.monotonic)
     approved: set[str] = field(default_factory=set)
     runs: dict[str, RunRow] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
     parallel: int = 0
     ended: float = 0.0
 
@@ -112,6 +113,7 @@ class Show:
             while self.epic.state.name not in (DONE, CANCELED):
                 await self._look()
                 live.update(self._table())
+                self._tell()
                 if limit is not None and self.seconds > limit:
                     break
                 await asyncio.sleep(0.1)
@@ -162,6 +164,17 @@ class Show:
         ):
             self.approved.add(asking[-1].id)
             self.theatre.person("alice").comments(self.epic, "approve")
+
+    def _tell(self) -> None:
+        """Where there is no live table to draw (a pipe, a log), say each change in a line."""
+        if self.console.is_terminal:
+            return
+        lines = {one.identifier: one.state.name for one in (self.epic, *self.theatre.linear.children(self.epic))}
+        lines |= {"you": turn} if (turn := self._turn()) else {}
+        for name, state in sorted(lines.items()):
+            if self.told.get(name) != state:
+                self.console.print(f"{self.seconds:4.0f} s  {name:<6} {state}")
+        self.told = lines
 
     def _turns(self) -> int:
         people = [one for one in self.theatre.linear.comments(self.epic) if one.user and not one.user.app]
