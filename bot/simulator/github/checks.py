@@ -28,24 +28,24 @@ LONGEST_TEXT = 65_535
 MOST_ANNOTATIONS = 50
 
 
-def request_suites(world: "GitHubWorld", repo: Repository, sha: str, branch: str, actor: User) -> None:
+async def request_suites(world: "GitHubWorld", repo: Repository, sha: str, branch: str, actor: User) -> None:
     """After a push: every App that may write checks gets a suite for the commit, and is asked to fill it."""
     for app in world.apps.values():
         for place in app.installations:
             if place.covers(repo.owner, repo.id) and place.permissions.get("checks") == "write":
-                suite = suite_of(world, repo, app, sha, branch)
+                suite = await suite_of(world, repo, app, sha, branch)
                 payload = {"check_suite": render_checks.check_suite(world, repo, suite)}
                 hooks.emit(world, repo, actor, "check_suite", payload, action="requested", only=app)
 
 
-def suite_of(world: "GitHubWorld", repo: Repository, app: App, sha: str, branch: str | None = None) -> CheckSuite:
+async def suite_of(world: "GitHubWorld", repo: Repository, app: App, sha: str, branch: str | None = None) -> CheckSuite:
     """The suite of an App on a commit: there is exactly one."""
     for suite in repo.check_suites:
         if suite.app is app and suite.head_sha == sha:
             return suite
     pulls = (pull.head_ref for pull in repo.pulls.values() if pull.head_sha == sha)
-    now = world.now()
-    suite = world.keep(CheckSuite(world.id(), app, sha, branch or next(pulls, None), now, now))
+    made, now = await world.git.commit(repo.path, sha), world.now()
+    suite = world.keep(CheckSuite(world.id(), app, made, branch or next(pulls, None), now, now))
     repo.check_suites.append(suite)
     return suite
 
@@ -62,7 +62,7 @@ async def create_run(world: "GitHubWorld", repo: Repository, app: App, wish: Map
     if await world.git.resolve(repo.path, str(wish["head_sha"])) != wish["head_sha"]:
         raise ApiError(422, f"No commit found for SHA: {wish['head_sha']}")
     _validate(wish)
-    suite = suite_of(world, repo, app, str(wish["head_sha"]))
+    suite = await suite_of(world, repo, app, str(wish["head_sha"]))
     run = CheckRun(world.id(), suite, str(wish["name"]), world.now())
     _apply(world, run, wish)
     suite.runs.append(world.keep(run))

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from bot.simulator.github import render
+from bot.simulator.github import render, render_apps
 from bot.simulator.github.errors import not_found
 from bot.simulator.github.model import Hook, Pull, Repository
 from bot.simulator.github.people import App, Installation, User, node_id
@@ -98,7 +98,7 @@ def announce_installation(world: "GitHubWorld", installation: Installation, acti
     covered = [repo for repo in world.repositories.values() if installation.covers(repo.owner, repo.id)]
     payload = {
         "action": action,
-        "installation": render.installation(world, installation),
+        "installation": render_apps.installation(world, installation),
         "repositories": [
             {
                 "id": repo.id,
@@ -120,7 +120,7 @@ def ping(world: "GitHubWorld", repository: Repository, hook: Hook, sender: User)
     payload = {
         "zen": "Non-blocking is better than blocking.",
         "hook_id": hook.id,
-        "hook": render.hook(world, repository, hook),
+        "hook": render_apps.hook(world, repository, hook),
         "repository": render.repository(world, repository),
         "sender": render.user(world, sender),
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from bot.simulator.github.git import Commit
 from bot.simulator.github.people import LEVELS, App, User, node_id
 
 
@@ -255,7 +256,7 @@ class CheckSuite:
 
     id: int
     app: App
-    head_sha: str
+    commit: Commit
     head_branch: str | None
     created_at: datetime
     updated_at: datetime
@@ -267,6 +268,11 @@ class CheckSuite:
     def node(self) -> str:
         """The GraphQL id."""
         return node_id("CS", self.id)
+
+    @property
+    def head_sha(self) -> str:
+        """The commit's SHA."""
+        return self.commit.sha
 
 
 @dataclass(eq=False)

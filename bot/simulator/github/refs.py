@@ -57,7 +57,7 @@ async def _moved(world: "GitHubWorld", repo: Repository, actor: User, branch: st
             if pull.base_ref == branch:
                 await _look_for_merge(world, pull, actor, old, new)
     if new != ZERO:
-        checks.request_suites(world, repo, new, branch, actor)
+        await checks.request_suites(world, repo, new, branch, actor)
 
 
 async def reviews_follow(world: "GitHubWorld", pull: Pull, actor: User, old: str, new: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bot.simulator.github import render
+from bot.simulator.github import render, render_apps
 from bot.simulator.github.model import CheckRun, CheckSuite, Pull, Repository, Status
 from bot.simulator.github.render import Json, api, stamp
 
@@ -53,7 +53,7 @@ def check_run(world: "GitHubWorld", repo: Repository, run: CheckRun) -> Json:
             "annotations_url": f"{url}/annotations",
         },
         "check_suite": {"id": run.suite.id},
-        "app": render.app(world, run.suite.app),
+        "app": render_apps.app(world, run.suite.app),
         "pull_requests": [_pull(world, pull) for pull in pulls_of(repo, run.suite)],
     }
 
@@ -67,7 +67,7 @@ def check_run_event(world: "GitHubWorld", repo: Repository, run: CheckRun) -> Js
 
 
 def check_suite(world: "GitHubWorld", repo: Repository, suite: CheckSuite) -> Json:
-    """A check suite, without the commit that only some places add."""
+    """A check suite."""
     url = api(world, f"/repos/{repo.full_name}/check-suites/{suite.id}")
     return {
         "id": suite.id,
@@ -80,13 +80,21 @@ def check_suite(world: "GitHubWorld", repo: Repository, suite: CheckSuite) -> Js
         "before": None,
         "after": suite.head_sha,
         "pull_requests": [_pull(world, pull) for pull in pulls_of(repo, suite)],
-        "app": render.app(world, suite.app),
+        "app": render_apps.app(world, suite.app),
         "created_at": stamp(suite.created_at),
         "updated_at": stamp(suite.updated_at),
         "rerequestable": True,
         "runs_rerequestable": True,
         "latest_check_runs_count": len(suite.runs),
         "check_runs_url": f"{url}/check-runs",
+        "head_commit": {
+            "id": suite.commit.sha,
+            "tree_id": suite.commit.tree,
+            "message": suite.commit.message,
+            "timestamp": suite.commit.committer.date.isoformat(),
+            "author": {"name": suite.commit.author.name, "email": suite.commit.author.email},
+            "committer": {"name": suite.commit.committer.name, "email": suite.commit.committer.email},
+        },
     }
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.simulator.github import render
+from bot.simulator.github import render, render_apps
 from bot.simulator.github.model import Comment, Pull, Repository, Review, ReviewComment, Thread
 from bot.simulator.github.people import App, User
 from bot.simulator.github.render import Json, api, stamp
@@ -177,7 +177,7 @@ def issue(world: "GitHubWorld", pull: Pull) -> Json:
 
 
 def _via(world: "GitHubWorld", app: App | None) -> Json | None:
-    return render.app(world, app) if app else None
+    return render_apps.app(world, app) if app else None
 
 
 def comment(world: "GitHubWorld", one: Comment) -> Json:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from bot.simulator.github import auth, hooks, render
+from bot.simulator.github import auth, hooks, render, render_apps
 from bot.simulator.github.errors import ApiError, forbidden, not_found
 from bot.simulator.github.hooks import Delivery
 from bot.simulator.github.people import Installation
@@ -67,20 +67,20 @@ async def user(call: Call) -> Answer:
 @route("GET /app")
 async def app(call: Call) -> Answer:
     """The App that asks."""
-    shown = render.app(call.world, call.app)
+    shown = render_apps.app(call.world, call.app)
     return Answer({**shown, "installations_count": len(call.app.installations)})
 
 
 @route("GET /app/installations")
 async def installations(call: Call) -> Answer:
     """Where it is installed."""
-    return call.page(call.app.installations, lambda one: render.installation(call.world, one))
+    return call.page(call.app.installations, lambda one: render_apps.installation(call.world, one))
 
 
 @route("GET /app/installations/{id}")
 async def one_installation(call: Call) -> Answer:
     """One place where it is installed."""
-    return Answer(render.installation(call.world, _installation(call)))
+    return Answer(render_apps.installation(call.world, _installation(call)))
 
 
 @route("GET /repos/{owner}/{repo}/installation")
@@ -88,7 +88,7 @@ async def repository_installation(call: Call) -> Answer:
     """Where the App is installed for a repository."""
     for one in call.app.installations:
         if one.covers(call.repository.owner, call.repository.id):
-            return Answer(render.installation(call.world, one))
+            return Answer(render_apps.installation(call.world, one))
     raise not_found()
 
 
@@ -97,7 +97,7 @@ async def organization_installation(call: Call) -> Answer:
     """Where the App is installed for an organisation."""
     for one in call.app.installations:
         if one.account.login.lower() == call.part["owner"].lower():
-            return Answer(render.installation(call.world, one))
+            return Answer(render_apps.installation(call.world, one))
     raise not_found()
 
 
@@ -110,7 +110,7 @@ async def access_token(call: Call) -> Answer:
     chosen = None
     if token.repositories is not None:
         chosen = [repo for repo in world.repositories.values() if repo.id in token.repositories]
-    return Answer(render.token(world, token, chosen), 201)
+    return Answer(render_apps.token(world, token, chosen), 201)
 
 
 def _installation(call: Call) -> Installation:
