@@ -108,10 +108,7 @@ class Person:
         async with changing(self.world, repo, self.user) as branches:
             old = branches.get(branch, ZERO)
             parent = branches[repo.default_branch] if forced or old == ZERO else old
-            tree = await git.write_tree(repo.path, parent, files)
-            sha = await git.commit_tree(repo.path, tree, (parent,), message, signed)
-            await git.update_ref(repo.path, f"refs/heads/{branch}", sha, old)
-        return sha
+            return await git.write(repo.path, f"refs/heads/{branch}", parent, files, message, signed)
 
 
 class CI:

@@ -42,8 +42,8 @@ def files(diff: str) -> list[ChangedFile]:
 def _file(part: str) -> ChangedFile:
     head, _, rest = part.partition("\n@@")
     patch = f"@@{rest}".rstrip("\n") if rest else ""
-    named = re.search(r'^\+\+\+ "?b/(.*?)"?$', head, re.MULTILINE) or re.search(
-        r'^--- "?a/(.*?)"?$', head, re.MULTILINE
+    named = re.search(r'^\+\+\+ "?b/(.*?)"?\t?$', head, re.MULTILINE) or re.search(
+        r'^--- "?a/(.*?)"?\t?$', head, re.MULTILINE
     )
     renamed = re.search(r"^rename to (.*)$", head, re.MULTILINE)
     first = head.split("\n", 1)[0]

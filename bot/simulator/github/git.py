@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 ZERO = "0" * 40
+_PLAIN = ("-c", "core.quotePath=false")
 _FIELDS = "%x1f".join(("%H", "%T", "%P", "%an", "%ae", "%aI", "%cn", "%ce", "%cI", "%B"))
 
 
@@ -150,23 +150,33 @@ class Git:
         flags = [word for parent in parents for word in ("-p", parent)]
         return await self.run(repository, "commit-tree", tree, *flags, stdin=message.encode(), env=env)
 
-    async def write_tree(self, repository: Path, base: str | None, files: Mapping[str, str | bytes | None]) -> str:
-        """The tree of `base` with `files` laid over it; None takes a file away."""
-        with TemporaryDirectory(prefix="index-") as folder:
-            env = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
-            if base:
-                await self.run(repository, "read-tree", base, env=env)
-            lines = []
-            for path, content in files.items():
-                if content is None:
-                    lines.append(f"0 {ZERO}\t{path}\0")
-                    continue
-                raw = content.encode() if isinstance(content, str) else content
-                blob = await self.run(repository, "hash-object", "-w", "--stdin", stdin=raw)
-                mode = "100755" if raw.startswith(b"#!") else "100644"
-                lines.append(f"{mode} {blob}\t{path}\0")
-            await self.run(repository, "update-index", "-z", "--index-info", stdin="".join(lines).encode(), env=env)
-            return await self.run(repository, "write-tree", env=env)
+    async def write(
+        self,
+        repository: Path,
+        ref: str,
+        parent: str | None,
+        files: Mapping[str, str | bytes | None],
+        message: str,
+        author: Signature,
+    ) -> str:
+        """Put a commit upon `parent` with `files` laid over it (None takes one away), and `ref` on it; the SHA.
+
+        The ref is moved whatever it was before: whoever calls this holds the repository's lock.
+        """
+        stamp = f"{author.name} <{author.email}> {int(author.date.timestamp())} +0000"
+        lines = [f"commit {ref}\nmark :1\ncommitter {stamp}\n".encode(), _data(message.encode())]
+        if parent:
+            lines.append(f"from {parent}\n".encode())
+        for path, content in files.items():
+            quoted = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+            if content is None:
+                lines.append(f'D "{quoted}"\n'.encode())
+                continue
+            raw = content.encode() if isinstance(content, str) else content
+            mode = "100755" if raw.startswith(b"#!") else "100644"
+            lines += [f'M {mode} inline "{quoted}"\n'.encode(), _data(raw)]
+        lines.append(b"get-mark :1\n")
+        return await self.run(repository, "fast-import", "--quiet", "--force", "--cat-blob-fd=1", stdin=b"".join(lines))
 
     async def update_ref(self, repository: Path, ref: str, new: str, old: str) -> bool:
         """Move a ref from `old` to `new` (ZERO: create, delete); False when it was not at `old`."""
@@ -193,12 +203,16 @@ class Git:
 
     async def diff(self, repository: Path, base: str, head: str, *options: str) -> str:
         """The unified diff of two commits, as they stand."""
-        return await self.run(repository, "diff", "--no-color", "--no-ext-diff", *options, base, head, "--")
+        return await self.run(repository, *_PLAIN, "diff", "--no-color", "--no-ext-diff", *options, base, head, "--")
 
     async def text(self, repository: Path, revision: str, path: str) -> bytes | None:
         """The content of a file at a revision, or None."""
         code, out, _ = await self.attempt(repository, "cat-file", "blob", f"{revision}:{path}")
         return out if code == 0 else None
+
+
+def _data(content: bytes) -> bytes:
+    return b"data %d\n%b\n" % (len(content), content)
 
 
 def _commit(record: str) -> Commit:

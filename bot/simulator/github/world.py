@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from bot.simulator.faults import Faults
 from bot.simulator.github.errors import not_found
-from bot.simulator.github.git import ZERO, Git, Signature
+from bot.simulator.github.git import Git, Signature
 from bot.simulator.github.hooks import Delivery, Event, announce_installation
 from bot.simulator.github.model import Label, Protection, Repository
 from bot.simulator.github.people import App, Installation, Token, User
@@ -190,9 +190,8 @@ class GitHubWorld:
         (hooks / "update").chmod(0o755)
         account = self.user(owner, kind="Organization")
         repository = Repository(self.id(), account, name, path, self.now(), private, default_branch)
-        tree = await self.git.write_tree(path, None, files)
-        commit = await self.git.commit_tree(path, tree, (), "Initial commit", self.signature(account))
-        await self.git.update_ref(path, f"refs/heads/{default_branch}", commit, ZERO)
+        ref = f"refs/heads/{default_branch}"
+        await self.git.write(path, ref, None, files, "Initial commit", self.signature(account))
         for label in ("bug", "documentation", "enhancement"):
             repository.labels[label] = self.keep(Label(self.id(), label))
         self.repositories[full_name.lower()] = self.keep(repository)

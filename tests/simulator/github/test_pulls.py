@@ -186,3 +186,19 @@ async def test_lists_come_in_pages_of_thirty(stage: Any) -> None:
     assert 'page=2>; rel="next"' in headers["link"]
     issue = await asyncio.to_thread(lambda: client.get_repo("acme/youlab").get_issue(1))
     assert len(await asyncio.to_thread(lambda: list(issue.get_comments()))) == 35
+
+
+async def test_odd_names_take_part_like_others(stage: Any) -> None:
+    files = {"docs/a b.md": "text\n", "docs/ü.md": "text\n", "run.sh": "#!/bin/sh\n", "app.py": None}
+    await stage.alice.pushes(stage.repo, "odd", files, "Odd names")
+    pull = await stage.alice.opens(stage.repo, "odd", "main", "Odd names")
+    await stage.bob.remarks(pull, "docs/a b.md", 1, "Spaces")
+    listed = await stage.rest("GET", "/repos/acme/youlab/pulls/1/files")
+    assert {one["filename"]: one["status"] for one in listed} == {
+        "app.py": "removed",
+        "docs/a b.md": "added",
+        "docs/ü.md": "added",
+        "run.sh": "added",
+    }
+    modes = await stage.world.git.run(stage.repo.path, "ls-tree", "odd", "run.sh")
+    assert modes.startswith("100755 blob")
