@@ -16,7 +16,6 @@ from starlette.datastructures import Headers
 
 from bot.config import Policy, PolicyFile, Settings
 from bot.engine.database import open_database
-from bot.engine.memory import MemoryEngine
 from bot.engine.pace import Pace
 from bot.engine.port import Engine, Lease, RunOrder
 from bot.engine.postgres import PostgresEngine
@@ -64,16 +63,15 @@ class Board:
     directory: Directory
     github: GitHub
 
-    async def look(self, reference: str) -> tuple[Facts, Decision]:
-        """What stands, and what would be decided now, about the epic that an issue belongs to; nothing is written.
+    async def look(self, reference: str, engine: Engine) -> tuple[Facts, Decision]:
+        """What stands, and what would be decided now, about the epic that an issue belongs to; nothing is done.
 
         Raises:
             UserError: there is no such issue, or it is none of ours.
         """
         root = await self.linear_reads.resolve(reference)
-        nobody = MemoryEngine()
         reads = Observe(self.github)
-        observer = Observer(self.linear_reads, self.directory, reads, nobody, self.policy, lambda: datetime.now(UTC))
+        observer = Observer(self.linear_reads, self.directory, reads, engine, self.policy, lambda: datetime.now(UTC))
         facts = await observer.observe(root.id)
         if facts is None:
             raise UserError(f"{reference} belongs to no epic that is labelled `orchestrate`.")
@@ -154,6 +152,23 @@ async def open_board(settings: Settings, policy: PolicyFile) -> AsyncIterator[Bo
 
 
 @asynccontextmanager
+async def open_engine(
+    settings: Settings, policy: PolicyFile, pace: Pace | None = None
+) -> AsyncIterator[PostgresEngine]:
+    """The engine on its database; beside a service that runs on this machine, it is a guest on that one's.
+
+    Raises:
+        UserError: the database can't be had; the sentence says what to do.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with (
+        open_database(settings.database_url, settings.home / "database") as database,
+        PostgresEngine.open(database, pace=pace or Pace(), workers=policy.current().limits.workers) as engine,
+    ):
+        yield engine
+
+
+@asynccontextmanager
 async def open_service(
     settings: Settings, policy: PolicyFile, *, pace: Pace | None = None, clock: Callable[[], datetime] | None = None
 ) -> AsyncIterator[Service]:
@@ -163,13 +178,9 @@ async def open_service(
         UserError: the sandbox doesn't work here, the database can't be had, or the policy is wrong.
     """
     clock = clock or (lambda: datetime.now(UTC))
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with contextlib.AsyncExitStack() as stack:
         board = await stack.enter_async_context(open_board(settings, policy))
-        database = await stack.enter_async_context(open_database(settings.database_url, settings.home / "database"))
-        engine = await stack.enter_async_context(
-            PostgresEngine.open(database, pace=pace or Pace(), workers=policy.current().limits.workers)
-        )
+        engine = await stack.enter_async_context(open_engine(settings, policy, pace))
         reads = Observe(board.github)
         observer = Observer(board.linear_reads, board.directory, reads, engine, board.policy, clock)
         worker = Worker(

@@ -2,13 +2,16 @@
 
 import argparse
 import asyncio
+import io
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from bot import app, logs
 from bot.config import PolicyFile, Settings, read_settings, require_for_serving
+from bot.engine.port import Engine
 from bot.git import worktree
 from bot.machine.decide import progress
 from bot.machine.errors import Refused, Transient, UserError
@@ -97,11 +100,19 @@ async def _orchestrate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _status(arguments: argparse.Namespace) -> int:
+@asynccontextmanager
+async def _looking() -> AsyncIterator[tuple[app.Board, Engine]]:
     settings = _settings(quiet=True)
-    async with app.open_board(settings, PolicyFile(settings.config)) as board:
+    logs.configure(out=io.StringIO())
+    policy = PolicyFile(settings.config)
+    async with app.open_board(settings, policy) as board, app.open_engine(settings, policy) as engine:
+        yield board, engine
+
+
+async def _status(arguments: argparse.Namespace) -> int:
+    async with _looking() as (board, engine):
         for epic in [arguments.epic] if arguments.epic else await board.live():
-            facts, decision = await board.look(epic)
+            facts, decision = await board.look(epic, engine)
             shown: dict[str, Any] = progress(facts, decision)
             print(f"{facts.epic.issue.identifier}  {facts.epic.issue.title}  [{shown['stage']}]  ${shown['spent']}")
             for row in shown["rows"]:
@@ -111,9 +122,8 @@ async def _status(arguments: argparse.Namespace) -> int:
 
 
 async def _why(arguments: argparse.Namespace) -> int:
-    settings = _settings(quiet=True)
-    async with app.open_board(settings, PolicyFile(settings.config)) as board:
-        facts, decision = await board.look(arguments.ticket)
+    async with _looking() as (board, engine):
+        facts, decision = await board.look(arguments.ticket, engine)
         named = {one.issue.identifier: one.issue.id for one in (facts.epic, *facts.tickets)}
         wanted = named.get(arguments.ticket, arguments.ticket)
         reasons = [sentence(one) for one in decision.blockers if one.issue == wanted]
@@ -122,9 +132,8 @@ async def _why(arguments: argparse.Namespace) -> int:
 
 
 async def _dry_run(arguments: argparse.Namespace) -> int:
-    settings = _settings(quiet=True)
-    async with app.open_board(settings, PolicyFile(settings.config)) as board:
-        facts, decision = await board.look(arguments.epic)
+    async with _looking() as (board, engine):
+        facts, decision = await board.look(arguments.epic, engine)
     named = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
     for action in decision.actions:
         print(f"would {app.describe(action, named)}")

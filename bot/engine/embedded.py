@@ -25,6 +25,8 @@ from typing import Any
 import psycopg
 import structlog
 
+from bot.machine.errors import UserError
+
 log = structlog.get_logger(__name__)
 
 SUPERUSER = "callboard"
@@ -40,7 +42,7 @@ SETTINGS = {
 }
 
 
-class DatabaseUnavailable(Exception):  # noqa: N818 - says what is the matter
+class DatabaseUnavailable(UserError):  # noqa: N818 - says what is the matter
     """There is no database to work with; the message says what to do."""
 
 

@@ -1,29 +1,12 @@
-"""Names of branches: ours are made from the ticket's identifier, others are checked before they are used (S-40)."""
+"""Names of branches: `bot.machine.stack` makes ours from the ticket, others are checked before use (S-40)."""
 
 import re
 
 from bot.machine.errors import UserError
 
-_IDENTIFIER = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+", re.ASCII)
 _OURS = re.compile(r"agent/([A-Z][A-Z0-9]*-[0-9]+)(-[a-z0-9-]{1,40})?", re.ASCII)
 _PLAIN = re.compile(r"[A-Za-z0-9._/+#=@-]+", re.ASCII)
 _LONGEST = 200
-
-
-def branch_of(identifier: str) -> str:
-    """The branch of a ticket: `agent/YOU-12` for `YOU-12`.
-
-    Raises:
-        ValueError: that is no Linear identifier.
-    """
-    if not _IDENTIFIER.fullmatch(identifier):
-        raise ValueError(f"{identifier!r} is no identifier of a ticket")
-    return f"agent/{identifier}"
-
-
-def base_branch_of(identifier: str) -> str:
-    """The branch on which several blockers of a ticket are merged first: `agent/YOU-12-base`. Raises as `branch_of`."""
-    return f"{branch_of(identifier)}-base"
 
 
 def identifier_of(branch: str) -> str | None:

@@ -4,11 +4,14 @@ No blocker in the way: the base branch. One blocker that isn't merged yet: the b
 their own, made by merging them. A blocker outside the epic can only be waited for, never stacked upon.
 """
 
+import re
 from dataclasses import dataclass
 
 from bot.machine.decision import Blocker
 from bot.machine.facts import Blocking, Checks, Facts, Mergeable, PullRequest, Ticket
 from bot.machine.stages import Stage
+
+_IDENTIFIER = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,19 @@ class Base:
 
 
 def branch_of(identifier: str) -> str:
-    """The branch of a ticket; one ticket id and nothing else, so that Linear links no other issue."""
+    """The branch of a ticket: `agent/YOU-12` for `YOU-12`. One id and nothing else: Linear links issues by them.
+
+    Raises:
+        ValueError: that is no Linear identifier.
+    """
+    if not _IDENTIFIER.fullmatch(identifier):
+        raise ValueError(f"{identifier!r} is no identifier of a ticket")
     return f"agent/{identifier}"
+
+
+def base_branch_of(branch: str) -> str:
+    """The branch on which several blockers of a ticket are merged first: `agent/YOU-12-base`."""
+    return f"{branch}-base"
 
 
 def waits_for(facts: Facts, ticket: Ticket) -> tuple[Blocker, ...]:
@@ -42,7 +56,7 @@ def base_of(facts: Facts, ticket: Ticket) -> Base:
         return Base(facts.repository.base)
     if len(branches) == 1:
         return Base(branches[0])
-    return Base(f"{branch_of(ticket.issue.identifier)}-base", branches)
+    return Base(base_branch_of(branch_of(ticket.issue.identifier)), branches)
 
 
 def in_train_order(facts: Facts) -> tuple[Ticket, ...]:

@@ -9,7 +9,7 @@ from bot.machine.facts import Comment, Facts, Mergeable, PullRequest, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
-from bot.machine.stack import base_of, checks_are_green, in_train_order, look_again
+from bot.machine.stack import base_branch_of, base_of, checks_are_green, in_train_order, look_again
 from bot.machine.stages import Stage
 
 
@@ -189,7 +189,7 @@ def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
     others = [one.pull_request for one in facts.tickets if one.pull_request is not None]
     if any(other.open and other.base_branch == pull.head_branch for other in others):
         return Decision(record=record)
-    own_base = (record.base,) if record.base == f"{record.branch}-base" else ()
+    own_base = (record.base,) if record.base == base_branch_of(record.branch) else ()
     clean = tuple(CleanUp(repository.name, branch, delete_branch=True) for branch in (record.branch, *own_base))
     return Decision(clean, record=replace(record, branch="", base=""))
 

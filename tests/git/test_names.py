@@ -4,8 +4,9 @@ import subprocess
 
 import pytest
 
-from bot.git.names import base_branch_of, branch_of, checked, identifier_of, is_safe
+from bot.git.names import checked, identifier_of, is_safe
 from bot.machine.errors import UserError
+from bot.machine.stack import base_branch_of, branch_of
 
 GOOD = [
     "main",
@@ -88,7 +89,7 @@ def test_any_other_name_is_refused(name):
 
 def test_a_tickets_branch_bears_its_identifier_and_nothing_of_its_title():
     assert branch_of("YOU-12") == "agent/YOU-12"
-    assert base_branch_of("YOU-12") == "agent/YOU-12-base"
+    assert base_branch_of("agent/YOU-12") == "agent/YOU-12-base"
     assert is_safe(branch_of("YOU-12"))
 
 

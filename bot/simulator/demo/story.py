@@ -9,6 +9,7 @@ tests of their own and are no part of this project: our linters leave the folder
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -89,7 +90,7 @@ def _task(
     )
 
 
-SPEC = (_HERE / "spec.md").read_text(encoding="utf-8")
+SPEC = (files("prompts") / "spec.md").read_text(encoding="utf-8")
 """The example spec, as the description of the epic. Its title is its first heading."""
 
 STORY = (
