@@ -121,7 +121,11 @@ class Callbacks:
     async def reconcile(self, key: str) -> float | None:
         """One round on a key."""
         with structlog.contextvars.bound_contextvars(key=key):
-            return await self._reconciler.reconcile(key)
+            try:
+                return await self._reconciler.reconcile(key)
+            except Transient as error:
+                # A number makes the engine wait without ever parking the key: nobody has to look, it passes.
+                raise Transient(str(error), retry_after=error.retry_after or 0.0) from error
 
     async def execute(self, order: RunOrder, lease: Lease) -> Mapping[str, Any]:
         """One run."""

@@ -92,7 +92,7 @@ class Performer:
         """Carry a decision out; returns in how many seconds to look again, or None.
 
         Raises:
-            Transient, Refused: what of it could not be done; the rest was.
+            Transient, Refused, UserError: something could not be done; what comes after it was not begun.
         """
         failure: Transient | None = None
         again = [decision.recheck_after] if decision.recheck_after is not None else []
@@ -104,14 +104,14 @@ class Performer:
                 again.append(SOON)
             except Transient as error:
                 failure = error
+        if failure is not None:
+            raise failure  # Linear must not say, nor the records remember, what did not happen: the next round does it all
         await self._linear(facts, decision)
         for action in decision.actions:
             if isinstance(action, StartRun):
                 await self.runs.start_run(self._order(facts, action))
             elif isinstance(action, CleanUp):
                 await self.clean_up(action.repository, action.branch)
-        if failure is not None:
-            raise failure
         return min(again, default=None)
 
     async def _before(self, action: Action) -> None:

@@ -20,6 +20,7 @@ from bot.engine.pace import Pace
 from bot.engine.port import ALL_ROLES, Accepted, Callbacks, Delivery, EngineStatus, Parked, RunOrder, RunRow
 from bot.engine.runs import Aftermath, Runs
 from bot.engine.sweeper import Sweeper, forever
+from bot.machine.errors import Refused, Transient, UserError
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ class PostgresEngine:
     async def accept(self, delivery: Delivery) -> Accepted:
         """Store a delivery; it is committed when this returns."""
         accepted, key = await self._inbox.accept(delivery)
-        log.info(
+        log.debug(
             "delivery_accepted",
             source=delivery.source,
             delivery=delivery.delivery,
@@ -192,11 +193,14 @@ class _Rounds:
                 again = await self._callbacks.reconcile(key)
         except Exception as error:
             failure = await self._inbox.failed(noted, error)
-            log.exception(
+            expected = isinstance(error, Transient | Refused | UserError)  # anything else is a bug: show where
+            log.warning(
                 "key_parked" if failure.parked else "round_failed",
                 key=key,
+                error=f"{type(error).__name__}: {error}",
                 attempts=failure.attempts,
                 next_try=None if failure.parked else round(failure.delay, 1),
+                exc_info=None if expected else error,
             )
         else:
             await self._inbox.done(noted, again)

@@ -28,7 +28,7 @@ Write the module.
 
 
 def work() -> dict[str, object]:
-    Path(f"{module}.py").write_text(f"NAME = {module!r}\n")
+    Path(f"{module}.py").write_text(f"NAME = {module!r}\nTOLD = {len(prompt)}\n")
     Path(f"test_{module}.py").write_text(f"import {module}\nassert {module}.NAME\n")
     subprocess.run(["git", "add", "-A"], check=True)
     subprocess.run(["git", "commit", "-q", "-m", "work"], check=True)

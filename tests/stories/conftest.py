@@ -70,6 +70,38 @@ class World:
         """Give everything that might still happen the time to happen."""
         await asyncio.sleep(seconds)
 
+    async def plays(self) -> Any:
+        """An epic from its label to the end, approved by alice."""
+        epic = self.epic()
+        self.alice.labels(epic, "orchestrate")
+        await self.approved(epic)
+        await self.approved(epic, "Code Review")
+        await self.is_in(epic, "Done", 90)
+        return epic
+
+    async def has_merged_all(self, epic: Any) -> None:
+        """Everything is merged, once, and nothing was said twice."""
+        tickets = self.linear.children(epic)
+        assert sorted(one.title for one in tickets) == [
+            "Update the documentation",
+            "Write one.py",
+            "Write three.py",
+            "Write two.py",
+        ]
+        assert {one.state.name for one in tickets} == {"Done"}
+        assert len(self.pulls) == 4
+        assert all(one.merged for one in self.pulls)
+        merges = await self.log("log", "--merges", "--first-parent", "--format=%s", "main")
+        assert len(merges.splitlines()) == 4
+        files = (await self.log("ls-tree", "-r", "--name-only", "main")).splitlines()
+        assert {"one.py", "two.py", "three.py", "README.md"} <= set(files)
+        bodies = [one for ticket in (epic, *tickets) for one in self.said(ticket)]
+        assert len(bodies) == len(set(bodies)), "something was said twice"
+        branches = await self.log("branch", "--list", "agent/*")
+        assert branches == ""
+        people = [one for one in self.linear.comments(epic) if not one.user.app]
+        assert len(people) == 2
+
     @property
     def pulls(self) -> list[Any]:
         return list(self.github.repository(REPOSITORY).pulls.values())

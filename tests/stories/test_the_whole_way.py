@@ -4,41 +4,9 @@ from bot.engine.pace import Pace
 from bot.simulator.post_office import Habits
 
 
-async def play(world):
-    epic = world.epic()
-    world.alice.labels(epic, "orchestrate")
-    await world.approved(epic)
-    await world.approved(epic, "Code Review")
-    await world.is_in(epic, "Done", 90)
-    return epic
-
-
-async def check(world, epic):
-    tickets = world.linear.children(epic)
-    assert sorted(one.title for one in tickets) == [
-        "Update the documentation",
-        "Write one.py",
-        "Write three.py",
-        "Write two.py",
-    ]
-    assert {one.state.name for one in tickets} == {"Done"}
-    assert len(world.pulls) == 4
-    assert all(one.merged for one in world.pulls)
-    merges = await world.log("log", "--merges", "--first-parent", "--format=%s", "main")
-    assert len(merges.splitlines()) == 4
-    files = (await world.log("ls-tree", "-r", "--name-only", "main")).splitlines()
-    assert {"one.py", "two.py", "three.py", "README.md"} <= set(files)
-    bodies = [one for ticket in (epic, *tickets) for one in world.said(ticket)]
-    assert len(bodies) == len(set(bodies)), "something was said twice"
-    branches = await world.log("branch", "--list", "agent/*")
-    assert branches == ""
-    people = [one for one in world.linear.comments(epic) if not one.user.app]
-    assert len(people) == 2
-
-
 async def test_an_epic_goes_from_its_label_to_merged_pull_requests(world):
-    epic = await play(world)
-    await check(world, epic)
+    epic = await world.plays()
+    await world.has_merged_all(epic)
     order = [one.title.split(": ")[1] for one in sorted(world.pulls, key=lambda pull: pull.merged_at)]
     assert order.index("Write one.py") < order.index("Write two.py")
     assert order[-1] == "Update the documentation"
@@ -46,12 +14,12 @@ async def test_an_epic_goes_from_its_label_to_merged_pull_requests(world):
 
 async def test_the_same_with_no_webhook_at_all(opens):
     world = await opens(webhooks=False, pace=Pace(tick=0.1, poll=0.1, resync=0.5, sweep=1.0))
-    await check(world, await play(world))
+    await world.has_merged_all(await world.plays())
 
 
 async def test_the_same_with_every_webhook_doubled_and_reordered(opens):
     world = await opens(habits=Habits(double=1.0, delay=0.2, reorder=True))
-    await check(world, await play(world))
+    await world.has_merged_all(await world.plays())
 
 
 async def test_a_label_set_while_the_service_was_down_is_found(opens):
@@ -74,4 +42,4 @@ async def test_a_service_that_is_stopped_in_the_middle_goes_on_where_it_was(worl
     await world.theatre.start()
     await world.approved(epic, "Code Review")
     await world.is_in(epic, "Done", 90)
-    await check(world, epic)
+    await world.has_merged_all(epic)
