@@ -105,7 +105,7 @@ class Performer:
             except Transient as error:
                 failure = error
         if failure is not None:
-            raise failure  # Linear must not say, nor the records remember, what did not happen: the next round does it all
+            raise failure  # Linear must not say what did not happen; the next round does all of it
         await self._linear(facts, decision)
         for action in decision.actions:
             if isinstance(action, StartRun):
