@@ -45,7 +45,9 @@ from bot.words import say
 log = structlog.get_logger()
 
 SOON = 2.0
-"""Seconds after which a round looks again when GitHub said that something moved under it."""
+"""Seconds after which a round looks again when GitHub said that a head moved under it."""
+LATER = 5.0
+"""The same when GitHub doesn't do what it seemed ready to do; a decision's own hurry would ask it without end."""
 
 
 class GitHubEffects(Protocol):
@@ -95,13 +97,13 @@ class Performer:
             Transient, Refused, UserError: something could not be done; what comes after it was not begun.
         """
         failure: Transient | None = None
-        again = [decision.recheck_after] if decision.recheck_after is not None else []
+        refused: list[float] = []
         for action in decision.actions:
             try:
                 await self._before(action)
             except (HeadMoved, NotMergeable) as error:
-                log.info("github says no", reason=str(error), action=type(action).__name__)
-                again.append(SOON)
+                log.warning("github says no", reason=str(error), action=type(action).__name__)
+                refused.append(SOON if isinstance(error, HeadMoved) else LATER)
             except Transient as error:
                 failure = error
         if failure is not None:
@@ -112,7 +114,7 @@ class Performer:
                 await self.runs.start_run(self._order(facts, action))
             elif isinstance(action, CleanUp):
                 await self.clean_up(action.repository, action.branch)
-        return min(again, default=None)
+        return max(refused) if refused else decision.recheck_after
 
     async def _before(self, action: Action) -> None:
         match action:

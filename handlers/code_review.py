@@ -47,7 +47,10 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     said = nothing_to_approve(ticket, heard)
     pull = ticket.pull_request
     if pull is None:
-        return said + open_pull_request(facts, ticket, {}) + Decision(recheck_after=0.0, record=heard.record)
+        waits = Decision(
+            blockers=(Blocker(ticket.issue.id, "no_pull_request"),), recheck_after=15.0, record=heard.record
+        )
+        return said + open_pull_request(facts, ticket, {}) + waits
     record, told = with_pull_request(ticket, heard.record, pull)
     said += told + follow_base(facts, ticket)
     if pull.merged:

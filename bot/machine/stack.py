@@ -84,7 +84,7 @@ def look_again(facts: Facts, ticket: Ticket, pull: PullRequest) -> float:
     """Seconds until a look at what GitHub shows of a head is worth it, when nobody tells us sooner."""
     pushed = ticket.issue.record.head_at if ticket.issue.record else None
     if pull.mergeable is Mergeable.UNKNOWN:
-        return 1.0
+        return 1.5  # for an hour on end this would still fit into what Linear allows
     if pull.checks is Checks.NONE and pushed is not None:
         return max(0.1, facts.rules.checks_appear_seconds - (facts.now - pushed).total_seconds())
     return 60.0
