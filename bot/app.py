@@ -14,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 
+from bot.board import Board, open_board
 from bot.config import Policy, PolicyFile, Settings
 from bot.engine.database import open_database
 from bot.engine.pace import Pace
@@ -21,25 +22,18 @@ from bot.engine.port import Engine, Lease, RunOrder
 from bot.engine.postgres import PostgresEngine
 from bot.git.commit import Author
 from bot.github import webhook as github_webhook
-from bot.github.client import AppLogin, GitHub, TokenLogin
+from bot.github.client import GitHub
 from bot.github.ensure import Ensure
 from bot.github.observe import Observe
 from bot.linear import webhook as linear_webhook
-from bot.linear.client import ApiKey, ClientCredentials, LinearClient
-from bot.linear.directory import Directory
-from bot.linear.ensure import Writes
-from bot.linear.observe import Observer as LinearObserver
-from bot.machine.decide import decide
-from bot.machine.decision import Action, Decision
-from bot.machine.errors import Transient, UserError
-from bot.machine.facts import Facts
-from bot.machine.stages import ORCHESTRATE, WORKER
+from bot.machine.errors import Transient
 from bot.observe import Observer
 from bot.perform import Performer
 from bot.reconcile import Reconciler
 from bot.runs.agents import Agents
+from bot.runs.contract import RunSpec
 from bot.runs.gateway import Upstream
-from bot.runs.runner import House
+from bot.runs.runner import Handover, House
 from bot.runs.sandbox import sandbox
 from bot.runs.worker import Access, Worker, WorkOrder
 from bot.web import health, intake, page
@@ -50,55 +44,6 @@ log = structlog.get_logger()
 WEB = frozenset({"web"})
 WORK = frozenset({"reconcile", "agents"})
 ALL = WEB | WORK
-
-
-@dataclass(frozen=True)
-class Board:
-    """Linear and GitHub as the service sees them, without an engine: enough to look and to begin an epic."""
-
-    settings: Settings
-    policy: Callable[[], Policy]
-    linear: LinearClient
-    linear_reads: LinearObserver
-    directory: Directory
-    github: GitHub
-
-    async def look(self, reference: str, engine: Engine) -> tuple[Facts, Decision]:
-        """What stands, and what would be decided now, about the epic that an issue belongs to; nothing is done.
-
-        Raises:
-            UserError: there is no such issue, or it is none of ours.
-        """
-        root = await self.linear_reads.resolve(reference)
-        reads = Observe(self.github)
-        observer = Observer(self.linear_reads, self.directory, reads, engine, self.policy, lambda: datetime.now(UTC))
-        facts = await observer.observe(root.id)
-        if facts is None:
-            raise UserError(f"{reference} belongs to no epic that is labelled `orchestrate`.")
-        return facts, decide(facts, HANDLERS)
-
-    async def live(self) -> list[str]:
-        """The identifiers of everything that has something left to do."""
-        teams = {team for place in self.policy().repositories for team in place.teams}
-        roots = await self.linear_reads.observe_roots((ORCHESTRATE, WORKER), teams, datetime.now(UTC))
-        return [root.identifier for root in roots]
-
-    async def make_epic(self, team: str, title: str, spec: str) -> str:
-        """Make an epic from a spec, labelled; the same spec for the same team is the same epic. Returns its address."""
-        writes = _writes(self)
-        epic = writes.epic(await self.directory.team(team), title, spec, ORCHESTRATE)
-        await writes.send()
-        return (await self.linear_reads.observe_epic(epic)).epic.url
-
-    async def set_up(self) -> list[str]:
-        """Create the workflow states and labels that the teams of the policy lack; returns what was done, in lines."""
-        done: list[str] = []
-        for team in await self.directory.teams():
-            writes = _writes(self)
-            made = (*writes.create_states(team), *writes.create_labels(team))
-            await writes.send()
-            done.append(f"{team.key}: {', '.join(made) if made else 'nothing was missing'}")
-        return done
 
 
 @dataclass(frozen=True)
@@ -142,20 +87,6 @@ class Callbacks:
 
 
 @asynccontextmanager
-async def open_board(settings: Settings, policy: PolicyFile) -> AsyncIterator[Board]:
-    """Connect to Linear and GitHub."""
-    async with LinearClient(_linear_login(settings), settings.linear_api_url) as linear:
-        teams = tuple(dict.fromkeys(team for place in policy.current().repositories for team in place.teams))
-        directory = Directory(linear, teams)
-        reads = LinearObserver(
-            linear, states=policy.current().state_names(), keys=(settings.secret_key,), directory=directory
-        )
-        yield Board(
-            settings, policy.current, linear, reads, directory, GitHub(settings.github_api_url, _github_login(settings))
-        )
-
-
-@asynccontextmanager
 async def open_engine(
     settings: Settings, policy: PolicyFile, pace: Pace | None = None
 ) -> AsyncIterator[PostgresEngine]:
@@ -174,7 +105,12 @@ async def open_engine(
 
 @asynccontextmanager
 async def open_service(
-    settings: Settings, policy: PolicyFile, *, pace: Pace | None = None, clock: Callable[[], datetime] | None = None
+    settings: Settings,
+    policy: PolicyFile,
+    *,
+    pace: Pace | None = None,
+    clock: Callable[[], datetime] | None = None,
+    roles: frozenset[str] = ALL,
 ) -> AsyncIterator[Service]:
     """Everything but the listening socket and the engine's loop.
 
@@ -190,10 +126,10 @@ async def open_service(
         worker = Worker(
             settings.home / "repositories",
             access=lambda name: _access(board.github, reads, name),
-            run_agent=await _agents(settings, board.policy),
+            run_agent=await _agents(settings, board.policy) if roles & WORK else _no_agents,
         )
         performer = Performer(
-            writes=lambda: _writes(board),
+            writes=board.writes,
             github=Ensure(board.github),
             runs=engine,
             clean_up=worker.clean_up,
@@ -202,12 +138,12 @@ async def open_service(
         )
         reconciler = Reconciler(observer.observe, HANDLERS, performer.perform, observer.find_key, engine)
         callbacks = Callbacks(reconciler, worker, observer)
-        yield Service(board, engine, observer, _web(board, engine, await _own_login(board.github)), callbacks)
+        yield Service(board, engine, observer, _web(board, engine, await _own_login(board.github), roles), callbacks)
 
 
 async def serve(settings: Settings, policy: PolicyFile, *, roles: frozenset[str] = ALL) -> None:
     """Run the service until it is told to stop (SIGTERM, SIGINT)."""
-    async with open_service(settings, policy) as service:
+    async with open_service(settings, policy, roles=roles) as service:
         work: list[asyncio.Task[None]] = []
         if roles & WORK:
             work.append(asyncio.create_task(service.engine.run(service.callbacks, roles=roles & WORK)))
@@ -241,15 +177,8 @@ class _Listening(uvicorn.Server):
         self.should_exit = True
 
 
-def describe(action: Action, names: Mapping[str, str]) -> str:
-    """One action in a line, with identifiers for ids."""
-    values = {key: value for key, value in vars(action).items() if isinstance(value, str | int) and value != ""}
-    issue = names.get(str(values.pop("issue", "")), "")
-    shown = " ".join(f"{key}={value}" for key, value in values.items())
-    return f"{type(action).__name__} {issue} {shown}".strip()
-
-
-def _web(board: Board, engine: Engine, own: str) -> Starlette:
+def _web(board: Board, engine: Engine, own: str, roles: frozenset[str]) -> Starlette:
+    """All that answers HTTP; a process that only works tells about its health and takes no webhooks."""
     settings = board.settings
 
     def linear(headers: Headers, body: bytes, now: datetime) -> intake.Reception:
@@ -268,19 +197,14 @@ def _web(board: Board, engine: Engine, own: str) -> Starlette:
     async def database_answers() -> None:
         await engine.status()
 
-    return Starlette(
-        routes=[
+    routes = health.routes({"database": database_answers, "linear": linear_answers, "github": github_answers})
+    if roles & WEB:
+        routes += [
             intake.route(intake.Source("linear", 5 * intake.MEGABYTE, linear), engine.accept),
             intake.route(intake.Source("github", 25 * intake.MEGABYTE, github), engine.accept),
-            *health.routes({"database": database_answers, "linear": linear_answers, "github": github_answers}),
             page.route(engine.status),
         ]
-    )
-
-
-def _writes(board: Board) -> Writes:
-    states = board.policy().state_names()
-    return Writes(board.linear, board.directory, states=states, key=board.settings.secret_key)
+    return Starlette(routes=routes)
 
 
 async def _agents(settings: Settings, policy: Callable[[], Policy]) -> Agents:
@@ -301,19 +225,11 @@ async def _own_login(github: GitHub) -> str:
     return identity.login if identity.slug else ""
 
 
+async def _no_agents(spec: RunSpec, **_place: object) -> Handover:
+    raise AssertionError(f"a process that only answers HTTP was given the run {spec.run_id}")
+
+
 async def _access(github: GitHub, reads: Observe, name: str) -> Access:
     place, identity = await reads.repository(name), await github.identity()
     author = Author(identity.login, identity.email)
     return Access(place.clone_url, place.html_url, await github.git_token(name), author)
-
-
-def _linear_login(settings: Settings) -> ApiKey | ClientCredentials:
-    if settings.linear_client is not None:
-        return ClientCredentials(*settings.linear_client)
-    return ApiKey(settings.linear_api_key or "")
-
-
-def _github_login(settings: Settings) -> AppLogin | TokenLogin:
-    if settings.github_app is not None:
-        return AppLogin(*settings.github_app)
-    return TokenLogin(settings.github_token or "")

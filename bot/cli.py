@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import app, logs
+from bot.board import Board, describe, open_board
 from bot.config import PolicyFile, Settings, read_settings, require_for_serving
 from bot.engine.port import Engine
 from bot.git import worktree
@@ -94,18 +95,18 @@ async def _orchestrate(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise UserError(f"The spec {arguments.spec} can't be read: {error.strerror}.") from None
     settings = _settings(quiet=True)
-    async with app.open_board(settings, PolicyFile(settings.config)) as board:
+    async with open_board(settings, PolicyFile(settings.config)) as board:
         url = await board.make_epic(arguments.team, arguments.spec.stem, spec)
     print(f"The epic is at {url}; the breakdown will be shown there for approval.")
     return 0
 
 
 @asynccontextmanager
-async def _looking() -> AsyncIterator[tuple[app.Board, Engine]]:
+async def _looking() -> AsyncIterator[tuple[Board, Engine]]:
     settings = _settings(quiet=True)
     logs.configure(out=io.StringIO())
     policy = PolicyFile(settings.config)
-    async with app.open_board(settings, policy) as board, app.open_engine(settings, policy) as engine:
+    async with open_board(settings, policy) as board, app.open_engine(settings, policy) as engine:
         yield board, engine
 
 
@@ -136,7 +137,7 @@ async def _dry_run(arguments: argparse.Namespace) -> int:
         facts, decision = await board.look(arguments.epic, engine)
     named = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
     for action in decision.actions:
-        print(f"would {app.describe(action, named)}")
+        print(f"would {describe(action, named)}")
     for blocker in decision.blockers:
         print(f"waits {named.get(blocker.issue, blocker.issue)}: {sentence(blocker)}")
     print("Nothing was written.")
@@ -145,7 +146,7 @@ async def _dry_run(arguments: argparse.Namespace) -> int:
 
 async def _setup(_arguments: argparse.Namespace) -> int:
     settings = _settings(quiet=True)
-    async with app.open_board(settings, PolicyFile(settings.config)) as board:
+    async with open_board(settings, PolicyFile(settings.config)) as board:
         for line in await board.set_up():
             print(line)
     return 0
