@@ -12,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot.engine.reception import Reception
 from bot.git.commit import Author, commit_file
 from bot.git.mirror import Mirror, Pushed
 from bot.github.client import AppLogin, GitHub, HeadMoved, NoCommits, NotFound, NotMergeable, TokenLogin
 from bot.github.ensure import Ensure
 from bot.github.observe import Observe
-from bot.github.webhook import Reception, receive
+from bot.github.webhook import receive
 from bot.machine.errors import Transient
 from bot.machine.facts import Checks, Mergeable
 from bot.simulator.faults import Fault, When

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.github.webhook import Verdict, receive, verify
+from bot.engine.reception import Verdict
+from bot.github.webhook import receive, verify
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 SECRET = "It's a Secret to Everybody"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.linear.webhook import DEPTH, Reception, Verdict, receive, verify
+from bot.engine.reception import DEPTH, Reception, Verdict
+from bot.linear.webhook import receive, verify
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 SECRET = "lin_wh_secret"
