@@ -237,3 +237,28 @@ def test_help_status_and_why_are_answered_in_the_thread(approved):
     approved.settle()
     assert all(approved.answers(one) for one in comments)
     assert "YOU-2" in approved.answers(why)[0]
+
+
+def test_a_voided_approval_also_holds_back_the_next_stage_of_what_runs(approved):
+    approved.begin()
+    before = len(approved.orders)
+    approved.document = replace(approved.document, content=approved.document.content.replace("Activity feed", "Other"))
+    approved.settle()
+    approved.finish()
+    assert approved.orders[before:] == []
+    assert "waiting for the approval of YOU-1" in approved.why("storage")
+
+
+def test_a_merged_branch_stays_while_an_open_pull_request_stands_on_it(approved):
+    approved.work(6)
+    assert approved.pulls["theme"].base_branch == "agent/YOU-2"
+    approved.comments("theme", "another colour")
+    approved.settle()
+    assert approved.stage("theme") is Stage.DEV
+    approved.pull(approved.pulls["storage"].number, merged=True, open=False, merge_commit="m")
+    approved.settle()
+    assert approved.stage("storage") is Stage.DONE
+    assert "agent/YOU-2" not in approved.cleaned
+    approved.work()
+    assert approved.pulls["theme"].base_branch == "main"
+    assert "agent/YOU-2" in approved.cleaned

@@ -26,7 +26,7 @@ from bot.simulator.model import (
 from bot.simulator.serving import serve
 
 HEADER = "TASK_ID: YOU-7\nSTAGE: dev\nATTEMPT: 2\nTITLE: Count sessions\nDESCRIPTION:\nPROMPT: implement\n\nDo it."
-FOLDER = "# Environment\n - Primary working directory: /work/tree\n - Platform: linux"
+FOLDER = "# Environment\n - Primary working directory: /home/agent/tree\n - Platform: linux"
 
 
 def body(*answers: str, text: str = HEADER, **more: Any) -> dict[str, Any]:
@@ -75,7 +75,7 @@ async def test_tool_calls_carry_their_input_in_pieces_and_absolute_paths() -> No
         found = events(await client.post("/v1/messages", json=body()))
     pieces = [event for event in found if event["type"] == "content_block_delta"]
     written = "".join(event["delta"]["partial_json"] for event in pieces if event["index"] == 0)
-    assert json.loads(written) == {"file_path": "/work/tree/app/m.py", "content": content}
+    assert json.loads(written) == {"file_path": "/home/agent/tree/app/m.py", "content": content}
     starts = [event["content_block"] for event in found if event["type"] == "content_block_start"]
     assert [start["name"] for start in starts] == ["Write", "Bash"]
     assert len({start["id"] for start in starts}) == 2
@@ -105,7 +105,7 @@ async def test_a_script_is_asked_with_the_header_of_the_run() -> None:
         await client.post("/v1/messages", json=body("x"))
     asked = heard[0]
     assert (asked.task, asked.title, asked.prompt, asked.attempt) == ("YOU-7", "Count sessions", "implement", 2)
-    assert (asked.folder, asked.answers, asked.tools, asked.text) == ("/work/tree", 1, ("Bash",), HEADER)
+    assert (asked.folder, asked.answers, asked.tools, asked.text) == ("/home/agent/tree", 1, ("Bash",), HEADER)
 
 
 async def test_a_table_is_asked_by_identifier_or_title_and_prompt() -> None:
