@@ -158,8 +158,12 @@ class Mirror:
         raise GitError(arguments, result.code, f"{reason}\n{result.message}")
 
     async def _note(self, ref: str, commit: str | None) -> None:
-        """Remember here what the other side has now, so that `tip` is right without a fetch."""
-        await self.git(*(("update-ref", ref, commit) if commit else ("update-ref", "-d", ref)))
+        """Remember here what the other side has now, so that `tip` is right without a fetch.
+
+        Not during a fetch: that one would find the branch elsewhere than where it began, or put it back to before.
+        """
+        async with self._alone():
+            await self.git(*(("update-ref", ref, commit) if commit else ("update-ref", "-d", ref)))
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:

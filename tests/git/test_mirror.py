@@ -202,3 +202,16 @@ def _command(process: Path) -> str:
         return (process / "cmdline").read_bytes().decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+async def test_a_push_is_noted_between_fetches_never_during_one(remote, mirror, main, token, write):
+    tip = await write(main, "one.txt", "1")
+    async with mirror._alone():  # as a fetch holds it, in this process or another
+        push = asyncio.create_task(mirror.push("agent/YOU-1", tip, None, token))
+        while "agent/YOU-1" not in remote.git("branch", "--list", "agent/*"):
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
+        assert not push.done()
+        assert await mirror.tip("agent/YOU-1") is None
+    assert await push is Pushed.PUSHED
+    assert await mirror.tip("agent/YOU-1") == tip
