@@ -22,7 +22,6 @@ def with_head(facts: Facts, record: Record, result: Mapping[str, Any]) -> Record
         record,
         head=head,
         head_at=facts.now if moved else record.head_at,
-        base_commit=str(result.get("base_commit") or record.base_commit),
     )
 
 

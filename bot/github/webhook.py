@@ -5,6 +5,7 @@ itself; a redelivery by hand keeps its delivery id, and a replay costs one look.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -91,13 +92,13 @@ class _Pull(_Tolerant):
     head: _Head
 
 
-class _Event(_Tolerant):
+class _Event(_Tolerant, ABC):
     repository: _Repository
     sender: _User = _User()
 
+    @abstractmethod
     def subject(self) -> str:
         """What it speaks of."""
-        raise NotImplementedError
 
     def cause(self) -> str:
         """Whose act it is, where our own acts are to be left out."""

@@ -186,7 +186,6 @@ class Repository:
 
     name: str
     base: str
-    base_commit: str = ""
 
 
 @dataclass(frozen=True)

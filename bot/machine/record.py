@@ -63,7 +63,6 @@ class Record:
     branch: str = ""
     base: str = ""
     """Branch that the work starts from and the pull request goes to."""
-    base_commit: str = ""
     head: str = ""
     """Commit at the tip of `branch` that the service pushed last."""
     pull_request: int | None = None

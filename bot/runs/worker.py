@@ -122,7 +122,7 @@ class Worker:
             made = await self._write_document(mirror, order, start, handed, access)
         if made.get("head") in (None, start.old):
             return {**result, **made}
-        return await self._push(mirror, order, start, lease, {**result, **made, "base_commit": start.base})
+        return await self._push(mirror, order, start, lease, {**result, **made})
 
     async def _start(self, mirror: Mirror, order: WorkOrder, access: Access) -> _Start | Conflict:
         base = await mirror.tip(order.base)
