@@ -7,20 +7,20 @@ script behind the same walls. The bundle is as untrusted as the agent; whoever i
 import asyncio
 import stat
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from bot.git.checkout import AGENT, EXCLUDED, remove
+from bot.git.checkout import remove
 from bot.runs.contract import COMMIT_DUE, WRITERS, Ending, RunResult, RunSpec
 from bot.runs.gateway import Meter, Upstream, gateway
-from bot.runs.prices import PRICES, Price
+from bot.runs.place import House, Place, behind_walls, environment, make_home
 from bot.runs.prompting import render
-from bot.runs.runtimes import REGISTRY
-from bot.runs.runtimes.base import Assignment, Launch, Runtime, Session
-from bot.runs.sandbox import Box, Sandbox, toolchain
+from bot.runs.runtimes.base import Assignment, Launch, Session
 from bot.runs.supervisor import Command, End, Exit, Limits, supervise
+
+__all__ = ["Handover", "House", "Place", "run_agent"]
 
 _HAND_OVER = """
 set -eu
@@ -31,36 +31,6 @@ test "$(git rev-list --count "$BASE..HEAD")" -eq 0 || git bundle create --quiet 
 """
 _HAND_OVER_SECONDS = 120.0
 _LARGEST_BUNDLE = 256 << 20
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run happens.
-
-    `checkout` is a repository of its own at `base_commit`. `folder` is the run's own folder outside of it; it is
-    emptied first and holds `prompt.md`, `transcript.jsonl` and the bundle afterwards. `read_only` and `hidden` are as
-    in `Box`; the objects that the checkout borrows belong to `read_only`.
-    """
-
-    checkout: Path
-    folder: Path
-    base_commit: str
-    read_only: tuple[Path, ...] = ()
-    hidden: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True)
-class House:
-    """What all runs of a service share. `silent` is how many seconds without a sign of life mean that a run hangs."""
-
-    sandbox: Sandbox
-    upstream: Upstream | None = None
-    """None: runs get no model."""
-    runtimes: Mapping[str, Runtime] = field(default_factory=lambda: REGISTRY)
-    prices: Mapping[str, Price] = field(default_factory=lambda: PRICES)
-    silent: float = 900.0
-    env: Mapping[str, str] = field(default_factory=dict)
-    """Goes before what a run would have in its environment otherwise; nothing secret."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +70,7 @@ async def run_agent(
             if text := session.read(line):
                 on_progress(text)
 
-        command = _behind_walls(session.launch(), place, house, door)
+        command = _launched(session.launch(), place, house, door)
         ended = await supervise(
             command,
             Limits(spec.minutes * 60, house.silent),
@@ -110,7 +80,7 @@ async def run_agent(
             pulse=meter.pulse,
         )
     handover = await _handed_over(spec, place, house, _judged(spec, session, ended, meter))
-    await remove(place.folder / "home")
+    await remove(place.home)
     figures = {
         "cost_usd": round(meter.cost_usd, 6),
         "input_tokens": meter.input_tokens,
@@ -123,12 +93,8 @@ async def run_agent(
 
 async def _prepare(place: Place, prompt: str) -> None:
     await remove(place.folder)
-    for folder in ("home/tmp", "handover"):
-        (place.folder / folder).mkdir(parents=True)
-    place.folder.chmod(0o700)
-    ignored = place.folder / "home/.config/git/ignore"  # where git looks by itself
-    ignored.parent.mkdir(parents=True)
-    ignored.write_text(f"/{EXCLUDED}\n")
+    await make_home(place)
+    (place.folder / "handover").mkdir()
     (place.folder / "prompt.md").write_text(prompt, encoding="utf-8")
 
 
@@ -141,33 +107,10 @@ async def _door(upstream: Upstream | None, meter: Meter) -> AsyncIterator[Path |
         yield opened.socket
 
 
-def _environment(place: Place) -> dict[str, str]:
-    """All that a run inherits. It is made from nothing, so no secret of ours can be in it."""
-    home = place.folder / "home"
-    programs = [*(str(path / "bin") for path in toolchain()), "/usr/local/bin", "/usr/bin", "/bin"]
-    return {
-        "PATH": ":".join(programs),
-        "HOME": str(home),
-        "TMPDIR": str(home / "tmp"),
-        "CLAUDE_CODE_TMPDIR": str(home / "tmp"),
-        "USER": "agent",
-        "LOGNAME": "agent",
-        "LANG": "C.UTF-8",
-        "TERM": "dumb",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_AUTHOR_NAME": AGENT.name,
-        "GIT_AUTHOR_EMAIL": AGENT.email,
-        "GIT_COMMITTER_NAME": AGENT.name,
-        "GIT_COMMITTER_EMAIL": AGENT.email,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-
-
-def _behind_walls(launch: Launch, place: Place, house: House, door: Path | None) -> Command:
-    env = {**_environment(place), **launch.env, **house.env}
-    visible = (*toolchain(), *place.read_only, *launch.read_only, *((door,) if door else ()))
-    box = Box(place.checkout, place.folder / "home", None, visible, place.hidden, env)
-    return Command(tuple(house.sandbox.wrap(launch.argv, box)), env, place.checkout, launch.stdin)
+def _launched(launch: Launch, place: Place, house: House, door: Path | None) -> Command:
+    env = {**environment(place), **launch.env, **house.env}
+    visible = (*launch.read_only, *((door,) if door else ()))
+    return behind_walls(launch.argv, place, house.sandbox, env, visible=visible, stdin=launch.stdin)
 
 
 def _judged(spec: RunSpec, session: Session, ended: Exit, meter: Meter) -> RunResult:
@@ -198,16 +141,15 @@ async def _handed_over(spec: RunSpec, place: Place, house: House, result: RunRes
         return Handover(result)
     bundle = place.folder / "handover" / "work.bundle"
     env = {
-        **_environment(place),
+        **environment(place),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_COUNT": "2",
         **{"GIT_CONFIG_KEY_0": "core.hooksPath", "GIT_CONFIG_VALUE_0": "/dev/null"},
         **{"GIT_CONFIG_KEY_1": "commit.gpgSign", "GIT_CONFIG_VALUE_1": "false"},
         **{"BASE": place.base_commit, "BUNDLE": str(bundle), "SUBJECT": f"{spec.task_id}: {spec.title}"},
     }
-    visible = (*toolchain(), *place.read_only)
-    box = Box(place.checkout, place.folder / "home", place.folder / "handover", visible, place.hidden, env)
-    command = Command(tuple(house.sandbox.wrap(("/bin/sh", "-c", _HAND_OVER), box)), env, place.checkout)
+    argv = ("/bin/sh", "-c", _HAND_OVER)
+    command = behind_walls(argv, place, house.sandbox, env, handover=bundle.parent)
     ended = await supervise(command, Limits(_HAND_OVER_SECONDS), transcript=place.folder / "handover.log")
     if ended.code != 0:
         last = (ended.stderr.strip().splitlines() or [f"exit code {ended.code}"])[-1]
