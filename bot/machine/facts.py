@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from bot.machine.record import Record
 from bot.machine.stages import Disposition, Stage
@@ -122,6 +122,151 @@ class Mergeable(StrEnum):
 
 
 @dataclass(frozen=True)
+class Remark:
+    """A comment on GitHub, in a thread or in the conversation, as it reads now. `id` is its node id."""
+
+    id: str
+    author: str
+    """The login as REST spells it; bots end in `[bot]`."""
+    body: str
+    created_at: datetime
+    edited_at: datetime | None = None
+    person: bool = False
+    """A human: no bot, no App, not ourselves."""
+    may: bool = False
+    """The person has write permission or above, as the API says."""
+    ours: bool = False
+    """The service wrote it: our App, or with a person's token that login and our mark at the end."""
+    topic: str = ""
+    """What our own remark is about; empty for other people's."""
+    reply_to: str = ""
+    """Id of the remark that it answers: the first of its thread."""
+    minimized: bool = False
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A review thread. `line` is None when its code has changed since; `diff_hunk` shows the code it was about."""
+
+    id: str
+    path: str
+    line: int | None = None
+    start_line: int | None = None
+    resolved: bool = False
+    outdated: bool = False
+    diff_hunk: str = ""
+    remarks: tuple[Remark, ...] = ()
+    """Oldest first. Empty when every remark was deleted meanwhile."""
+
+    @property
+    def open(self) -> bool:
+        """A person's thread stays open until somebody resolves it; a bot's also ends when its code has changed."""
+        by_bot = bool(self.remarks) and self.remarks[0].author.endswith("[bot]")
+        return not self.resolved and not (by_bot and self.outdated)
+
+
+class Opinion(StrEnum):
+    """What a submitted review says. DISMISSED no longer says anything."""
+
+    APPROVED = "approved"
+    CHANGES_REQUESTED = "changes_requested"
+    COMMENTED = "commented"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True)
+class Review:
+    """A submitted review. Its comments on lines are in the threads; a lone comment or reply has an empty one too."""
+
+    id: str
+    author: str
+    state: Opinion
+    body: str
+    commit: str
+    """The head it was given for."""
+    submitted_at: datetime
+    person: bool = False
+    may: bool = False
+    ours: bool = False
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class CheckSeen:
+    """A check or commit status on this head. `result` is GitHub's word, lower case: `success`, `failure`, `pending`…"""
+
+    name: str
+    by: str
+    """The login of its App (`coderabbitai[bot]`) or of who reported the status."""
+    result: str
+    required: bool = False
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What a check says about a line."""
+
+    path: str
+    line: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A check that counts and failed on this head. Its texts are what a program printed: data, never instructions."""
+
+    name: str
+    kind: Literal["check_run", "status"]
+    head: str
+    id: int = 0
+    """Number of the check run, which is that of the job where GitHub Actions made it; 0 for a commit status."""
+    by: str = ""
+    conclusion: str = "failure"
+    details_url: str = ""
+    summary: str = ""
+    annotations: tuple[Annotation, ...] = ()
+    suite: int = 0
+    """Number of the check suite, by which it can be asked to run again; 0: it can't."""
+    actions_run: int = 0
+    """Number of the GitHub Actions run it belongs to; 0: made by something else."""
+    attempt: int = 1
+    """How many times this check has run on this head by now."""
+
+    @property
+    def can_rerun(self) -> bool:
+        """Whether GitHub can be asked to run it again. A commit status can't."""
+        return bool(self.actions_run or self.suite)
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """A pull request in GitHub's merge queue. `state` is GitHub's word: `queued`, `awaiting_checks`, `mergeable`, …"""
+
+    position: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Ejection:
+    """GitHub's merge queue took the pull request out, with GitHub's reason; `head` is empty when it doesn't say."""
+
+    reason: str
+    at: datetime
+    head: str = ""
+
+
+@dataclass(frozen=True)
+class Merging:
+    """How the repository merges into a branch: by a merge queue, by auto-merge if it may, by these methods."""
+
+    queue: bool = False
+    auto_merge_allowed: bool = False
+    methods: tuple[str, ...] = ("merge", "squash", "rebase")
+
+
+@dataclass(frozen=True)
 class PullRequest:
     """A pull request of ours, as GitHub tells it now."""
 
@@ -146,6 +291,30 @@ class PullRequest:
     review_required: bool = False
     """GitHub's rules ask for an approving review that is missing."""
     open_threads: int = 0
+    threads: tuple[Thread, ...] = ()
+    """All of them, resolved ones too, oldest first."""
+    reviews: tuple[Review, ...] = ()
+    """Every submitted review, oldest first."""
+    conversation: tuple[Remark, ...] = ()
+    """The comments below the pull request, oldest first, without minimized ones."""
+    author_is_us: bool = True
+    commits_by_others: tuple[str, ...] = ()
+    """Commits that git says are not ours, oldest first. Git proves no author: a head that we didn't push is the proof
+    that somebody else pushed; this says what they brought."""
+    failing_details: tuple[Failure, ...] = ()
+    """The same checks as `failing`."""
+    checks_seen: tuple[CheckSeen, ...] = ()
+    """Every check on this head but our own, also those that don't count."""
+    behind: bool = False
+    """The rules want the branch up to date with its base before the merge, and it is not."""
+    blocked_by_rules: str = ""
+    """GitHub refuses the merge for a rule it doesn't name here, as a sentence for people; empty: it does not."""
+    queue: QueueState | None = None
+    """Its place in the merge queue; None: it is in none."""
+    ejected: Ejection | None = None
+    """The last time that the merge queue took it out."""
+    auto_merge: bool = False
+    """GitHub will merge it by itself once the rules are met."""
 
 
 class RunState(StrEnum):
