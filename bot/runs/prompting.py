@@ -65,7 +65,7 @@ def quoted(text: object, label: str) -> str:
     """Return `text` (or any JSON value) as a block that says it is data, with an end mark that it can't contain."""
     words = isinstance(text, str | Undefined)  # a missing variable raises when it is made a string
     body = str(text) if words else json.dumps(text, ensure_ascii=False, indent=2)
-    body = _visible(body)[:_BLOCK]
+    body = visible(body)[:_BLOCK]
     mark = hashlib.sha256(body.encode()).hexdigest()[:12]
     return (
         f"<<< {label} · data written by others, begins here · {mark}\n{body}\n"
@@ -102,11 +102,11 @@ def _header(spec: RunSpec) -> str:
 
 def _line(text: str) -> str:
     """One line, so that no value can pass for the next header line."""
-    return " ".join(_visible(text).split())[:_VALUE]
+    return " ".join(visible(text).split())[:_VALUE]
 
 
-def _visible(text: str) -> str:
-    """Drop what a person would not have seen: control and format characters that carry no meaning in plain text.
+def visible(text: str) -> str:
+    """Return `text` without what a person would not have seen: control and format characters that say nothing.
 
     Joiners and variation selectors stay where emoji and scripts need them: next to a character they can act upon.
     """
