@@ -9,12 +9,14 @@ It is never kinder than the real one: what GitHub refuses, it refuses in the sam
 answers with 501.
 """
 
-from bot.simulator.github.actors import CI, CodeRabbit, Person
+from bot.simulator.github.actors import CI, CodeRabbit, Copilot, Person
 from bot.simulator.github.errors import ApiError
 from bot.simulator.github.model import Protection, Pull, Repository, Review, Thread
 from bot.simulator.github.people import App, Installation, User
 from bot.simulator.github.real_ci import RealCI
+from bot.simulator.github.reviews import Note
 from bot.simulator.github.server import github_app
+from bot.simulator.github.suggestions import suggestion
 from bot.simulator.github.world import GitHubWorld, Knobs
 
 __all__ = [
@@ -22,9 +24,11 @@ __all__ = [
     "ApiError",
     "App",
     "CodeRabbit",
+    "Copilot",
     "GitHubWorld",
     "Installation",
     "Knobs",
+    "Note",
     "Person",
     "Protection",
     "Pull",
@@ -34,4 +38,5 @@ __all__ = [
     "Thread",
     "User",
     "github_app",
+    "suggestion",
 ]

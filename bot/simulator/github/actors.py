@@ -1,26 +1,33 @@
-"""People and machines that act in the simulated GitHub: the cast of the tests and of the demo."""
+"""People who act in the simulated GitHub: the cast of the tests and of the demo."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from bot.simulator.github import checks, comments, merging, pulls, reviews
-from bot.simulator.github.errors import not_found
+from bot.simulator.github import comments, merging, pulls, reviews, suggestions
+from bot.simulator.github.ci import CI
+from bot.simulator.github.errors import forbidden, not_found
 from bot.simulator.github.git import ZERO
 from bot.simulator.github.merging import Order
-from bot.simulator.github.model import CheckRun, Comment, Pull, Repository, Review, ReviewComment, Thread
-from bot.simulator.github.people import App, User
+from bot.simulator.github.model import Comment, Pull, Repository, Review, ReviewComment, Thread
+from bot.simulator.github.people import LEVELS, User
 from bot.simulator.github.refs import changing
+from bot.simulator.github.review_bots import CodeRabbit, Copilot
 from bot.simulator.github.reviews import Note, Verdict
 from bot.simulator.github.world import GitHubWorld
 
+__all__ = ["CI", "CodeRabbit", "Copilot", "Person"]
+
 _EVENTS = {"approve": "APPROVE", "request changes": "REQUEST_CHANGES", "comment": "COMMENT"}
-CI_PERMISSIONS = {"metadata": "read", "contents": "read", "checks": "write", "pull_requests": "read"}
+Remark = Note | tuple[str, int, str]
+"""A remark on a line: (path, line of the new file, text), or a `Note` where it stands on several lines."""
 
 
 class Person:
     """Somebody who works in the simulated GitHub; each verb does what the web page would, webhooks included.
 
-    Every verb raises `ApiError` where GitHub would refuse.
+    Every verb raises `ApiError` where GitHub would refuse: 404 for a repository they may not see, 403 for what takes
+    more than their role. An outside contributor of a public repository has the role `read`. In a private one, a person
+    whose role was never said is let in without questions (say `none` to keep them out); their word has no weight there.
     """
 
     def __init__(self, world: GitHubWorld, login: str) -> None:
@@ -33,39 +40,103 @@ class Person:
         what: Literal["approve", "request changes", "comment"],
         body: str = "",
         *,
-        comments: Iterable[tuple[str, int, str]] = (),
+        comments: Iterable[Remark] = (),
+        commit: str | None = None,
     ) -> Review:
-        """Submit a review; `comments` are (path, line of the new file, text), and each opens a thread."""
-        notes = [Note(path, line, text) for path, line, text in comments]
-        return await reviews.submit(self.world, pull, self.user, Verdict(_EVENTS[what], body, notes))
+        """Submit a review with all its remarks at once, each of which opens a thread.
+
+        `commit` is the one that was looked at, where that isn't the head any more.
+        """
+        self._needs(pull.repository, "read")
+        notes = [_note(one) for one in comments]
+        return await reviews.submit(self.world, pull, self.user, Verdict(_EVENTS[what], body, notes, commit))
 
     async def comments(self, pull: Pull, text: str) -> Comment:
         """Comment in the conversation."""
+        self._needs(pull.repository, "read")
         return comments.add(self.world, pull, self.user, text)
-
-    async def edits(self, comment: Comment, text: str) -> None:
-        """Change the text of a comment."""
-        comments.edit(self.world, comment, self.user, text)
 
     async def remarks(self, pull: Pull, path: str, line: int, text: str) -> ReviewComment:
         """Leave one remark on a line, without a review around it."""
+        self._needs(pull.repository, "read")
         return await reviews.remark(self.world, pull, self.user, Note(path, line, text))
 
     async def replies(self, thread: Thread, text: str) -> ReviewComment:
         """Answer in a thread."""
+        self._needs(thread.pull.repository, "read")
         return reviews.reply(self.world, thread, self.user, text)
+
+    async def edits(self, said: Comment | ReviewComment | Review, text: str) -> None:
+        """Change what was said: a comment, a remark, or the body of a review."""
+        self._owns(said)
+        if isinstance(said, Comment):
+            comments.edit(self.world, said, self.user, text)
+        elif isinstance(said, ReviewComment):
+            reviews.edit_comment(self.world, said, self.user, text)
+        else:
+            reviews.edit_review(self.world, said, self.user, text)
+
+    async def removes(self, said: Comment | ReviewComment) -> None:
+        """Delete a comment, or a remark (with its last remark a thread is gone)."""
+        self._owns(said)
+        if isinstance(said, Comment):
+            comments.delete(self.world, said, self.user)
+        else:
+            reviews.delete_comment(self.world, said, self.user)
+
+    async def minimizes(self, said: Comment | ReviewComment | Review, reason: str = "outdated") -> None:
+        """Hide what was said: abuse, off-topic, outdated, resolved, duplicate or spam. Nobody is told."""
+        self._owns(said)
+        said.minimized = reason
 
     async def resolves(self, thread: Thread) -> None:
         """Resolve a thread."""
+        self._settles(thread)
         reviews.resolve(self.world, thread, self.user)
 
-    async def opens(self, repo: Repository, head: str, base: str, title: str, body: str = "") -> Pull:
+    async def unresolves(self, thread: Thread) -> None:
+        """Open a resolved thread again."""
+        self._settles(thread)
+        reviews.resolve(self.world, thread, self.user, resolved=False)
+
+    async def dismisses(self, review: Review) -> None:
+        """Take the weight from an approval or a rejection, one's own too."""
+        self._needs(review.pull.repository, "write")
+        reviews.dismiss(self.world, review, self.user)
+
+    async def applies(self, comment: ReviewComment) -> str:
+        """Commit the suggestion of a remark; the SHA."""
+        self._needs(comment.thread.pull.repository, "write")
+        return await suggestions.apply(self.world, comment, self.user)
+
+    async def asks(self, pull: Pull, *logins: str) -> None:
+        """Ask for a review. Who reviewed before and is asked again has no opinion until they answer."""
+        self._needs(pull.repository, "triage")
+        await pulls.request_reviewers(self.world, pull, self.user, list(logins))
+
+    async def opens(
+        self, repo: Repository, head: str, base: str, title: str, body: str = "", *, draft: bool = False
+    ) -> Pull:
         """Open a pull request."""
-        return await pulls.open_pull(self.world, repo, self.user, pulls.Proposal(title, head, base, body))
+        self._needs(repo, "read")
+        return await pulls.open_pull(self.world, repo, self.user, pulls.Proposal(title, head, base, body, draft))
+
+    async def drafts(self, pull: Pull, *, draft: bool = True) -> None:
+        """Make a draft of a pull request, or call it ready."""
+        await pulls.set_draft(self.world, pull, self.user, draft)
+
+    async def retargets(self, pull: Pull, base: str) -> None:
+        """Give a pull request another base."""
+        await pulls.edit(self.world, pull, self.user, {"base": base})
 
     async def merges(self, pull: Pull, method: str = "merge") -> str:
         """Press the merge button; the SHA that the base then stands at."""
         return await merging.merge(self.world, pull, self.user, Order(method=method))
+
+    async def merges_when_ready(self, pull: Pull, method: str = "merge") -> None:
+        """Switch auto-merge on."""
+        self._needs(pull.repository, "write")
+        await merging.enable_auto_merge(self.world, pull, self.user, Order(method=method))
 
     async def closes(self, pull: Pull) -> None:
         """Close without merging."""
@@ -77,6 +148,7 @@ class Person:
 
     async def deletes(self, repo: Repository, branch: str) -> None:
         """Delete a branch by a push."""
+        self._needs(repo, "write")
         async with changing(self.world, repo, self.user) as branches:
             if branch not in branches:
                 raise not_found("Branch not found")
@@ -87,79 +159,58 @@ class Person:
 
         A branch that isn't there begins at the default branch.
         """
-        return await self._push(repo, branch, files, message, forced=False)
+        return await self._push(repo, branch, files, message, branch)
 
     async def force_pushes(
-        self, repo: Repository, branch: str, files: Mapping[str, str | bytes | None], message: str
-    ) -> str:
-        """Put one commit upon the default branch in the place of everything the branch had; the SHA."""
-        return await self._push(repo, branch, files, message, forced=True)
-
-    async def _push(
         self,
         repo: Repository,
         branch: str,
         files: Mapping[str, str | bytes | None],
         message: str,
         *,
-        forced: bool,
+        onto: str | None = None,
     ) -> str:
+        """Put one commit upon `onto` in the place of everything the branch had; the SHA.
+
+        `onto` is a revision (`topic~1` amends the last commit); without it, the default branch.
+        """
+        return await self._push(repo, branch, files, message, onto or repo.default_branch)
+
+    async def resets(self, repo: Repository, branch: str, to: str) -> str:
+        """Force-push a branch to a commit that is there already; the SHA."""
+        self._needs(repo, "write")
+        async with changing(self.world, repo, self.user) as branches:
+            sha = await self.world.git.resolve(repo.path, to)
+            if sha is None:
+                raise not_found(f"No commit found for {to}")
+            await self.world.git.update_ref(repo.path, f"refs/heads/{branch}", sha, branches.get(branch, ZERO))
+        return sha
+
+    async def _push(
+        self, repo: Repository, branch: str, files: Mapping[str, str | bytes | None], message: str, onto: str
+    ) -> str:
+        self._needs(repo, "write")
         git, signed = self.world.git, self.world.signature(self.user)
         async with changing(self.world, repo, self.user) as branches:
-            old = branches.get(branch, ZERO)
-            parent = branches[repo.default_branch] if forced or old == ZERO else old
+            parent = await git.resolve(repo.path, onto) or branches[repo.default_branch]
             return await git.write(repo.path, f"refs/heads/{branch}", parent, files, message, signed)
 
+    def _needs(self, repo: Repository, level: str) -> None:
+        if repo.private and self.user.kind == "User" and self.user.login.lower() not in repo.roles:
+            return
+        held = LEVELS[self.world.role(repo, self.user)]
+        if held < LEVELS["read"]:
+            raise not_found()
+        if held < LEVELS[level]:
+            raise forbidden("Must have push access to repository.")
 
-class CI:
-    """A simulated CI: an App of its own that reports check runs when it is told to."""
+    def _owns(self, said: Comment | ReviewComment | Review) -> None:
+        pull = said.thread.pull if isinstance(said, ReviewComment) else said.pull
+        self._needs(pull.repository, "read" if said.user is self.user else "write")
 
-    def __init__(self, world: GitHubWorld, *, owner: str = "acme", slug: str = "github-actions") -> None:
-        self.world = world
-        self.app: App = world.app(slug, owner=owner, permissions=CI_PERMISSIONS, events=())
-
-    async def pending(self, pull: Pull, name: str = "test") -> CheckRun:
-        """Report a check as running."""
-        return await self.report(pull.repository, pull.head_sha, name, {"status": "in_progress"})
-
-    async def passes(self, pull: Pull, name: str = "test", *, sha: str | None = None) -> CheckRun:
-        """Report a check as passed on the head of a pull request, or on `sha`."""
-        output = {"title": "Passed", "summary": "All tests passed."}
-        return await self.report(
-            pull.repository, sha or pull.head_sha, name, {"conclusion": "success", "output": output}
-        )
-
-    async def fails(
-        self, pull: Pull, name: str = "test", summary: str = "Tests failed.", log: str = "", *, sha: str | None = None
-    ) -> CheckRun:
-        """Report a check as failed, with a log."""
-        output = {"title": "Failed", "summary": summary, "text": log[-checks.LONGEST_TEXT :]}
-        return await self.report(
-            pull.repository, sha or pull.head_sha, name, {"conclusion": "failure", "output": output}
-        )
-
-    async def report(self, repo: Repository, sha: str, name: str, wish: Mapping[str, object]) -> CheckRun:
-        """Make a check run on a commit, or bring the one that is still running there to its end."""
-        for run in repo.check_runs:
-            same = run.suite.app is self.app and run.suite.head_sha == sha and run.name == name
-            if same and run.status != "completed":
-                checks.update_run(self.world, repo, run, wish)
-                return run
-        return await checks.create_run(self.world, repo, self.app, {"name": name, "head_sha": sha, **wish})
+    def _settles(self, thread: Thread) -> None:
+        self._needs(thread.pull.repository, "read" if thread.pull.author is self.user else "write")
 
 
-class CodeRabbit:
-    """The review bot, as far as its shape matters: it comments, it never approves, and its name ends in `[bot]`."""
-
-    def __init__(self, world: GitHubWorld, *, owner: str = "acme") -> None:
-        self.world = world
-        permissions = {"metadata": "read", "contents": "read", "pull_requests": "write", "issues": "write"}
-        self.app: App = world.app("coderabbitai", owner=owner, permissions=permissions, events=())
-
-    async def reviews(self, pull: Pull, findings: Iterable[tuple[str, int, str]] = ()) -> Review:
-        """Review the head: `findings` are (path, line, text); none gives its clean review."""
-        notes = [Note(path, line, f"_⚠️ Potential issue_ | _🟠 Major_\n\n**{text}**") for path, line, text in findings]
-        count = f"**Actionable comments posted: {len(notes)}**"
-        body = count if notes else "No actionable comments were generated in the recent review. 🎉"
-        verdict = Verdict("COMMENT", body, notes)
-        return await reviews.submit(self.world, pull, self.app.user, verdict, self.app)
+def _note(remark: Remark) -> Note:
+    return remark if isinstance(remark, Note) else Note(*remark)

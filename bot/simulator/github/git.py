@@ -100,6 +100,11 @@ class Git:
         listed = await self.run(repository, "for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads")
         return dict(line.rsplit(" ", 1) for line in listed.splitlines())
 
+    async def refs(self, repository: Path) -> dict[str, str]:
+        """Every ref by its whole name (`refs/heads/main`, `refs/pull/1/head`) and what it points to."""
+        listed = await self.run(repository, "for-each-ref", "--format=%(refname) %(objectname)")
+        return dict(line.rsplit(" ", 1) for line in listed.splitlines())
+
     async def resolve(self, repository: Path, revision: str) -> str | None:
         """The commit that a revision names, or None. Options in disguise name nothing."""
         if not revision or revision.startswith("-"):

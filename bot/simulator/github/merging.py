@@ -197,8 +197,7 @@ async def disable_auto_merge(world: "GitHubWorld", pull: Pull, actor: User) -> N
     """
     if pull.auto_merge is None:
         raise ApiError(422, "Can't disable auto-merge for this pull request")
-    pull.auto_merge = None
-    await pulls.announce(world, pull, "auto_merge_disabled", actor, reason="Auto-merge was disabled by user")
+    await pulls.drop_auto_merge(world, pull, actor, "Auto-merge was disabled by user")
 
 
 def auto_merger(world: "GitHubWorld") -> Callable[[Event], None]:

@@ -23,6 +23,8 @@ class Protection:
     approvals: int = 0
     dismiss_stale: bool = False
     conversation_resolution: bool = False
+    last_push_approval: bool = False
+    """Whether the newest push must be approved by somebody else than who pushed it."""
 
 
 @dataclass(eq=False)
@@ -116,6 +118,7 @@ class Pull:
     auto_merge: "AutoMerge | None" = None
     labels: list[Label] = field(default_factory=list)
     requested: list[User] = field(default_factory=list)
+    pushed_by: User | None = None
     reviews: list["Review"] = field(default_factory=list)
     threads: list["Thread"] = field(default_factory=list)
     comments: list["Comment"] = field(default_factory=list)
@@ -216,6 +219,13 @@ class Thread:
     side: str = "RIGHT"
     resolved_by: User | None = None
     comments: list["ReviewComment"] = field(default_factory=list)
+
+    @property
+    def first_line(self) -> int | None:
+        """Where a remark on several lines begins in the head; None for a single line, and once it is outdated."""
+        if self.line is None or self.start_line is None:
+            return None
+        return self.line - (self.original_line - self.start_line)
 
     @property
     def outdated(self) -> bool:

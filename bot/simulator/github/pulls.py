@@ -70,6 +70,7 @@ async def open_pull(
         now,
         wish.draft,
         via,
+        pushed_by=author,
     )
     repo.pulls[number] = world.keep(pull)
     await world.git.run(repo.path, "update-ref", f"refs/pull/{number}/head", head)
@@ -129,6 +130,7 @@ async def retarget(world: "GitHubWorld", pull: Pull, actor: User, base_ref: str)
     was = {"ref": {"from": pull.base_ref}, "sha": {"from": pull.base_sha}}
     pull.base_ref, pull.base_sha = base_ref, base
     await announce(world, pull, "edited", actor, changes={"base": was})
+    await drop_auto_merge(world, pull, actor, "Base branch was changed")
 
 
 async def close(world: "GitHubWorld", pull: Pull, actor: User) -> None:
@@ -178,7 +180,7 @@ async def request_reviewers(world: "GitHubWorld", pull: Pull, actor: User, login
         who = world.users.get(login.lower())
         if who is pull.author:
             raise ApiError(422, "Review cannot be requested from pull request author.")
-        if who is None or not pull.repository.allows(who, "read"):
+        if who is None or world.role(pull.repository, who) == "none":
             repo = pull.repository.full_name
             raise ApiError(
                 422, f"Reviews may only be requested from collaborators. {login} is not a collaborator of {repo}."
@@ -188,12 +190,28 @@ async def request_reviewers(world: "GitHubWorld", pull: Pull, actor: User, login
             await announce(world, pull, "review_requested", actor, requested_reviewer=render.user(world, who))
 
 
+async def withdraw_request(world: "GitHubWorld", pull: Pull, actor: User, who: User) -> None:
+    """Take the wish for a review back."""
+    if who in pull.requested:
+        pull.requested.remove(who)
+        await announce(world, pull, "review_request_removed", actor, requested_reviewer=render.user(world, who))
+
+
+async def drop_auto_merge(world: "GitHubWorld", pull: Pull, actor: User, reason: str) -> None:
+    """Switch auto-merge off, if it is on, and say why."""
+    if pull.auto_merge is not None:
+        pull.auto_merge = None
+        await announce(world, pull, "auto_merge_disabled", actor, reason=reason)
+
+
 async def new_head(world: "GitHubWorld", pull: Pull, actor: User, before: str, after: str) -> None:
     """Its head branch was pushed to."""
     repo = pull.repository
-    pull.head_sha = after
+    pull.head_sha, pull.pushed_by = after, actor
     pull.base_sha = await world.git.branch(repo.path, pull.base_ref) or pull.base_sha
     await world.git.run(repo.path, "update-ref", f"refs/pull/{pull.number}/head", after)
     await announce(world, pull, "synchronize", actor, before=before, after=after)
+    if world.role(repo, actor) not in {"write", "maintain", "admin"}:
+        await drop_auto_merge(world, pull, actor, "Head branch was pushed to by a user without write access")
     if pull.base_sha != ZERO and await world.git.contains(repo.path, after, pull.base_sha):
         await close(world, pull, actor)  # nothing is left that it could bring

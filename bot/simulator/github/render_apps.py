@@ -98,7 +98,7 @@ def rules(repo: Repository, one: Protection) -> list[Json]:
             "required_approving_review_count": one.approvals,
             "dismiss_stale_reviews_on_push": one.dismiss_stale,
             "require_code_owner_review": False,
-            "require_last_push_approval": False,
+            "require_last_push_approval": one.last_push_approval,
             "required_review_thread_resolution": one.conversation_resolution,
         }
         found.append({"type": "pull_request", "parameters": parameters, **source})

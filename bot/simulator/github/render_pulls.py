@@ -252,7 +252,7 @@ def review_comment(world: "GitHubWorld", one: ReviewComment) -> Json:
         "author_association": association(pull.repository, one.user),
         "_links": {"self": {"href": url}, "html": {"href": page}, "pull_request": {"href": pull_url}},
         "reactions": render.reactions(url, one.reactions),
-        "start_line": None if thread.outdated else thread.start_line,
+        "start_line": thread.first_line,
         "original_start_line": thread.start_line,
         "start_side": thread.side if thread.start_line else None,
         "line": thread.line,

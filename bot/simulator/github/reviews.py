@@ -110,6 +110,30 @@ def edit_comment(world: "GitHubWorld", comment: ReviewComment, actor: User, body
     _announce_comment(world, comment, actor, "edited", changes={"body": {"from": was}})
 
 
+def delete_comment(world: "GitHubWorld", comment: ReviewComment, actor: User) -> None:
+    """Take a comment on a line away; with its last comment the thread is gone as well."""
+    thread = comment.thread
+    _announce_comment(world, comment, actor, "deleted")
+    thread.comments.remove(comment)
+    comment.review.comments.remove(comment)
+    world.nodes.pop(comment.node)
+    if not thread.comments:
+        thread.pull.threads.remove(thread)
+        world.nodes.pop(thread.node)
+
+
+def edit_review(world: "GitHubWorld", review: Review, actor: User, body: str) -> None:
+    """Change the text of a review.
+
+    Raises:
+        ApiError: 422, an empty text.
+    """
+    if not body.strip():
+        raise unprocessable("Body can't be blank")
+    was, review.body = review.body or "", body
+    _announce_review(world, review, actor, "edited", changes={"body": {"from": was}})
+
+
 def resolve(world: "GitHubWorld", thread: Thread, actor: User, *, resolved: bool = True) -> None:
     """Resolve a thread, or open it again."""
     if (thread.resolved_by is not None) == resolved:
@@ -137,18 +161,29 @@ def dismiss(world: "GitHubWorld", review: Review, actor: User) -> None:
     _announce_review(world, review, actor, "dismissed")
 
 
-async def head_moved(world: "GitHubWorld", pull: Pull, actor: User) -> None:
-    """After a push: threads whose line changed are outdated, and stale approvals fall where a rule says so."""
+async def head_moved(world: "GitHubWorld", pull: Pull, actor: User, before: str) -> None:
+    """After a push: threads whose line changed are outdated, and stale approvals fall where a rule says so.
+
+    A push that leaves the diff as it was (the base merged in, a rebase) is not one that makes approvals stale:
+    GitHub speaks of commits that modify code.
+    """
     path = pull.repository.path
     for thread in pull.threads:
         # Counted from the commit the thread was written for, so that a force push back brings it back too.
         change = await world.git.diff(path, thread.original_commit, pull.head_sha, "-U0", "--full-index")
         touched = next((file for file in diff.files(change) if file.path == thread.path), None)
         thread.line = diff.moved(touched.patch, thread.original_line) if touched else thread.original_line
-    if rules.protection(pull).dismiss_stale:
+    if rules.protection(pull).dismiss_stale and await _patch(world, pull, before) != await _patch(world, pull, None):
         for review in pull.reviews:
             if review.state == "APPROVED" and review.commit_id != pull.head_sha:
                 dismiss(world, review, actor)
+
+
+async def _patch(world: "GitHubWorld", pull: Pull, head: str | None) -> str:
+    path, head = pull.repository.path, head or pull.head_sha
+    base = await world.git.merge_base(path, pull.base_sha, head) or pull.base_sha
+    change = await world.git.diff(path, base, head)
+    return (await world.git.run(path, "patch-id", "--stable", stdin=change.encode() + b"\n")).split(" ")[0]
 
 
 def find_comment(pull: Pull, number: int) -> ReviewComment:
@@ -213,11 +248,12 @@ def _say(world: "GitHubWorld", thread: Thread, review: Review, body: str) -> Rev
     return comment
 
 
-def _announce_review(world: "GitHubWorld", review: Review, actor: User, action: str) -> None:
+def _announce_review(world: "GitHubWorld", review: Review, actor: User, action: str, **more: object) -> None:
     pull = review.pull
     payload = {
         "review": render_pulls.review(world, review, webhook=True),
         "pull_request": render_pulls.simple(world, pull),
+        **more,
     }
     hooks.emit(world, pull.repository, actor, "pull_request_review", payload, action=action, pull=pull)
 

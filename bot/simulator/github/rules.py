@@ -72,7 +72,9 @@ def review_decision(world: "GitHubWorld", pull: Pull) -> str | None:
     needed = protection(pull).approvals
     if not needed:
         return None
-    states = [review.state for review in opinions(world, pull, writers_only=True)]
+    # Who is asked again has no opinion until the answer comes, whatever they said before.
+    held = [review for review in opinions(world, pull, writers_only=True) if review.user not in pull.requested]
+    states = [review.state for review in held]
     if "CHANGES_REQUESTED" in states:
         return "CHANGES_REQUESTED"
     return "APPROVED" if states.count("APPROVED") >= needed else "REVIEW_REQUIRED"
@@ -85,6 +87,8 @@ def blockers(world: "GitHubWorld", pull: Pull) -> list[str]:
     if review_decision(world, pull) not in {None, "APPROVED"}:
         plural = "review is" if rules.approvals == 1 else "reviews are"
         found.append(f"At least {rules.approvals} approving {plural} required by reviewers with write access.")
+    if rules.last_push_approval and not _approved_by_another(world, pull):
+        found.append("New changes require approval from someone other than the last pusher.")
     states = {run.name: run_state(run) for run in latest_runs(pull.repository, pull.head_sha)}
     states |= {one.context: one.state.upper() for one in latest_statuses(pull.repository, pull.head_sha)}
     words = {"PENDING": "pending", "FAILURE": "failing", "ERROR": "failing"}
@@ -96,6 +100,13 @@ def blockers(world: "GitHubWorld", pull: Pull) -> list[str]:
     if rules.conversation_resolution and any(thread.resolved_by is None for thread in pull.threads):
         found.append("All comments must be resolved.")
     return found
+
+
+def _approved_by_another(world: "GitHubWorld", pull: Pull) -> bool:
+    return any(
+        review.state == "APPROVED" and review.commit_id == pull.head_sha and review.user is not pull.pushed_by
+        for review in opinions(world, pull, writers_only=True)
+    )
 
 
 async def behind(world: "GitHubWorld", pull: Pull, base: str) -> bool:

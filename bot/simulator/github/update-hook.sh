@@ -10,12 +10,6 @@ if printf '%s\n' "$SIMULATED_PROTECTED" | grep -qxF -- "$ref"; then
     echo "error: Changes must be made through a pull request." >&2
     exit 1
 fi
-case $ref in
-refs/pull/*)
-    echo "deny updating a hidden ref" >&2
-    exit 1
-    ;;
-esac
 if [ "$SIMULATED_WORKFLOWS" = refused ] && [ "$new" != "$zero" ]; then
     file=$(git log --format= --name-only "$new" --not --all -- .github/workflows | sed -n 1p)
     if [ -n "$file" ]; then

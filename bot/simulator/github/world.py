@@ -49,6 +49,12 @@ class _Node(Protocol):
 
 Kept = TypeVar("Kept", bound=_Node)
 
+_RECEIVING = """\
+[http]
+\treceivepack = true
+[receive]
+\thideRefs = refs/pull
+"""
 _HOOK = Path(__file__).with_name("update-hook.sh")
 
 
@@ -183,7 +189,8 @@ class GitHubWorld:
         path = self.root / owner / f"{name}.git"
         path.mkdir(parents=True)
         await self.git.run(path, "init", "--bare", "--quiet", "--template=", f"--initial-branch={default_branch}")
-        await self.git.run(path, "config", "http.receivepack", "true")
+        with (path / "config").open("a") as config:
+            config.write(_RECEIVING)
         hooks = path / "hooks"
         hooks.mkdir()
         shutil.copy(_HOOK, hooks / "update")

@@ -46,10 +46,9 @@ def repository(context: Context, repo: Repository) -> View:
         return await ref(context, repo, qualifiedName)
 
     async def refs(**args: Any) -> View:
-        beginning = args.pop("refPrefix").removeprefix("refs/heads/")
-        wanted = args.pop("query", None) or ""
-        found = sorted((await context.world.git.branches(repo.path)).items())
-        found = [one for one in found if one[0].startswith(beginning) and wanted in one[0]]
+        beginning, wanted = args.pop("refPrefix"), args.pop("query", None) or ""
+        every = sorted((await context.world.git.refs(repo.path)).items())
+        found = [one for one in every if one[0].startswith(beginning) and wanted in one[0].removeprefix(beginning)]
         return connection("refs", found, lambda one: _ref(context, repo, *one), args)
 
     async def anything(expression: str | None = None, oid: str | None = None) -> View | None:
@@ -85,10 +84,10 @@ def repository(context: Context, repo: Repository) -> View:
 
 
 async def ref(context: Context, repo: Repository, name: str) -> View | None:
-    """A branch by `main` or `refs/heads/main`; None when there is none."""
-    short = name.removeprefix("refs/heads/")
-    sha = await context.world.git.branch(repo.path, short)
-    return _ref(context, repo, short, sha) if sha else None
+    """A branch by `main`, or any ref by its whole name; None when there is none."""
+    whole = name if name.startswith("refs/") else f"refs/heads/{name}"
+    sha = await context.world.git.resolve(repo.path, whole)
+    return _ref(context, repo, whole, sha) if sha else None
 
 
 def _ref(context: Context, repo: Repository, name: str, sha: str) -> View:
@@ -97,13 +96,15 @@ def _ref(context: Context, repo: Repository, name: str, sha: str) -> View:
     async def target() -> View:
         return await commit(context, repo, sha)
 
+    _, kind, short = name.split("/", 2)
+    branch = short if kind == "heads" else ""
     return {
         "__typename": "Ref",
         "id": node_id("REF", int(sha[:10], 16)),
-        "name": name,
-        "prefix": "refs/heads/",
+        "name": short,
+        "prefix": f"refs/{kind}/",
         "target": target,
-        "associatedPullRequests": lambda **args: pulls.listed(context, repo, {**args, "headRefName": name}),
+        "associatedPullRequests": lambda **args: pulls.listed(context, repo, {**args, "headRefName": branch}),
     }
 
 

@@ -11,6 +11,7 @@ from bot.simulator.github.graph import reviews as review_views
 from bot.simulator.github.graph.context import Context, View
 from bot.simulator.github.merging import Order
 from bot.simulator.github.model import Comment, Pull, Repository, Review, ReviewComment, Thread
+from bot.simulator.github.people import User
 
 Kind = TypeVar("Kind")
 Mutation = Callable[[Context, dict[str, Any]], Awaitable[View]]
@@ -145,6 +146,17 @@ async def merge(context: Context, given: dict[str, Any]) -> View:
     return _acted(context, pull)
 
 
+async def request_reviews(context: Context, given: dict[str, Any]) -> View:
+    """`requestReviews`: in the place of those who are asked already, unless `union` says otherwise."""
+    pull = _pull(context, given["pullRequestId"], role="triage")
+    asked = [_node(context, one, User) for one in given.get("userIds") or ()]
+    if not given.get("union"):
+        for who in set(pull.requested) - set(asked):
+            await pulls.withdraw_request(context.world, pull, context.actor, who)
+    await pulls.request_reviewers(context.world, pull, context.actor, [who.login for who in asked])
+    return _acted(context, pull)
+
+
 async def close(context: Context, given: dict[str, Any]) -> View:
     """`closePullRequest`."""
     pull = _pull(context, given["pullRequestId"])
@@ -176,6 +188,7 @@ MUTATIONS: dict[str, Mutation] = {
     "enablePullRequestAutoMerge": enable_auto_merge,
     "disablePullRequestAutoMerge": disable_auto_merge,
     "mergePullRequest": merge,
+    "requestReviews": request_reviews,
     "closePullRequest": close,
     "convertPullRequestToDraft": to_draft,
     "markPullRequestReadyForReview": to_ready,

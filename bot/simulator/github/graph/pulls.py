@@ -159,7 +159,8 @@ def _lists(context: Context, one: Pull) -> View:
         return connection("files", found, _file, args)
 
     def latest(**args: Any) -> View:
-        found = {each.user.id: each for each in rules.visible_reviews(world, one)}
+        done = (each for each in rules.visible_reviews(world, one) if each.user not in one.requested)
+        found = {each.user.id: each for each in done}
         return connection("latestReviews", list(found.values()), lambda each: reviews.review(context, each), args)
 
     def opinions(writersOnly: bool = False, **args: Any) -> View:  # noqa: N803  # GitHub's own argument name

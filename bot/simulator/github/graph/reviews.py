@@ -86,7 +86,7 @@ def thread(context: Context, one: Thread) -> View:
         "isCollapsed": one.resolved_by is not None or one.outdated,
         "path": one.path,
         "line": one.line,
-        "startLine": None if one.outdated else one.start_line,
+        "startLine": one.first_line,
         "originalLine": one.original_line,
         "originalStartLine": one.start_line,
         "diffSide": one.side,

@@ -125,5 +125,7 @@ async def request(call: Call) -> Answer:
 async def unrequest(call: Call) -> Answer:
     """Take that back."""
     away = {str(login).lower() for login in call.body.get("reviewers") or []}
-    call.pull.requested = [who for who in call.pull.requested if who.login.lower() not in away]
+    for who in tuple(call.pull.requested):
+        if who.login.lower() in away:
+            await pulls.withdraw_request(call.world, call.pull, call.actor, who)
     return Answer(render_pulls.simple(call.world, call.pull))

@@ -1,4 +1,8 @@
-"""REST for refs: branches by their git name, made, moved and deleted."""
+"""REST for refs: branches, and refs of any other kind, by their git name: made, moved and deleted.
+
+A ref outside of `refs/heads` is kept like any other, but nothing follows from it: no push event, no check suite.
+`refs/pull` is GitHub's own.
+"""
 
 import base64
 from typing import Any
@@ -34,7 +38,7 @@ async def ref(call: Call) -> Answer:
 
 @route(f"GET {REPO}/git/refs", need="contents:read")
 async def refs(call: Call) -> Answer:
-    """Every branch as a ref."""
+    """Every ref there is."""
     return await _listed(call, "")
 
 
@@ -45,15 +49,16 @@ async def matching_refs(call: Call) -> Answer:
 
 
 async def _listed(call: Call, beginning: str) -> Answer:
-    found = [(f"heads/{name}", sha) for name, sha in (await call.world.git.branches(call.repository.path)).items()]
-    return call.page([one for one in found if one[0].startswith(beginning)], lambda one: _ref(call, *one))
+    found = (await call.world.git.refs(call.repository.path)).items()
+    shown = [(name.removeprefix("refs/"), sha) for name, sha in found if name.startswith(f"refs/{beginning}")]
+    return call.page(shown, lambda one: _ref(call, *one))
 
 
 @route(f"POST {REPO}/git/refs", need="contents:write", role="write")
 async def create_ref(call: Call) -> Answer:
-    """Make a branch."""
+    """Make a ref."""
     name, sha = str(call.body.get("ref", "")), str(call.body.get("sha", ""))
-    if not name.startswith("refs/heads/"):
+    if not name.startswith("refs/") or name.count("/") < 2:
         raise ApiError(422, "Reference name must start with 'refs/' and contain at least two slashes.")
     path = call.repository.path
     if await call.world.git.resolve(path, sha) != sha:
@@ -61,6 +66,7 @@ async def create_ref(call: Call) -> Answer:
     code, _, _ = await call.world.git.attempt(path, "check-ref-format", name)
     if code:
         raise ApiError(422, f"{name} is not a valid ref name.")
+    _refuse_hidden(name.removeprefix("refs/"))
     async with changing(call.world, call.repository, call.actor):
         if not await call.world.git.update_ref(path, name, sha, ZERO):
             raise ApiError(422, "Reference already exists")
@@ -69,10 +75,11 @@ async def create_ref(call: Call) -> Answer:
 
 @route(f"PATCH {REPO}/git/refs/{{ref...}}", need="contents:write", role="write")
 async def update_ref(call: Call) -> Answer:
-    """Move a branch; backwards or sideways only with `force`."""
+    """Move a ref; backwards or sideways only with `force`."""
     name, sha, git = call.part["ref"], str(call.body.get("sha", "")), call.world.git
     if await git.resolve(call.repository.path, sha) != sha:
         raise ApiError(422, "Object does not exist")
+    _refuse_hidden(name)
     _refuse_protected(call, name)
     async with changing(call.world, call.repository, call.actor):
         old = await git.resolve(call.repository.path, f"refs/{name}")
@@ -86,7 +93,8 @@ async def update_ref(call: Call) -> Answer:
 
 @route(f"DELETE {REPO}/git/refs/{{ref...}}", need="contents:write", role="write")
 async def delete_ref(call: Call) -> Answer:
-    """Delete a branch."""
+    """Delete a ref."""
+    _refuse_hidden(call.part["ref"])
     _refuse_protected(call, call.part["ref"])
     async with changing(call.world, call.repository, call.actor):
         old = await call.world.git.resolve(call.repository.path, f"refs/{call.part['ref']}")
@@ -94,6 +102,11 @@ async def delete_ref(call: Call) -> Answer:
             raise ApiError(422, "Reference does not exist")
         await call.world.git.update_ref(call.repository.path, f"refs/{call.part['ref']}", ZERO, old)
     return Answer(None, 204)
+
+
+def _refuse_hidden(name: str) -> None:
+    if name.startswith("pull/"):
+        raise ApiError(422, f"Cannot change the hidden ref 'refs/{name}'.")
 
 
 def _refuse_protected(call: Call, name: str) -> None:

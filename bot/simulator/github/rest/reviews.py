@@ -55,6 +55,16 @@ async def get(call: Call) -> Answer:
     return Answer(render_pulls.review(call.world, _review(call)))
 
 
+@route(f"PUT {PULL}/reviews/{{review}}", need="pull_requests:write")
+async def change(call: Call) -> Answer:
+    """Change the text of one's own review."""
+    review = _review(call)
+    if review.user is not call.actor:
+        raise forbidden("Resource not accessible by integration" if call.caller.via else "Must be the author.")
+    reviews.edit_review(call.world, review, call.actor, str(call.body.get("body") or ""))
+    return Answer(render_pulls.review(call.world, review))
+
+
 @route(f"GET {PULL}/reviews/{{review}}/comments", need="pull_requests:read")
 async def of_review(call: Call) -> Answer:
     """The comments of one review."""
@@ -118,11 +128,22 @@ async def comment(call: Call) -> Answer:
     return Answer(render_pulls.review_comment(call.world, _comment(call)))
 
 
+def _own(call: Call, one: ReviewComment) -> ReviewComment:
+    if one.user is not call.actor and call.world.role(call.repository, call.actor) in {"none", "read", "triage"}:
+        raise forbidden("Must have push access to repository.")
+    return one
+
+
 @route(f"PATCH {PULLS}/comments/{{comment}}", need="pull_requests:write")
 async def edit(call: Call) -> Answer:
     """Change its text."""
-    one = _comment(call)
-    if one.user is not call.actor and not call.repository.allows(call.actor, "write"):
-        raise forbidden("Must have push access to repository.")
+    one = _own(call, _comment(call))
     reviews.edit_comment(call.world, one, call.actor, str(call.body.get("body") or ""))
     return Answer(render_pulls.review_comment(call.world, one))
+
+
+@route(f"DELETE {PULLS}/comments/{{comment}}", need="pull_requests:write")
+async def delete(call: Call) -> Answer:
+    """Take it away."""
+    reviews.delete_comment(call.world, _own(call, _comment(call)), call.actor)
+    return Answer(None, 204)
