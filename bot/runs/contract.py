@@ -25,6 +25,16 @@ class _Outcome(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+class _Ended(_Outcome):
+    """What every outcome of a run may say."""
+
+    promise: str = Field(
+        default="",
+        description="When the prompt names a completion promise: exactly that word, once everything is done; else"
+        " leave empty.",
+    )
+
+
 class Task(_Outcome):
     """One task of a breakdown; it becomes a ticket."""
 
@@ -41,7 +51,7 @@ class Task(_Outcome):
     impact: Line = Field(default="", description="How big, and what else it may affect; one sentence.")
 
 
-class BreakdownOutcome(_Outcome):
+class BreakdownOutcome(_Ended):
     """A spec cut into tasks."""
 
     summary: Text
@@ -49,21 +59,21 @@ class BreakdownOutcome(_Outcome):
     questions: list[Line] = Field(default_factory=list, description="What a person should decide; often empty.")
 
 
-class ResearchOutcome(_Outcome):
+class ResearchOutcome(_Ended):
     """What was found out about one ticket."""
 
     summary: Text
     document: Paper = Field(description="The whole research document in Markdown.")
 
 
-class PlanOutcome(_Outcome):
+class PlanOutcome(_Ended):
     """How one ticket will be done, phase by phase."""
 
     summary: Text
     document: Paper = Field(description="The whole plan in Markdown, in the plan format that the prompt shows.")
 
 
-class WorkOutcome(_Outcome):
+class WorkOutcome(_Ended):
     """Code was, or was not, written."""
 
     status: Status
@@ -74,7 +84,7 @@ class WorkOutcome(_Outcome):
     options: list[Line] = Field(default_factory=list, description="With needs_input: the possible answers.")
 
 
-class ReviewOutcome(_Outcome):
+class ReviewOutcome(_Ended):
     """A second pair of eyes; blockers only."""
 
     verdict: Literal["approved", "blockers"]
@@ -115,8 +125,8 @@ OUTCOMES: dict[str, type[BaseModel]] = {
 WRITERS: frozenset[str] = frozenset({"implement", "fix", "feedback", "documentation"})
 """Prompts whose commits are taken over. What any other run leaves in its checkout is thrown away with it."""
 
-COMMIT_DUE: frozenset[str] = frozenset({"implement"})
-"""Prompts for which "success" with no commit is a failure."""
+COMMIT_DUE: frozenset[str] = frozenset()
+"""Prompts for which "success" with no commit is a failure: none."""
 
 
 class Ending(StrEnum):
@@ -152,10 +162,14 @@ class RunSpec(BaseModel):
     runtime: str = "claude"
     model: str = "opus"
     minutes: float = 60
-    """Hard wall-clock limit."""
+    """Hard wall-clock limit of the whole run."""
     budget_usd: float | None = None
-    """What this run may spend on its model; None means no limit of its own."""
+    """What the whole run may spend on its model; None means no limit of its own."""
     max_turns: int | None = None
+    max_iterations: int = Field(default=1, ge=1)
+    """How often the same prompt may be run, each time in a fresh context (see `bot/runs/keep_going.py`)."""
+    completion_promise: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{0,100}$")] = ""
+    """The word that an outcome must carry for the run to be complete; empty when "success" is enough."""
     command: list[str] = Field(default_factory=list)
     """Argument list of the program, for the `command` runtime."""
 
@@ -180,6 +194,10 @@ class RunResult(BaseModel):
     session_id: str = ""
     seconds: float = 0.0
     turns: int = 0
+    iterations: int = 1
+    """How often the prompt was run; cost, tokens, seconds and turns are the sum."""
+    stopped_because: str = ""
+    """Why it was not run once more, one of `keep_going.Stop`; empty before anybody asked."""
 
 
 def outcome_schema(prompt: str) -> dict[str, Any]:
@@ -188,7 +206,10 @@ def outcome_schema(prompt: str) -> dict[str, Any]:
     Raises:
         KeyError: there is no such prompt.
     """
-    return OUTCOMES[prompt].model_json_schema()
+    schema = OUTCOMES[prompt].model_json_schema()
+    fields = schema["properties"]
+    fields["promise"] = fields.pop("promise")  # comes last: it is said when all the rest is said
+    return schema
 
 
 def judge(prompt: str, raw: object) -> RunResult:

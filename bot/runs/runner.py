@@ -9,12 +9,13 @@ import stat
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.git.checkout import remove
-from bot.runs.contract import COMMIT_DUE, WRITERS, Ending, RunResult, RunSpec
+from bot.runs.contract import WRITERS, Ending, RunResult, RunSpec
 from bot.runs.gateway import Meter, Upstream, gateway
+from bot.runs.keep_going import Stop, keep_going, out_of_money, out_of_time
 from bot.runs.place import House, Place, behind_walls, environment, make_home
 from bot.runs.prompting import render
 from bot.runs.runtimes.base import Assignment, Launch, Session
@@ -24,18 +25,26 @@ __all__ = ["Handover", "House", "Place", "run_agent"]
 
 _HAND_OVER = """
 set -eu
+rm -f .git/index.lock .git/HEAD.lock
 if [ -d .git/rebase-merge ] || [ -d .git/rebase-apply ]; then echo "a rebase is under way" >&2; exit 1; fi
+if [ -z "$FINISHED" ] && [ -n "$(git ls-files --unmerged)" ]; then echo "a merge is under way" >&2; exit 1; fi
 git add --all -- .
 git diff --cached --quiet || git commit --quiet --no-verify --message "$SUBJECT"
 test "$(git rev-list --count "$BASE..HEAD")" -eq 0 || git bundle create --quiet "$BUNDLE" HEAD "^$BASE"
 """
+"""Nobody else is there any more, so a lock is left over. Unfinished work with conflicts in it is not worth having."""
 _HAND_OVER_SECONDS = 120.0
 _LARGEST_BUNDLE = 256 << 20
+_WORTH_HAVING = frozenset({Ending.SUCCESS, Ending.NEEDS_INPUT, Ending.WORK_FAILED})
+"""Ends after which the work is taken over; after the others the very same run begins anew."""
 
 
 @dataclass(frozen=True)
 class Handover:
-    """What a run came to. `bundle` holds the commits since the base, when there are any and the run ended well."""
+    """What a run came to. `bundle` holds the commits since the base, when there are any that are worth having.
+
+    A run that failed or asked hands over what it had, too, so that nothing that was done is done again.
+    """
 
     result: RunResult
     bundle: Path | None = None
@@ -51,7 +60,9 @@ async def run_agent(
 ) -> Handover:
     """Run one agent to its end and take over what it made. When this returns or is cancelled, nothing of it runs.
 
-    Nothing that an agent does raises. Setting `stop` ends it; the result is then `stopped`.
+    Nothing that an agent does raises. Setting `stop` ends it; the result is then `stopped`. With more than one
+    iteration allowed it may be started again in the same checkout (see `keep_going`); the transcript of the second is
+    `transcript-2.jsonl`, and so on.
 
     Raises:
         KeyError: there is no such runtime or prompt.
@@ -61,34 +72,58 @@ async def run_agent(
     started = time.monotonic()
     prompt = render(spec)
     await _prepare(place, prompt)
-    meter = Meter(spec.budget_usd, house.prices)
-    async with _door(house.upstream, meter) as door:
-        assignment = Assignment(spec, prompt, place.folder / "prompt.md", place.checkout, door)
-        session = house.runtimes[spec.runtime](assignment)
-
-        def hear(line: bytes) -> None:
-            if text := session.read(line):
-                on_progress(text)
-
-        command = _launched(session.launch(), place, house, door)
-        ended = await supervise(
-            command,
-            Limits(spec.minutes * 60, house.silent),
-            transcript=place.folder / "transcript.jsonl",
-            on_line=hear,
-            stop=stop,
-            pulse=meter.pulse,
-        )
-    handover = await _handed_over(spec, place, house, _judged(spec, session, ended, meter))
+    result = await keep_going(spec, _Run(spec, prompt, place, house, on_progress, stop).once)
+    handover = await _handed_over(spec, place, house, result)
     await remove(place.home)
-    figures = {
-        "cost_usd": round(meter.cost_usd, 6),
-        "input_tokens": meter.input_tokens,
-        "output_tokens": meter.output_tokens,
-        "resets_at": meter.resets_at if handover.result.kind is Ending.USAGE_LIMIT else None,
-        "seconds": round(time.monotonic() - started, 3),
-    }
-    return Handover(handover.result.model_copy(update=figures), handover.bundle)
+    took = {"seconds": round(time.monotonic() - started, 3)}
+    return replace(handover, result=handover.result.model_copy(update=took))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """All that the iterations of one run share."""
+
+    spec: RunSpec
+    prompt: str
+    place: Place
+    house: House
+    on_progress: Callable[[str], None]
+    stop: asyncio.Event | None
+
+    async def once(self, left: RunSpec, iteration: int) -> RunResult:
+        """Run the agent once, with the time and the money that are left, and a fresh home."""
+        started = time.monotonic()
+        transcript = "transcript.jsonl" if iteration == 1 else f"transcript-{iteration}.jsonl"
+        if iteration > 1:
+            await make_home(self.place)
+            self.on_progress(f"Iteration {iteration} of {self.spec.max_iterations}")
+        meter = Meter(left.budget_usd, self.house.prices)
+        async with _door(self.house.upstream, meter) as door:
+            prompt_file = self.place.folder / "prompt.md"
+            session = self.house.runtimes[left.runtime](
+                Assignment(left, self.prompt, prompt_file, self.place.checkout, door)
+            )
+            ended = await supervise(
+                _launched(session.launch(), self.place, self.house, door),
+                Limits(left.minutes * 60, self.house.silent),
+                transcript=self.place.folder / transcript,
+                on_line=lambda line: self._hear(session, line),
+                stop=self.stop,
+                pulse=meter.pulse,
+            )
+        result = _judged(self.spec, session, ended, meter)
+        figures = {
+            "cost_usd": round(meter.cost_usd, 6),
+            "input_tokens": meter.input_tokens,
+            "output_tokens": meter.output_tokens,
+            "resets_at": meter.resets_at if result.kind is Ending.USAGE_LIMIT else None,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        return result.model_copy(update=figures)
+
+    def _hear(self, session: Session, line: bytes) -> None:
+        if text := session.read(line):
+            self.on_progress(text)
 
 
 async def _prepare(place: Place, prompt: str) -> None:
@@ -119,15 +154,11 @@ def _judged(spec: RunSpec, session: Session, ended: Exit, meter: Meter) -> RunRe
         case End.STOPPED:
             return _ended(Ending.STOPPED, "The run was stopped.")
         case End.WALL:
-            return _ended(Ending.WORK_FAILED, f"The agent was not done after {spec.minutes:g} minutes and was ended.")
+            return _ended(Ending.WORK_FAILED, out_of_time(spec))
         case End.SILENT:
             return _ended(Ending.TRANSPORT_FAILED, "The agent gave no sign of life any more and was ended.")
     if meter.refused:
-        return _ended(
-            Ending.NEEDS_INPUT,
-            f"The run spent its budget of ${meter.budget_usd:.2f} before it was done. Reply with `budget $N` to allow"
-            " more, or `cancel`.",
-        )
+        return _ended(Ending.NEEDS_INPUT, out_of_money(spec))
     return session.conclude(ended, meter)
 
 
@@ -136,9 +167,22 @@ def _ended(kind: Ending, error: str) -> RunResult:
 
 
 async def _handed_over(spec: RunSpec, place: Place, house: House, result: RunResult) -> Handover:
-    """Commit what is left and make the bundle, for runs that ended well and are meant to change code."""
-    if result.kind is not Ending.SUCCESS or spec.prompt not in WRITERS:
+    """Commit what is left and make the bundle, for runs that are meant to change code and were not cut off.
+
+    What a run left that did not succeed is worth having, but no trouble with it changes the verdict.
+    """
+    if result.kind not in _WORTH_HAVING or spec.prompt not in WRITERS:
         return Handover(result)
+    bundle, trouble = await _bundled(spec, place, house, finished=result.kind is Ending.SUCCESS)
+    if trouble and result.kind is Ending.SUCCESS:
+        error = f"What the agent left could not be committed: {trouble}"
+        failed = {"kind": Ending.WORK_FAILED, "error": error, "stopped_because": str(Stop.BLOCKED)}
+        return Handover(result.model_copy(update=failed))
+    return Handover(result, bundle)
+
+
+async def _bundled(spec: RunSpec, place: Place, house: House, *, finished: bool) -> tuple[Path | None, str]:
+    """Commit what lies in the checkout and bundle what is new since the base; return that, and what went wrong."""
     bundle = place.folder / "handover" / "work.bundle"
     env = {
         **environment(place),
@@ -147,26 +191,22 @@ async def _handed_over(spec: RunSpec, place: Place, house: House, result: RunRes
         **{"GIT_CONFIG_KEY_0": "core.hooksPath", "GIT_CONFIG_VALUE_0": "/dev/null"},
         **{"GIT_CONFIG_KEY_1": "commit.gpgSign", "GIT_CONFIG_VALUE_1": "false"},
         **{"BASE": place.base_commit, "BUNDLE": str(bundle), "SUBJECT": f"{spec.task_id}: {spec.title}"},
+        "FINISHED": "yes" if finished else "",
     }
     argv = ("/bin/sh", "-c", _HAND_OVER)
     command = behind_walls(argv, place, house.sandbox, env, handover=bundle.parent)
     ended = await supervise(command, Limits(_HAND_OVER_SECONDS), transcript=place.folder / "handover.log")
     if ended.code != 0:
-        last = (ended.stderr.strip().splitlines() or [f"exit code {ended.code}"])[-1]
-        failed = {"kind": Ending.WORK_FAILED, "error": f"What the agent left could not be committed: {last}"}
-        return Handover(result.model_copy(update=failed))
-    if not _is_plain_file(bundle):
-        if spec.prompt not in COMMIT_DUE:
-            return Handover(result)
-        failed = {"kind": Ending.WORK_FAILED, "error": "The agent said it was done and left no commit."}
-        return Handover(result.model_copy(update=failed))
-    return Handover(result, bundle)
+        return None, (ended.stderr.strip().splitlines() or [f"exit code {ended.code}"])[-1]
+    return _examined(bundle)
 
 
-def _is_plain_file(path: Path) -> bool:
+def _examined(bundle: Path) -> tuple[Path | None, str]:
     """The script ran beside the agent's own git configuration, so even this file is not believed."""
     try:
-        found = path.lstat()
+        found = bundle.lstat()
     except FileNotFoundError:
-        return False
-    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_size <= _LARGEST_BUNDLE
+        return None, ""  # nothing was changed
+    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_size <= _LARGEST_BUNDLE:
+        return bundle, ""
+    return None, f"its bundle is no plain file of at most {_LARGEST_BUNDLE >> 20} MB"

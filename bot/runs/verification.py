@@ -124,7 +124,7 @@ async def _run(command: str, log: Path, place: Place, house: House, seconds: flo
     env = {**environment(place), **house.env}
     shell = shutil.which("bash", path=env["PATH"]) or "/bin/sh"
     argv = ("/bin/sh", "-c", _ONE_STREAM, shell, command)
-    log.unlink(missing_ok=True)  # one of an earlier verification says nothing about this one
+    await remove(log)  # one of an earlier verification says nothing about this one
     halt = asyncio.Event()
     guard = asyncio.create_task(_guard(log, stop, halt))
     try:

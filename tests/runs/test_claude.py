@@ -30,7 +30,7 @@ async def test_a_research_run_hands_back_its_document_and_takes_nothing_over(
     async with bench(answers) as bench_:
         handover = await bench_.run(spec("research"), place)
     result = handover.result
-    assert (result.kind, result.outcome) == (Ending.SUCCESS, RESEARCHED)
+    assert (result.kind, result.outcome) == (Ending.SUCCESS, RESEARCHED | {"promise": ""})
     assert handover.bundle is None
     assert result.session_id in (place.folder / "transcript.jsonl").read_text()
     assert (result.input_tokens, result.output_tokens, result.cost_usd) == (4_000, 600, 0.035)
@@ -167,11 +167,13 @@ async def test_failures_are_told_apart(place: Place, bench: Make, spec: Make, tm
         assert said in results[name].error
 
 
-async def test_success_without_a_commit_is_a_failure_where_one_is_due(place: Place, bench: Make, spec: Make) -> None:
+async def test_success_with_nothing_to_change_is_success_without_a_bundle(
+    place: Place, bench: Make, spec: Make
+) -> None:
     async with bench([concludes(DONE)]) as bench_:
-        result = (await bench_.run(spec("implement"), place)).result
-    assert result.kind is Ending.WORK_FAILED
-    assert "left no commit" in result.error
+        handover = await bench_.run(spec("implement"), place)
+    assert handover.result.kind is Ending.SUCCESS
+    assert handover.bundle is None
 
 
 async def test_a_hanging_agent_is_killed_with_all_it_started(place: Place, bench: Make, spec: Make) -> None:

@@ -29,6 +29,17 @@ def test_every_outcome_has_a_schema_that_names_its_summary(prompt: str) -> None:
     assert "summary" in outcome_schema(prompt)["required"]
 
 
+@pytest.mark.parametrize("prompt", OUTCOMES)
+def test_every_outcome_may_carry_a_promise_which_is_said_last(prompt: str) -> None:
+    schema = outcome_schema(prompt)
+    assert list(schema["properties"])[-1] == "promise"
+    assert "promise" not in schema["required"]
+    plain, promised = judge(prompt, GOOD[prompt]).outcome, judge(prompt, {**GOOD[prompt], "promise": "DONE"}).outcome
+    assert plain is not None
+    assert promised is not None
+    assert (plain["promise"], promised["promise"]) == ("", "DONE")
+
+
 @pytest.mark.parametrize(
     ("prompt", "raw", "said"),
     [

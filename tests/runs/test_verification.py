@@ -2,13 +2,9 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -99,3 +95,142 @@ async def test_a_full_log_of_an_earlier_verification_does_not_end_this_one(
     place.folder.mkdir()
     (place.folder / "verify-1.log").write_text("x" * 2_000)
     assert (await one("sleep 0.1; echo fine", place)).output == "fine"
+
+
+async def test_of_a_long_output_both_ends_are_shown_and_the_log_has_it_all(place: Place) -> None:
+    receipt = await one("seq -f 'line %.0f' 200000", place)
+    assert receipt.output.startswith("line 1\nline 2\n")
+    assert receipt.output.endswith("line 199999\nline 200000")
+    left_out = 2_288_895 - 3_900  # all that was printed, less the two parts that are shown
+    assert f"\n[… {left_out:,} bytes left out …]\n" in receipt.output
+    assert len(Path(receipt.log).read_text().splitlines()) == 200_000
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (
+            r"printf '\033[1;31mred\033[0m \033]0;title\007\033]8;;http://x\033\\link\033]8;;\033\\ \033(Bend'",
+            "red link end",
+        ),
+        (r"printf 'a\000b\001c\177d\x9be\xff\xfe \xf0\x9f\x8e\xad\r\n'", "abcd�e�� 🎭"),
+        (r"printf ' 10%%\r 50%%\r100%%\r\ndone\r\r\n'", "100%\ndone"),
+        (r"printf 'a\342\200\250b\342\200\256c\342\200\213d'", "a\nbcd"),
+        (r"printf '\033]unfinished\nnext \033['", "\nnext "),
+    ],
+)
+async def test_what_is_shown_is_plain_text(place: Place, command: str, shown: str) -> None:
+    assert (await one(command, place)).output == shown.strip("\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "shown"),
+    [
+        ("read answer; echo $?", 0, "1"),
+        ("cat", 0, ""),
+        ("tty", 1, "not a tty"),
+        ("echo hello > /dev/tty", 1, "No such device or address"),
+        ("echo $TERM", 0, "dumb"),
+        ("sudo true", 127, "not found"),
+        ("no-such-program", 127, "not found"),
+        ("if", 2, "syntax error"),
+    ],
+)
+async def test_there_is_no_terminal_and_nobody_to_answer(place: Place, command: str, code: int, shown: str) -> None:
+    receipt = await one(command, place)
+    assert receipt.code == code
+    assert shown in receipt.output
+
+
+async def test_a_daemon_does_not_outlive_its_command(place: Place) -> None:
+    daemon = "setsid nohup sh -c 'while :; do sleep 72.0072; done' & echo forked"
+    receipt = await one(daemon, place)
+    assert (receipt.passed, receipt.output) == (True, "forked")
+    assert receipt.seconds < 3
+    assert not alive("sleep 72.0072")
+
+
+async def test_after_the_checkout_was_deleted_each_receipt_says_so(place: Place) -> None:
+    deleted, *after = await verify(['rm -rf "$PWD"', "true", "ls"], place, WALLS, minutes=1)
+    assert not deleted.passed
+    for receipt in after:
+        assert (receipt.end, receipt.passed, receipt.log) == ("exited", False, "")
+        assert "the checkout is gone" in receipt.output
+
+
+async def test_without_walls_a_deleted_checkout_is_no_exception_either(place: Place) -> None:
+    deleted, after = await verify(['rm -rf "$PWD"', "true"], place, House(Off()), minutes=1)
+    assert deleted.passed
+    assert not place.checkout.exists()
+    assert "the checkout is gone" in after.output
+
+
+async def test_a_home_that_was_deleted_is_there_again_and_otherwise_it_is_shared(place: Place) -> None:
+    commands = ["echo kept > ~/note", "cat ~/note; rm -rf ~ 2>/dev/null", 'test -w "$TMPDIR" && ls ~']
+    receipts = await verify(commands, place, WALLS, minutes=1)
+    assert [receipt.output for receipt in receipts] == ["", "kept", "tmp"]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("  ", "no command"), ("true\0", "no shell"), ("echo \ud800", "no shell"), ("#" * 200_000, "no shell")],
+)
+async def test_a_command_that_no_shell_takes_has_not_passed(place: Place, command: str, said: str) -> None:
+    receipt = await one(command, place)
+    assert not receipt.passed
+    assert said in receipt.output
+
+
+async def test_no_command_reaches_a_model_a_network_or_a_secret(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", CANARY)
+    monkeypatch.setenv("CALLBOARD_SECRET_KEY", CANARY)
+    upstream = Upstream("http://127.0.0.1:9", api_key=CANARY)
+    async with gateway(upstream, Meter()) as door:  # that of some other run
+        commands = [
+            "env; cat /proc/*/environ /proc/*/cmdline; ls -la /proc/*/fd",
+            f"test -e {door.socket}",
+            "find / -xdev -type s 2>/dev/null",
+            "cat /proc/net/unix /proc/net/route",
+            f"python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"{door.socket}\")'",
+            "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 9), 1)'",
+        ]
+        receipts = await verify(commands, place, House(Bubblewrap(), upstream=upstream), minutes=1)
+    everything = "".join(Path(receipt.log).read_text(errors="replace") for receipt in receipts)
+    assert "HOME=" in everything
+    assert CANARY not in everything
+    assert "ANTHROPIC_" not in everything
+    assert [receipt.passed for receipt in receipts] == [True, False, True, True, False, False]
+    assert receipts[2].output == ""
+    assert "FileNotFoundError" in receipts[4].output
+
+
+async def test_nothing_but_the_checkout_and_the_home_can_be_written(place: Place) -> None:
+    receipt = await one(
+        f"echo forged > {place.folder}/verify-1.log; rm -f {place.folder}/verify-1.log; echo true", place
+    )
+    assert Path(receipt.log).read_text().endswith("true\n")
+
+
+async def test_to_stop_ends_what_runs_and_starts_nothing_more(place: Place) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.3, stop.set)
+    begun = time.monotonic()
+    first, second = await verify(["echo begun; sleep 73.0073", "touch next"], place, WALLS, minutes=1, stop=stop)
+    assert time.monotonic() - begun < 5
+    assert (first.end, first.passed, first.output) == ("stopped", False, "begun\n[It was stopped.]")
+    assert (second.end, second.passed, second.log) == ("stopped", False, "")
+    assert not (place.checkout / "next").exists()
+    assert not alive("sleep 73.0073")
+
+
+async def test_a_verification_that_is_cancelled_leaves_nothing_running(place: Place) -> None:
+    task = asyncio.create_task(verify(["sleep 74.0074"], place, WALLS, minutes=1))
+    await asyncio.sleep(0.3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not alive("sleep 74.0074")
+
+
+async def test_no_commands_are_no_receipts(place: Place) -> None:
+    assert await verify([], place, WALLS, minutes=1) == ()
