@@ -21,8 +21,14 @@ HEADER = (*("TASK_ID", "STAGE", "ATTEMPT", "TITLE", "DESCRIPTION", "SCOPE", "DEP
 
 _VALUE = 2_000
 _BLOCK = 300_000
-_OPTIONAL: Mapping[str, object] = {"guidance": [], "previous": "", "research": "", "phase": ""}
-"""Variables that a template may use although the run has nothing to say."""
+_OPTIONAL: Mapping[str, Mapping[str, object]] = {
+    "breakdown": {"previous": ""},
+    "plan": {"research": "", "findings": []},
+    "implement": {"phase": "", "plan_path": "", "findings": []},
+    "fix": {"phase": "", "plan_path": ""},
+    "review": {"phase": ""},
+}
+"""Variables that a template may use although the run has nothing to say; everywhere also `guidance`."""
 
 
 def render(spec: RunSpec) -> str:
@@ -36,7 +42,8 @@ def render(spec: RunSpec) -> str:
     described = _line(spec.description) != spec.description.strip()
     return template.render(
         {
-            **_OPTIONAL,
+            "guidance": [],
+            **_OPTIONAL.get(spec.prompt, {}),
             **spec.variables,
             "header": _header(spec),
             "task": spec,
