@@ -9,7 +9,8 @@ It is never kinder than the real one: what GitHub refuses, it refuses in the sam
 answers with 501.
 """
 
-from bot.simulator.github.actors import CI, CodeRabbit, Copilot, Person
+from bot.simulator.github.actors import CI, CodeRabbit, Copilot, Person, ScriptedCI
+from bot.simulator.github.ci import Trial
 from bot.simulator.github.errors import ApiError
 from bot.simulator.github.model import Protection, Pull, Repository, Review, Thread
 from bot.simulator.github.people import App, Installation, User
@@ -35,7 +36,9 @@ __all__ = [
     "RealCI",
     "Repository",
     "Review",
+    "ScriptedCI",
     "Thread",
+    "Trial",
     "User",
     "github_app",
     "suggestion",

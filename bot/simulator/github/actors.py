@@ -3,19 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from bot.simulator.github import comments, merging, pulls, reviews, suggestions
-from bot.simulator.github.ci import CI
+from bot.simulator.github import checks, comments, merging, pulls, reviews, suggestions, workflows
+from bot.simulator.github.ci import CI, ScriptedCI
 from bot.simulator.github.errors import forbidden, not_found
 from bot.simulator.github.git import ZERO
 from bot.simulator.github.merging import Order
-from bot.simulator.github.model import Comment, Pull, Repository, Review, ReviewComment, Thread
+from bot.simulator.github.model import CheckRun, Comment, Pull, Repository, Review, ReviewComment, Thread
 from bot.simulator.github.people import LEVELS, User
 from bot.simulator.github.refs import changing
 from bot.simulator.github.review_bots import CodeRabbit, Copilot
 from bot.simulator.github.reviews import Note, Verdict
 from bot.simulator.github.world import GitHubWorld
 
-__all__ = ["CI", "CodeRabbit", "Copilot", "Person"]
+__all__ = ["CI", "CodeRabbit", "Copilot", "Person", "ScriptedCI"]
 
 _EVENTS = {"approve": "APPROVE", "request changes": "REQUEST_CHANGES", "comment": "COMMENT"}
 Remark = Note | tuple[str, int, str]
@@ -113,6 +113,13 @@ class Person:
         """Ask for a review. Who reviewed before and is asked again has no opinion until they answer."""
         self._needs(pull.repository, "triage")
         await pulls.request_reviewers(self.world, pull, self.user, list(logins))
+
+    async def reruns(self, check: CheckRun) -> None:
+        """Press "Re-run" beside a check."""
+        repo = next(one for one in self.world.repositories.values() if check.suite in one.check_suites)
+        self._needs(repo, "write")
+        if not await workflows.rerun_check(self.world, repo, check, self.user):
+            checks.rerequest(self.world, repo, check, self.user)
 
     async def opens(
         self, repo: Repository, head: str, base: str, title: str, body: str = "", *, draft: bool = False

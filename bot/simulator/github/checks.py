@@ -50,8 +50,14 @@ async def suite_of(world: "GitHubWorld", repo: Repository, app: App, sha: str, b
     return suite
 
 
-async def create_run(world: "GitHubWorld", repo: Repository, app: App, wish: Mapping[str, Any]) -> CheckRun:
-    """Make a check run from the fields of REST.
+async def create_run(
+    world: "GitHubWorld",
+    repo: Repository,
+    app: App,
+    wish: Mapping[str, Any],
+    page: Callable[[CheckRun], str] | None = None,
+) -> CheckRun:
+    """Make a check run from the fields of REST; `page` says where its details are, once it has a number.
 
     Raises:
         ApiError: 422, a field is missing, unknown or too long.
@@ -65,6 +71,7 @@ async def create_run(world: "GitHubWorld", repo: Repository, app: App, wish: Map
     suite = await suite_of(world, repo, app, str(wish["head_sha"]))
     run = CheckRun(world.id(), suite, str(wish["name"]), world.now())
     _apply(world, run, wish)
+    run.details_url = page(run) if page else run.details_url
     suite.runs.append(world.keep(run))
     if suite.status == "completed":
         suite.status, suite.conclusion = "in_progress", None
@@ -86,6 +93,28 @@ def update_run(world: "GitHubWorld", repo: Repository, run: CheckRun, wish: Mapp
     _apply(world, run, wish)
     if was != "completed":
         _settle(world, repo, run)
+
+
+def rerequest(world: "GitHubWorld", repo: Repository, run: CheckRun, actor: User) -> None:
+    """Ask the App of a check run to do it again: the App alone is told, and may or may not listen.
+
+    Raises:
+        ApiError: 422, it has not even ended, or was asked for already.
+    """
+    if run.status != "completed" or run.suite.status == "queued":
+        raise custom("CheckRun", "This check run has already been rerequested.")
+    run.suite.status, run.suite.conclusion = "queued", None
+    payload = {"check_run": render_checks.check_run_event(world, repo, run)}
+    pull = next(iter(render_checks.pulls_of(repo, run.suite)), None)
+    app = run.suite.app
+    hooks.emit(world, repo, actor, "check_run", payload, action="rerequested", pull=pull, only=app)
+
+
+def rerequest_suite(world: "GitHubWorld", repo: Repository, suite: CheckSuite, actor: User) -> None:
+    """Ask an App to do all its checks of a commit again."""
+    suite.status, suite.conclusion = "queued", None
+    payload = {"check_suite": render_checks.check_suite(world, repo, suite)}
+    hooks.emit(world, repo, actor, "check_suite", payload, action="rerequested", only=suite.app)
 
 
 def create_status(world: "GitHubWorld", repo: Repository, sha: str, creator: User, wish: Mapping[str, Any]) -> Status:

@@ -28,6 +28,8 @@ _NEEDS = {
     "check_run": "checks",
     "check_suite": "checks",
     "status": "statuses",
+    "workflow_run": "actions",
+    "merge_group": "merge_queues",
     "push": "contents",
 }
 

@@ -9,9 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.simulator.github.git import Commit
 from bot.simulator.github.people import LEVELS, App, User, node_id
+
+if TYPE_CHECKING:
+    from bot.simulator.github.workflows import WorkflowRun
 
 
 @dataclass
@@ -47,6 +51,7 @@ class Repository:
     protection: dict[str, Protection] = field(default_factory=dict)
     pulls: dict[int, "Pull"] = field(default_factory=dict)
     check_suites: list["CheckSuite"] = field(default_factory=list)
+    workflow_runs: list["WorkflowRun"] = field(default_factory=list)
     statuses: list["Status"] = field(default_factory=list)
     labels: dict[str, "Label"] = field(default_factory=dict)
     hooks: list["Hook"] = field(default_factory=list)

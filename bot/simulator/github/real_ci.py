@@ -6,20 +6,19 @@ import tarfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 
-from bot.simulator.github.actors import CI
+from bot.simulator.github.ci import CI, WAKES
+from bot.simulator.github.following import Follower
 from bot.simulator.github.hooks import Event
-from bot.simulator.github.model import Pull
+from bot.simulator.github.model import Repository
 from bot.simulator.github.world import GitHubWorld
 
 Run = Callable[[list[str], Path], Awaitable[tuple[int, str]]]
-_WAKES = {"opened", "synchronize", "reopened"}
 _SUMMARY_LINES = 20
 
 
-class RealCI:
-    """Tests every head of every open pull request, at most `parallel` at once, as an async context manager.
+class RealCI(Follower):
+    """Tests every head of every open pull request, and again when that is asked for, at most `parallel` at once.
 
     The tree of the commit is laid out in a folder of its own (from `git archive`, so no history and no hooks), then
     `run(command, folder)` is awaited: it is given by the caller, who can put a sandbox around it, and answers with
@@ -36,59 +35,44 @@ class RealCI:
         parallel: int = 2,
         owner: str = "acme",
     ) -> None:
-        self.world, self.command, self.name = world, list(command), name
+        super().__init__(world)
+        self.command, self.name = list(command), name
         self.ci = CI(world, owner=owner)
         self._run = run
         self._free = asyncio.Semaphore(parallel)
         self._seen: set[tuple[int, str]] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> "RealCI":
-        """Begin to listen."""
-        self.world.listeners.append(self._heard)
-        return self
+    def heard(self, event: Event) -> None:
+        """Test a new head, a merge group, or what shall be done again."""
+        repo, payload = event.repository, event.payload
+        if event.name == "pull_request" and event.action in WAKES and event.pull:
+            self._once(repo, event.pull.head_sha)
+        elif event.name == "merge_group" and event.action == "checks_requested":
+            self._once(repo, payload["merge_group"]["head_sha"])
+        elif (
+            event.name == "workflow_run" and event.action == "requested" and payload["workflow_run"]["run_attempt"] > 1
+        ):
+            self.start(self._test(repo, payload["workflow_run"]["head_sha"]))
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop listening, and stop what runs."""
-        self.world.listeners.remove(self._heard)
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    def _once(self, repo: Repository, sha: str) -> None:
+        if (repo.id, sha) not in self._seen:
+            self._seen.add((repo.id, sha))
+            self.start(self._test(repo, sha))
 
-    async def quiet(self) -> None:
-        """Wait until nothing runs."""
-        while self._tasks:
-            await asyncio.gather(*tuple(self._tasks))
-
-    def _heard(self, event: Event) -> None:
-        pull = event.pull
-        if event.name != "pull_request" or event.action not in _WAKES or pull is None:
-            return
-        key = (pull.repository.id, pull.head_sha)
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        task = asyncio.get_running_loop().create_task(self._test(pull, pull.head_sha))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _test(self, pull: Pull, sha: str) -> None:
-        repo = pull.repository
+    async def _test(self, repo: Repository, sha: str) -> None:
         await self.ci.report(repo, sha, self.name, {"status": "queued"})
         async with self._free:
             await self.ci.report(repo, sha, self.name, {"status": "in_progress"})
-            code, output = await self._try(pull, sha)
+            code, output = await self._try(repo, sha)
         verdict = "success" if code == 0 else "failure"
         last = "\n".join(output.strip().splitlines()[-_SUMMARY_LINES:]) or f"exit code {code}"
         shown = {"title": f"Exit code {code}", "summary": f"```\n{last}\n```", "text": output[-60_000:]}
-        await self.ci.report(repo, sha, self.name, {"conclusion": verdict, "output": shown})
+        await self.ci.report(repo, sha, self.name, {"conclusion": verdict, "output": shown}, output)
 
-    async def _try(self, pull: Pull, sha: str) -> tuple[int, str]:
+    async def _try(self, repo: Repository, sha: str) -> tuple[int, str]:
         with TemporaryDirectory(prefix="ci-") as name:
             folder = Path(name)
-            _, archive, _ = await self.world.git.attempt(pull.repository.path, "archive", "--format=tar", sha)
+            _, archive, _ = await self.world.git.attempt(repo.path, "archive", "--format=tar", sha)
             await asyncio.to_thread(_unpack, archive, folder)
             try:
                 return await self._run(self.command, folder)

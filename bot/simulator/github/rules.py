@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bot.simulator.github.git import ZERO
-from bot.simulator.github.model import CheckRun, Protection, Pull, Repository, Review, Status
+from bot.simulator.github.model import CheckRun, CheckSuite, Protection, Pull, Repository, Review, Status
 from bot.simulator.github.people import LEVELS
 from bot.simulator.github.render_pulls import Measured
 
@@ -49,6 +49,12 @@ def rollup(repo: Repository, sha: str) -> str | None:
         if worst in states:
             return worst
     return "SUCCESS" if states else None
+
+
+def visible_suites(world: "GitHubWorld", repo: Repository, sha: str) -> list[CheckSuite]:
+    """The check suites of a commit that the API shows by now: an empty one takes a moment (`knobs.suite_lag`)."""
+    until = world.now() - world.knobs.suite_lag
+    return [one for one in repo.check_suites if one.head_sha == sha and (one.runs or one.created_at <= until)]
 
 
 def visible_reviews(world: "GitHubWorld", pull: Pull) -> list[Review]:

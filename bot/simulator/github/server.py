@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.simulator.faults import Fault, When
-from bot.simulator.github import auth, githttp, graph, pages, rest
+from bot.simulator.github import auth, blobs, githttp, graph, pages, rest
 from bot.simulator.github.auth import Caller
 from bot.simulator.github.errors import ApiError
 from bot.simulator.github.graph.context import Context
@@ -61,6 +61,8 @@ class _Server:
             response = await githttp.answer(self.world, request, owner, name, tail)
             self._log(operation, response.status_code, None)
             return response
+        if path.startswith("/blobs/"):
+            return blobs.answer(self.world, request)
         if path != "/api/graphql" and not path.startswith(f"{API}/") and path != API:
             return await pages.answer(self.world, request)
         caller = Caller()
@@ -83,7 +85,7 @@ class _Server:
         query = parse_qsl(request.url.query, keep_blank_values=True)
         answer = await rest.dispatch(self.world, caller, request.method, path, query, await _json(request))
         response = Response(status_code=answer.status, headers=dict(answer.headers))
-        if answer.status != 204:
+        if answer.body is not None:
             response = JSONResponse(answer.body, answer.status, dict(answer.headers))
         return self._conditional(request, caller, response)
 

@@ -20,6 +20,9 @@ from bot.simulator.post_office import PostOffice
 TOKEN_LIFE = timedelta(hours=1)
 """How long an installation token lives."""
 
+BLOB_LIFE = timedelta(minutes=1)
+"""How long the address of a job's log is good for."""
+
 APP_PERMISSIONS = {
     "metadata": "read",
     "contents": "write",
@@ -37,6 +40,7 @@ APP_EVENTS = (
     "issue_comment",
     "check_run",
     "check_suite",
+    "workflow_run",
     "status",
     "push",
 )
@@ -76,6 +80,8 @@ class Knobs:
     """How many times a pull request must be asked for before `mergeable` is known."""
     suite_first: bool = False
     """Deliver `check_suite` completed before the last `check_run` completed."""
+    suite_lag: timedelta = timedelta(seconds=0.2)
+    """How long after a push the API shows the check suites that it made."""
     review_lag: timedelta = timedelta(0)
     """For how long a review that was announced is not in the API yet."""
     rate_limit: int = 5000
@@ -112,6 +118,8 @@ class GitHubWorld:
     apps: dict[str, App] = field(default_factory=dict)
     repositories: dict[str, Repository] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
+    blobs: dict[str, tuple[bytes, datetime]] = field(default_factory=dict)
+    """What lies on the other host, by its secret address, and until when."""
     meters: dict[tuple[str, str], Meter] = field(default_factory=dict)
     nodes: dict[str, object] = field(default_factory=dict)
     git: Git = field(init=False)
@@ -236,6 +244,15 @@ class GitHubWorld:
     def installations_of(self, bot: User) -> list[Installation]:
         """Where the App behind a bot is installed; nothing for people."""
         return [place for app in self.apps.values() if app.user is bot for place in app.installations]
+
+    def lend(self, content: bytes, life: timedelta = BLOB_LIFE) -> str:
+        """Put something on the other host for a short while; its address carries its own authority.
+
+        The other host is this one by another name, so that a client sees another origin.
+        """
+        secret = secrets.token_urlsafe(24)
+        self.blobs[secret] = (content, self.now() + life)
+        return f"{self.base_url.replace('127.0.0.1', 'localhost')}/blobs/{secret}"
 
     def token_for(self, login: str) -> str:
         """A personal access token of a person, with every scope, that does not expire."""

@@ -120,7 +120,11 @@ async def test_the_suite_may_be_announced_before_its_last_run(stage: Any) -> Non
     pull = await stage.opened()
     stage.world.knobs.suite_first = True
     await stage.ci.passes(pull)
-    assert (await stage.events())[-2:] == [("check_suite", "completed"), ("check_run", "completed")]
+    assert (await stage.events())[-3:] == [
+        ("check_suite", "completed"),
+        ("check_run", "completed"),
+        ("workflow_run", "completed"),
+    ]
 
 
 async def test_a_suite_of_two_runs_ends_with_the_second(stage: Any) -> None:

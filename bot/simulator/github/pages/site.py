@@ -74,7 +74,7 @@ async def _show(world: "GitHubWorld", request: Request, parts: list[str]) -> Res
             return _page("pull.html", world, request, title=title, repo=pull.repository, page=page, pull=pull)
         case [owner, name, "commit", sha]:
             return await _commit(world, request, world.repository(f"{owner}/{name}"), sha)
-        case [owner, name, "runs", number] if number.isdigit():
+        case [owner, name, "runs", number] | [owner, name, "actions", "runs", _, "job", number] if number.isdigit():
             repo = world.repository(f"{owner}/{name}")
             run = next((one for one in repo.check_runs if one.id == int(number)), None)
             if run is not None:

@@ -1,8 +1,8 @@
 """REST for check runs, check suites and commit statuses."""
 
-from bot.simulator.github import checks, render_checks, rules
-from bot.simulator.github.errors import forbidden, not_found
-from bot.simulator.github.model import CheckRun
+from bot.simulator.github import checks, render_checks, rules, workflows
+from bot.simulator.github.errors import forbidden, invalid, not_found
+from bot.simulator.github.model import CheckRun, CheckSuite
 from bot.simulator.github.people import App
 from bot.simulator.github.rest.routing import Answer, Call, route
 
@@ -18,6 +18,7 @@ def _own_app(call: Call) -> App:
 @route(f"POST {REPO}/check-runs", need="checks:write")
 async def create(call: Call) -> Answer:
     """Make a check run; Apps only."""
+    _refuse_stale(call)
     run = await checks.create_run(call.world, call.repository, _own_app(call), call.body)
     return Answer(render_checks.check_run(call.world, call.repository, run), 201)
 
@@ -41,8 +42,53 @@ async def update(call: Call) -> Answer:
     run = _run(call)
     if _own_app(call) is not run.suite.app:
         raise forbidden(f"Invalid app_id `{_own_app(call).id}` - check run can only be modified by the GitHub App that")
+    _refuse_stale(call)
     checks.update_run(call.world, call.repository, run, call.body)
     return Answer(render_checks.check_run(call.world, call.repository, run))
+
+
+def _refuse_stale(call: Call) -> None:
+    if call.body.get("conclusion") == "stale":  # GitHub says that itself, of what was left lying for 14 days
+        raise invalid("CheckRun", "conclusion", value="stale")
+
+
+@route(f"POST {REPO}/check-runs/{{id}}/rerequest", need="checks:write", role="write")
+async def rerequest(call: Call) -> Answer:
+    """Do a check again. An App may ask this of its own checks only."""
+    run = _run(call)
+    if call.caller.via not in {None, run.suite.app}:
+        raise forbidden("This check run is not rerequestable or does not belong to the authenticated GitHub App.")
+    if not await workflows.rerun_check(call.world, call.repository, run, call.actor):
+        checks.rerequest(call.world, call.repository, run, call.actor)
+    return Answer({}, 201)
+
+
+def _suite(call: Call) -> CheckSuite:
+    for suite in call.repository.check_suites:
+        if suite.id == call.number("id"):
+            return suite
+    raise not_found()
+
+
+@route(f"GET {REPO}/check-suites/{{id}}", need="checks:read")
+async def suite(call: Call) -> Answer:
+    """One check suite."""
+    return Answer(render_checks.check_suite(call.world, call.repository, _suite(call)))
+
+
+@route(f"GET {REPO}/check-suites/{{id}}/check-runs", need="checks:read")
+async def of_suite(call: Call) -> Answer:
+    """The check runs of one suite."""
+    return call.page(
+        _suite(call).runs, lambda run: render_checks.check_run(call.world, call.repository, run), under="check_runs"
+    )
+
+
+@route(f"POST {REPO}/check-suites/{{id}}/rerequest", need="checks:write", role="write")
+async def rerequest_suite(call: Call) -> Answer:
+    """Do all checks of a suite again."""
+    checks.rerequest_suite(call.world, call.repository, _suite(call), call.actor)
+    return Answer({}, 201)
 
 
 @route(f"GET {REPO}/commits/{{sha...}}/check-runs", need="checks:read")
@@ -66,7 +112,7 @@ async def of_commit(call: Call) -> Answer:
 async def suites(call: Call) -> Answer:
     """The check suites of a commit: one for each App, filled or not."""
     sha = await call.sha()
-    found = [suite for suite in call.repository.check_suites if suite.head_sha == sha]
+    found = rules.visible_suites(call.world, call.repository, sha)
     return call.page(
         found, lambda suite: render_checks.check_suite(call.world, call.repository, suite), under="check_suites"
     )
