@@ -10,8 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,7 +22,7 @@ from bot.machine.errors import Refused, Transient
 
 __all__ = [
     "AppLogin", "GitHub", "HeadMoved", "Identity", "NoCommits", "NotFound", "NotMergeable", "TokenLogin",
-    "Unprocessable", "operation",
+    "Unprocessable",
 ]  # fmt: skip
 
 API_VERSION = "2022-11-28"
@@ -212,12 +210,6 @@ class GitHub:
         finally:
             self.remaining["rest"] = api.requester.rate_limiting[0]
             api.close()
-
-
-@cache
-def operation(name: str) -> str:
-    """The GraphQL document `operations/<name>.graphql`."""
-    return (Path(__file__).with_name("operations") / f"{name}.graphql").read_text()
 
 
 def _mint(api: Github, installation: int, narrowed: Mapping[str, Any]) -> _Minted:

@@ -4,28 +4,20 @@ No write is sent again because its answer was bad: it may have been applied. The
 """
 
 from functools import partial
-from typing import NoReturn
 from urllib.parse import quote
 
 from github import Github
 
 from bot.git.names import identifier_of
-from bot.github.client import GitHub, HeadMoved, NoCommits, NotFound, NotMergeable, Unprocessable, operation
-from bot.github.errors import Conflicting, NotAllowed
-from bot.github.observe import login_of
-from bot.machine.errors import Refused, Transient
-
-METHODS = ("merge", "squash", "rebase")
-"""Tried in this order, as far as the repository allows them."""
-SOON = 4.0
-"""Seconds after which GitHub has usually settled a base branch that moved."""
+from bot.github.checking import Checking
+from bot.github.client import NoCommits, NotMergeable, Unprocessable
+from bot.github.landing import SOON, Landing
+from bot.github.talking import Talking
+from bot.machine.errors import Transient
 
 
-class Ensure:
-    """The verbs on one GitHub."""
-
-    def __init__(self, github: GitHub) -> None:
-        self._github = github
+class Ensure(Talking, Landing, Checking):
+    """The verbs on one GitHub: pull requests and branches here, talking, landing and checking by their names."""
 
     async def ensure_pull(self, repository: str, branch: str, base: str, title: str, body: str) -> int:
         """The branch has an open pull request into `base`; returns its number.
@@ -72,24 +64,6 @@ class Ensure:
         """The pull request is closed; one that is merged stays merged."""
         await self._edit(repository, number, state="closed")
 
-    async def merge(self, repository: str, number: int, head: str, title: str) -> None:
-        """The pull request is merged at exactly `head`, by the first of `METHODS` that the repository allows.
-
-        Raises:
-            HeadMoved: it has another head now. NotMergeable: GitHub's rules ask for something; the reason says what.
-            Refused: we may not merge there. Transient: try again, or the answer got lost and it is not merged yet.
-        """
-        for method in METHODS:
-            try:
-                await self._merge(repository, number, head, title, method)
-            except NotAllowed as error:
-                if "are not allowed on this repository" in str(error) and method != METHODS[-1]:
-                    continue
-                await self._look(repository, number, head, error)
-            except (Conflicting, Transient, NotFound, Unprocessable) as error:
-                await self._look(repository, number, head, error)
-            return
-
     async def delete_branch(self, repository: str, branch: str) -> None:
         """The branch, one of ours, is gone.
 
@@ -98,52 +72,14 @@ class Ensure:
         """
         if identifier_of(branch) is None:
             raise ValueError(f"{branch!r} is not a branch of ours")
-        path = f"/repos/{repository}/git/refs/heads/{quote(branch)}"
         try:
-            await self._github.call(repository, lambda api: api.requester.requestJsonAndCheck("DELETE", path))
+            await self._rest("DELETE", repository, f"/git/refs/heads/{quote(branch)}")
         except Unprocessable as error:
             if "does not exist" not in str(error):
                 raise
 
-    async def reply_thread(self, repository: str, thread: str, body: str, topic: str) -> None:
-        """The review thread has one reply of ours about `topic`.
-
-        Raises:
-            NotFound: there is no such thread.
-        """
-        found = await self._github.graphql(repository, operation("thread"), {"id": thread})
-        if not found.get("node"):
-            raise NotFound(f"GitHub has no review thread {thread}.")
-        own = (await self._github.identity()).login
-        comments = found["node"]["comments"]["nodes"]
-        if any(marker(topic) in one["body"] and login_of(one["author"]) == own for one in comments):
-            return
-        variables = {"thread": thread, "body": _marked(body, topic)}
-        await self._github.graphql(repository, operation("reply_thread"), variables)
-
-    async def resolve_thread(self, repository: str, thread: str) -> None:
-        """The review thread is resolved."""
-        await self._github.graphql(repository, operation("resolve_thread"), {"thread": thread})
-
-    async def comment_once(self, repository: str, number: int, topic: str, body: str) -> int:
-        """The pull request has one comment of ours about `topic`, with this text; returns its id."""
-        own = (await self._github.identity()).login
-        wanted = _marked(body, topic)
-
-        def job(api: Github) -> int:
-            conversation = api.get_repo(repository).get_issue(number)
-            for comment in conversation.get_comments():
-                if comment.user.login == own and marker(topic) in (comment.body or ""):
-                    if comment.body != wanted:
-                        comment.edit(wanted)
-                    return comment.id
-            return conversation.create_comment(wanted).id
-
-        return await self._github.call(repository, job)
-
     async def _edit(self, repository: str, number: int, **values: str) -> None:
-        path = f"/repos/{repository}/pulls/{number}"
-        await self._github.call(repository, lambda api: api.requester.requestJsonAndCheck("PATCH", path, input=values))
+        await self._rest("PATCH", repository, f"/pulls/{number}", values)
 
     async def _open_pull(self, repository: str, branch: str) -> tuple[int, str] | None:
         """Number and base of the branch's open pull request."""
@@ -155,43 +91,6 @@ class Ensure:
 
         return await self._github.call(repository, job)
 
-    async def _merge(self, repository: str, number: int, head: str, title: str, method: str) -> None:
-        path = f"/repos/{repository}/pulls/{number}/merge"
-        wanted = {"sha": head, "commit_title": title, "merge_method": method}
-        await self._github.call(repository, lambda api: api.requester.requestJsonAndCheck("PUT", path, input=wanted))
-
-    async def _look(self, repository: str, number: int, head: str, error: Exception) -> None:
-        """After a merge that did not say yes: returns when it is merged all the same, else raises what is the case."""
-        path = f"/repos/{repository}/pulls/{number}"
-        pull = await self._github.call(repository, lambda api: api.requester.requestJsonAndCheck("GET", path)[1])
-        if pull["head"]["sha"] != head:
-            raise HeadMoved(f"#{number} is at {pull['head']['sha'][:12]} now, not at {head[:12]}") from error
-        if not pull["merged"]:
-            _explain(error)
-
 
 def _create(repository: str, branch: str, base: str, title: str, body: str, api: Github) -> int:
     return api.get_repo(repository).create_pull(base=base, head=branch, title=title, body=body).number
-
-
-def marker(topic: str) -> str:
-    """What our comments about a topic end with, hidden. It proves nothing alone: the author must be us as well."""
-    return f"<!-- callboard: {topic} -->"
-
-
-def _marked(body: str, topic: str) -> str:
-    return f"{body}\n\n{marker(topic)}"
-
-
-def _explain(error: Exception) -> NoReturn:
-    """What a refused merge means, by GitHub's sentence (facts on GitHub, section 7)."""
-    said = str(error)
-    if isinstance(error, Conflicting):
-        raise HeadMoved(said) from error
-    if "Base branch was modified" in said:
-        raise Transient(said, retry_after=SOON) from error
-    if "not authorized" in said or "are not allowed on this repository" in said:
-        raise Refused(f"GitHub won't let us merge: {said}") from error
-    if isinstance(error, NotAllowed | Unprocessable):
-        raise NotMergeable(said) from error
-    raise error

@@ -25,6 +25,10 @@ class NoCommits(NotMergeable):
     """The branch has nothing that the base lacks, so there can be no pull request."""
 
 
+class QueueRequired(NotMergeable):
+    """The base branch takes merges only through its merge queue."""
+
+
 class Unprocessable(Exception):  # noqa: N818
     """GitHub understood and can't (422, or an error of a GraphQL mutation); the message has all it said."""
 

@@ -1,16 +1,19 @@
 """Read GitHub into facts: pull requests with what their checks and reviewers say, repositories, permissions."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-from urllib.parse import quote
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from github import Github
 
-from bot.github.checks import read_checks
-from bot.github.client import GitHub, NotFound, operation
-from bot.machine.facts import Mergeable, PullRequest
+from bot.github.client import GitHub, NotFound
+from bot.github.conversation import Listener, Node, people_of
+from bot.github.failures import Failures
+from bot.github.operations import pulls_document
+from bot.github.pages import complete
+from bot.github.people import Permissions
+from bot.github.pulls import read_pull
+from bot.machine.facts import Failure, PullRequest
 
 AT_ONCE = 25
 """Pull requests per GraphQL request, so that the answer stays well below GitHub's 500,000 nodes."""
@@ -28,55 +31,58 @@ class Place:
     permissions: frozenset[str]
 
 
-@dataclass(frozen=True)
-class Said:
-    """One comment in a review thread. `bot` is what GitHub says of its author's kind."""
-
-    author: str
-    bot: bool
-    body: str
-    at: datetime
-    url: str
-
-
-@dataclass(frozen=True)
-class Thread:
-    """A review thread. `line` is None when the code it was about has changed."""
-
-    id: str
-    path: str
-    line: int | None
-    resolved: bool
-    outdated: bool
-    comments: tuple[Said, ...]
-
-
 class Observe:
-    """Reads from one GitHub. Keeps the head branches of pull requests, which never change."""
+    """Reads from one GitHub. Keeps what does not change, and for some minutes who may write."""
 
-    def __init__(self, github: GitHub) -> None:
+    def __init__(self, github: GitHub, clock: Callable[[], float] = time.monotonic) -> None:
         self._github = github
+        self._permissions = Permissions(github, clock)
+        self._failures = Failures(github)
         self._branches: dict[tuple[str, int], str | None] = {}
 
     async def observe_pulls(self, repository: str, numbers: Iterable[int]) -> dict[int, PullRequest]:
         """Pull requests as they are now, in one request (per 25 of them); those that don't exist are left out.
 
+        More requests follow only for lists longer than a page, for people not heard of lately, and once for every
+        check that fails.
+
         Raises:
             Transient, Refused, NotFound: as `bot.github.errors` says.
         """
         wanted = sorted(set(numbers))
-        identity = await self._github.identity() if wanted else None
         found: dict[int, PullRequest] = {}
         for start in range(0, len(wanted), AT_ONCE):
-            some = wanted[start : start + AT_ONCE]
-            owner, _, name = repository.partition("/")
-            variables = {"owner": owner, "name": name, **{f"n{index}": number for index, number in enumerate(some)}}
-            data = await self._github.graphql(repository, pulls_document(len(some)), variables, partial=True)
-            if data.get("repository") is None:
-                raise NotFound(f"GitHub has no repository {repository}, or our App or token doesn't reach it.")
-            nodes = (node for node in data["repository"].values() if node)
-            found |= {node["number"]: _pull(node, identity.slug if identity else None) for node in nodes}
+            found |= await self._observe_some(repository, wanted[start : start + AT_ONCE])
         return found
+
+    async def _observe_some(self, repository: str, numbers: list[int]) -> dict[int, PullRequest]:
+        identity = await self._github.identity()
+        owner, _, name = repository.partition("/")
+        variables = {"owner": owner, "name": name, **{f"n{index}": number for index, number in enumerate(numbers)}}
+        data = await self._github.graphql(repository, pulls_document(len(numbers)), variables, partial=True)
+        place: Node | None = data.get("repository")
+        if place is None:
+            raise NotFound(f"GitHub has no repository {repository}, or our App or token doesn't reach it.")
+        nodes = [node for index in range(len(numbers)) if (node := place.get(f"p{index}"))]
+        for node in nodes:
+            await complete(self._github, repository, node)
+        listener = Listener(identity, await self._permissions.writers(repository, people_of(nodes)))
+        pulls = [read_pull(node, place, listener) for node in nodes]
+        return {pull.number: await self._with_details(repository, pull) for pull in pulls}
+
+    async def _with_details(self, repository: str, pull: PullRequest) -> PullRequest:
+        if not pull.open or not pull.failing_details:
+            return pull
+        details = [await self._failures.detailed(repository, one) for one in pull.failing_details]
+        return replace(pull, failing_details=tuple(details))
+
+    async def log_of(self, repository: str, failure: Failure) -> str:
+        """The part of a failed check's log that matters, at most 12,000 characters; what a program printed, untrusted.
+
+        Raises:
+            Transient, Refused: as `bot.github.errors` says.
+        """
+        return await self._failures.log_of(repository, failure)
 
     async def find_pull(self, repository: str, branch: str) -> int | None:
         """The newest pull request of a branch, open or not."""
@@ -125,103 +131,5 @@ class Observe:
         )
 
     async def permission(self, repository: str, login: str) -> str:
-        """What somebody may do there: `admin`, `write`, `read`, or `none` (never asked of `author_association`)."""
-        path = f"/repos/{repository}/collaborators/{quote(login, safe='')}/permission"
-        try:
-            found = await self._github.call(repository, lambda api: api.requester.requestJsonAndCheck("GET", path)[1])
-        except NotFound:
-            return "none"
-        return str(found["permission"])
-
-    async def review_threads(self, repository: str, number: int) -> tuple[Thread, ...]:
-        """The review threads of a pull request, oldest first. Whose text agents may see is the caller's to decide."""
-        owner, _, name = repository.partition("/")
-        variables = {"owner": owner, "name": name, "number": number}
-        data = await self._github.graphql(repository, operation("review_threads"), variables)
-        return tuple(_thread(node) for node in data["repository"]["pullRequest"]["reviewThreads"]["nodes"])
-
-
-def pulls_document(count: int) -> str:
-    """The GraphQL document that reads `count` pull requests: the marked part of the operation, once for each."""
-    before, _, rest = operation("pull_requests").partition("    # begin\n")
-    one, _, after = rest.partition("    # end\n")
-    variables = ", ".join(f"$n{index}: Int!" for index in range(count))
-    every = "".join(one.replace("p0:", f"p{index}:").replace("$n0", f"$n{index}") for index in range(count))
-    return before.replace("$n0: Int!", variables) + every + after
-
-
-def login_of(actor: Mapping[str, Any] | None) -> str:
-    """An author as REST spells it (`x[bot]`); GraphQL leaves the ending away. `ghost` is GitHub's word for nobody."""
-    if actor is None:
-        return "ghost"
-    login = str(actor["login"])
-    return f"{login}[bot]" if actor["__typename"] == "Bot" and not login.endswith("[bot]") else login
-
-
-def _pull(node: Mapping[str, Any], own: str | None) -> PullRequest:
-    head = node["headRefOid"]
-    reviews = list(_nodes(node["latestOpinionatedReviews"]))
-    commit = next(_nodes(node["commits"]), {"commit": {"oid": "", "statusCheckRollup": None}})["commit"]
-    verdict = read_checks(commit, head, own)
-    return PullRequest(
-        number=node["number"],
-        url=node["url"],
-        node=node["id"],
-        open=node["state"] == "OPEN",
-        merged=node["state"] == "MERGED",
-        head=head,
-        head_branch=node["headRefName"],
-        base_branch=node["baseRefName"],
-        draft=node["isDraft"],
-        merge_commit=(node["mergeCommit"] or {}).get("oid", ""),
-        mergeable=_MERGEABLE.get(node["mergeable"], Mergeable.UNKNOWN),
-        checks=verdict.checks,
-        failing=verdict.failing,
-        waiting=verdict.waiting,
-        changes_requested_by=tuple(
-            login_of(review["author"]) for review in reviews if review["state"] == "CHANGES_REQUESTED"
-        ),
-        approved_by=tuple(
-            login_of(review["author"])
-            for review in reviews
-            if review["state"] == "APPROVED" and (review["commit"] or {}).get("oid") == head
-        ),
-        review_required=node["reviewDecision"] == "REVIEW_REQUIRED",
-        open_threads=sum(map(_is_open, _nodes(node["reviewThreads"]))),
-    )
-
-
-_MERGEABLE = {"MERGEABLE": Mergeable.YES, "CONFLICTING": Mergeable.CONFLICT}
-
-
-def _is_open(thread: Mapping[str, Any]) -> bool:
-    """A person's thread stays open until somebody resolves it; a bot's also ends when its code has changed."""
-    if thread["isResolved"]:
-        return False
-    first = next(_nodes(thread["comments"]), {"author": None})
-    by_bot = (first["author"] or {}).get("__typename") == "Bot"
-    return not (by_bot and thread["isOutdated"])
-
-
-def _thread(node: Mapping[str, Any]) -> Thread:
-    return Thread(
-        id=node["id"],
-        path=node["path"],
-        line=node["line"],
-        resolved=node["isResolved"],
-        outdated=node["isOutdated"],
-        comments=tuple(
-            Said(
-                author=login_of(comment["author"]),
-                bot=(comment["author"] or {}).get("__typename") == "Bot",
-                body=comment["body"],
-                at=datetime.fromisoformat(comment["createdAt"]),
-                url=comment["url"],
-            )
-            for comment in _nodes(node["comments"])
-        ),
-    )
-
-
-def _nodes(connection: Mapping[str, Any] | None) -> Iterator[Any]:
-    return (node for node in (connection or {}).get("nodes") or () if node)
+        """What somebody may do there: `admin`, `write`, `read`, or `none`; kept for some minutes."""
+        return await self._permissions.permission(repository, login)

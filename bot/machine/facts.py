@@ -259,9 +259,10 @@ class Ejection:
 
 @dataclass(frozen=True)
 class Merging:
-    """How the repository merges into a branch: by a merge queue, by auto-merge if it may, by these methods."""
+    """How a pull request may be merged where it goes: by its merge queue only, by auto-merge, by these methods."""
 
     queue: bool = False
+    """The base branch takes merges only through GitHub's merge queue."""
     auto_merge_allowed: bool = False
     methods: tuple[str, ...] = ("merge", "squash", "rebase")
 
@@ -309,6 +310,7 @@ class PullRequest:
     """The rules want the branch up to date with its base before the merge, and it is not."""
     blocked_by_rules: str = ""
     """GitHub refuses the merge for a rule it doesn't name here, as a sentence for people; empty: it does not."""
+    merging: Merging = Merging()
     queue: QueueState | None = None
     """Its place in the merge queue; None: it is in none."""
     ejected: Ejection | None = None

@@ -1,7 +1,7 @@
 """A stand-in for GitHub's API that answers what a test tells it, over a real socket."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Thread
@@ -85,3 +85,43 @@ def github(socket: tuple[str, list[StandIn]]) -> StandIn:
     url, current = socket
     current[:] = [StandIn(url=url)]
     return current[0]
+
+
+HEAD = "a" * 40
+Node = dict[str, Any]
+
+
+@pytest.fixture
+def page() -> Callable[..., Node]:
+    """A list as GraphQL gives it; `more` is the cursor behind which it goes on."""
+
+    def page(*nodes: Node | None, more: str = "") -> Node:
+        return {"pageInfo": {"hasNextPage": bool(more), "endCursor": more or None}, "nodes": list(nodes)}
+
+    return page
+
+
+@pytest.fixture
+def a_pull(page: Callable[..., Node]) -> Callable[..., Node]:
+    """A pull request as GraphQL gives it, all well with it and nothing said; what a test names is otherwise."""
+
+    def a_pull(**changed: Any) -> Node:
+        return {
+            "id": "PR_1", "number": 7, "url": "http://x/7", "state": "OPEN", "isDraft": False, "headRefOid": HEAD,
+            "author": {"__typename": "Bot", "login": "callboard"}, "headRefName": "agent/YOU-1", "baseRefName": "main",
+            "mergeCommit": None, "mergeable": "MERGEABLE", "mergeStateStatus": "CLEAN", "isMergeQueueEnabled": False,
+            "isInMergeQueue": False, "mergeQueueEntry": None, "timelineItems": page(), "autoMergeRequest": None,
+            "reviewDecision": None, "latestOpinionatedReviews": page(), "reviews": page(), "reviewThreads": page(),
+            "comments": page(), "history": page(),
+            "commits": page({"commit": {"oid": HEAD, "statusCheckRollup": None}}), **changed,
+        }  # fmt: skip
+
+    return a_pull
+
+
+@pytest.fixture
+def repository() -> Node:
+    """The repository around pull requests, as GraphQL gives it."""
+    return {
+        "mergeCommitAllowed": True, "squashMergeAllowed": True, "rebaseMergeAllowed": False, "autoMergeAllowed": False,
+    }  # fmt: skip

@@ -1,100 +1,36 @@
 """Pull requests as facts."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from bot.github.checks import read_checks
 from bot.github.client import NotFound
-from bot.github.observe import Observe, pulls_document
-from bot.machine.facts import Checks, Mergeable
+from bot.github.observe import Observe
+from bot.machine.facts import Checks, Ejection, Mergeable, Merging, QueueState
 
 HEAD, OLD = "a" * 40, "b" * 40
 ALICE = {"__typename": "User", "login": "alice"}
 BOT = {"__typename": "Bot", "login": "coderabbitai"}
 
 
-def run(
-    name: str, conclusion: str | None = "SUCCESS", *, status="COMPLETED", required=False, app="ci"
-) -> dict[str, Any]:
-    return {
-        "__typename": "CheckRun", "name": name, "status": status, "conclusion": conclusion, "isRequired": required,
-        "checkSuite": {"app": {"slug": app}},
-    }  # fmt: skip
-
-
-def status(name: str, state: str = "SUCCESS", *, required: bool = False) -> dict[str, Any]:
-    return {"__typename": "StatusContext", "context": name, "state": state, "isRequired": required}
-
-
-def commit(*contexts: dict[str, Any], oid: str = HEAD, state: str = "SUCCESS", more: bool = False) -> dict[str, Any]:
-    rollup = {"state": state, "contexts": {"pageInfo": {"hasNextPage": more}, "nodes": list(contexts)}}
-    return {"oid": oid, "statusCheckRollup": rollup if contexts or state == "EXPECTED" else None}
-
-
-def pull(**changed: Any) -> dict[str, Any]:
-    return {
-        "id": "PR_1", "number": 7, "url": "http://x/7", "state": "OPEN", "isDraft": False, "headRefOid": HEAD,
-        "headRefName": "agent/YOU-1", "baseRefName": "main", "mergeCommit": None, "mergeable": "MERGEABLE",
-        "reviewDecision": None, "latestOpinionatedReviews": {"nodes": []},
-        "reviewThreads": {"pageInfo": {"hasNextPage": False}, "nodes": []},
-        "commits": {"nodes": [{"commit": commit(run("test"))}]}, **changed,
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("contexts", "expected", "failing", "waiting"),
-    [
-        ([], Checks.NONE, (), ()),
-        ([run("test")], Checks.GREEN, (), ()),
-        ([run("a", "NEUTRAL"), run("b", "SKIPPED"), status("c")], Checks.GREEN, (), ()),
-        ([run("a", None, status="IN_PROGRESS")], Checks.PENDING, (), ("a",)),
-        ([run("a", None, status="QUEUED"), run("b")], Checks.PENDING, (), ("a",)),
-        ([status("a", "PENDING")], Checks.PENDING, (), ("a",)),
-        ([status("a", "EXPECTED")], Checks.PENDING, (), ("a",)),
-        ([run("a", "FAILURE"), run("b", None, status="QUEUED")], Checks.RED, ("a",), ("b",)),
-        ([status("a", "ERROR"), status("b", "FAILURE")], Checks.RED, ("a", "b"), ()),
-        *[([run("a", bad)], Checks.RED, ("a",), ()) for bad in ("CANCELLED", "TIMED_OUT", "ACTION_REQUIRED", "STALE")],
-        ([run("a", "SOMETHING_NEW")], Checks.UNKNOWN, (), ()),
-        ([run("needed", required=True), run("optional", "FAILURE")], Checks.GREEN, (), ()),
-        ([run("needed", "FAILURE", required=True), run("optional")], Checks.RED, ("needed",), ()),
-        ([run("ours", "FAILURE", app="callboard"), run("test")], Checks.GREEN, (), ()),
-        ([run("ours", None, status="IN_PROGRESS", app="callboard")], Checks.NONE, (), ()),
-        ([run("ours", required=True, app="callboard"), run("test", "FAILURE")], Checks.RED, ("test",), ()),
-    ],
-)  # fmt: skip
-def test_the_checks_of_a_commit_say_together(contexts, expected, failing, waiting):
-    verdict = read_checks(commit(*contexts), HEAD, "callboard")
-    assert (verdict.checks, verdict.failing, verdict.waiting) == (expected, failing, waiting)
-
-
-def test_the_checks_of_another_commit_say_nothing():
-    assert read_checks(commit(run("test"), oid=OLD), HEAD, None).checks is Checks.UNKNOWN
-
-
-def test_more_checks_than_were_read_are_never_green():
-    assert read_checks(commit(run("test"), more=True), HEAD, None).checks is Checks.UNKNOWN
-
-
-def test_a_required_check_that_nobody_has_reported_is_waited_for():
-    assert read_checks(commit(run("other"), state="EXPECTED"), HEAD, None).checks is Checks.PENDING
-    assert read_checks(commit(state="EXPECTED"), HEAD, None).checks is Checks.PENDING
+ME = (200, {"login": "callboard", "id": 5})
 
 
 @pytest.fixture
-def observe(github):
-    github.answers["GET /user"] = (200, {"login": "alice", "id": 5})
+def observe(github, repository):
+    github.answers["GET /user"] = ME
 
     async def observe(*nodes: dict[str, Any] | None, numbers=(7,)):
-        data = {"repository": {f"p{index}": node for index, node in enumerate(nodes)}}
+        data = {"repository": {**repository, **{f"p{index}": node for index, node in enumerate(nodes)}}}
         github.answers["POST /api/graphql"] = (200, {"data": data})
         return await Observe(github.github()).observe_pulls("acme/youlab", numbers)
 
     return observe
 
 
-async def test_a_good_pull_request_is_read(observe):
-    one = (await observe(pull()))[7]
+async def test_a_good_pull_request_is_read(observe, a_pull):
+    one = (await observe(a_pull()))[7]
     assert (one.open, one.merged, one.head, one.head_branch, one.base_branch) == (
         True,
         False,
@@ -102,11 +38,11 @@ async def test_a_good_pull_request_is_read(observe):
         "agent/YOU-1",
         "main",
     )
-    assert (one.mergeable, one.checks, one.open_threads, one.review_required) == (Mergeable.YES, Checks.GREEN, 0, False)
+    assert (one.mergeable, one.checks, one.open_threads, one.review_required) == (Mergeable.YES, Checks.NONE, 0, False)
 
 
-async def test_many_pull_requests_cost_one_request(github, observe):
-    found = await observe(pull(number=3), pull(number=5), pull(number=9), numbers=(9, 3, 5, 3))
+async def test_many_pull_requests_cost_one_request(github, observe, a_pull):
+    found = await observe(a_pull(number=3), a_pull(number=5), a_pull(number=9), numbers=(9, 3, 5, 3))
     assert sorted(found) == [3, 5, 9]
     asked = [one for one in github.asked if one.path == "/api/graphql"]
     assert len(asked) == 1
@@ -118,17 +54,17 @@ async def test_no_number_costs_no_request(github, observe):
     assert github.asked == []
 
 
-async def test_one_that_does_not_exist_is_left_out(github):
-    github.answers["GET /user"] = (200, {"login": "alice", "id": 5})
+async def test_one_that_does_not_exist_is_left_out(github, a_pull, repository):
+    github.answers["GET /user"] = ME
     missing = {"type": "NOT_FOUND", "path": ["repository", "p1"], "message": "Could not resolve to a PullRequest"}
     github.answers["POST /api/graphql"] = (
-        200, {"data": {"repository": {"p0": pull(), "p1": None}}, "errors": [missing]},
+        200, {"data": {"repository": {**repository, "p0": a_pull(), "p1": None}}, "errors": [missing]},
     )  # fmt: skip
     assert list(await Observe(github.github()).observe_pulls("acme/youlab", (7, 8))) == [7]
 
 
 async def test_a_missing_repository_is_not_an_empty_answer(github):
-    github.answers["GET /user"] = (200, {"login": "alice", "id": 5})
+    github.answers["GET /user"] = ME
     missing = {"type": "NOT_FOUND", "path": ["repository"], "message": "Could not resolve to a Repository"}
     github.answers["POST /api/graphql"] = (200, {"data": {"repository": None}, "errors": [missing]})
     with pytest.raises(NotFound):
@@ -144,38 +80,26 @@ async def test_a_missing_repository_is_not_an_empty_answer(github):
         ("?", Mergeable.UNKNOWN),
     ],
 )
-async def test_mergeable_is_what_github_says(observe, said, meant):
-    assert (await observe(pull(mergeable=said)))[7].mergeable is meant
+async def test_mergeable_is_what_github_says(observe, a_pull, said, meant):
+    assert (await observe(a_pull(mergeable=said)))[7].mergeable is meant
 
 
-async def test_a_merged_one_names_its_commit(observe):
-    one = (await observe(pull(state="MERGED", mergeCommit={"oid": OLD})))[7]
+async def test_a_merged_one_names_its_commit(observe, a_pull):
+    one = (await observe(a_pull(state="MERGED", mergeCommit={"oid": OLD})))[7]
     assert (one.open, one.merged, one.merge_commit) == (False, True, OLD)
 
 
-async def test_an_approval_counts_for_its_commit_only_and_a_refusal_for_all(observe):
+async def test_an_approval_counts_for_its_commit_only_and_a_refusal_for_all(observe, a_pull, page):
     reviews = [
         {"state": "APPROVED", "author": ALICE, "commit": {"oid": HEAD}},
         {"state": "APPROVED", "author": {"__typename": "User", "login": "bob"}, "commit": {"oid": OLD}},
         {"state": "APPROVED", "author": None, "commit": None},
         {"state": "CHANGES_REQUESTED", "author": BOT, "commit": {"oid": OLD}},
     ]
-    one = (await observe(pull(latestOpinionatedReviews={"nodes": reviews}, reviewDecision="REVIEW_REQUIRED")))[7]
+    one = (await observe(a_pull(latestOpinionatedReviews=page(*reviews), reviewDecision="REVIEW_REQUIRED")))[7]
     assert one.approved_by == ("alice",)
     assert one.changes_requested_by == ("coderabbitai[bot]",)
     assert one.review_required
-
-
-async def test_a_bots_thread_ends_with_its_code_and_a_persons_when_it_is_resolved(observe):
-    def thread(author: Any, *, resolved: bool = False, outdated: bool = False) -> dict[str, Any]:
-        return {"isResolved": resolved, "isOutdated": outdated, "comments": {"nodes": [{"author": author}]}}
-
-    threads = [
-        thread(ALICE), thread(ALICE, resolved=True), thread(ALICE, outdated=True),
-        thread(BOT), thread(BOT, resolved=True), thread(BOT, outdated=True), thread(None),
-    ]  # fmt: skip
-    page = {"pageInfo": {"hasNextPage": False}, "nodes": threads}
-    assert (await observe(pull(reviewThreads=page)))[7].open_threads == 4
 
 
 async def test_the_newest_pull_request_of_a_branch_is_found(github):
@@ -213,8 +137,39 @@ async def test_a_permission_is_asked_and_a_stranger_has_none(github):
     assert await observe.permission("acme/youlab", "mallory") == "none"
 
 
-def test_the_document_repeats_the_marked_part():
-    text = pulls_document(3)
-    assert "$n0: Int!, $n1: Int!, $n2: Int!" in text
-    assert [f"p{index}: pullRequest(number: $n{index})" in text for index in range(4)] == [True, True, True, False]
-    assert text.count("isRequired(pullRequestNumber: $n2)") == 2
+async def test_what_github_says_about_landing_is_read(observe, a_pull, page):
+    out = {"reason": "checks failed", "createdAt": "2026-05-04T12:00:00Z", "beforeCommit": {"oid": OLD}}
+    node = a_pull(
+        mergeStateStatus="BLOCKED", isMergeQueueEnabled=True, timelineItems=page(out),
+        mergeQueueEntry={"position": 2, "state": "AWAITING_CHECKS"},
+        autoMergeRequest={"enabledAt": "2026-05-04T12:00:00Z"},
+    )  # fmt: skip
+    one = (await observe(node))[7]
+    assert one.merging == Merging(queue=True, auto_merge_allowed=False, methods=("merge", "squash"))
+    assert one.queue == QueueState(2, "awaiting_checks")
+    assert one.ejected == Ejection("checks failed", datetime(2026, 5, 4, 12, tzinfo=UTC), OLD)
+    assert (one.auto_merge, one.behind) == (True, False)
+    assert one.blocked_by_rules == "GitHub's rules for main ask for something that #7 does not have yet"
+
+
+async def test_a_branch_that_is_behind_is_so_and_nothing_is_made_up(observe, a_pull):
+    one = (await observe(a_pull(mergeStateStatus="BEHIND")))[7]
+    assert (one.behind, one.blocked_by_rules, one.auto_merge) == (True, "", False)
+    assert (one.queue, one.ejected, one.merging.queue) == (None, None, False)
+
+
+async def test_what_git_says_others_committed_is_told_apart(observe, a_pull, page):
+    def commit(oid: str, email: str | None) -> dict[str, Any]:
+        return {"commit": {"oid": oid, "author": {"email": email} if email is not None else None}}
+
+    history = page(
+        commit("1", "5+callboard@users.noreply.github.com"), commit("2", "bob@example.org"), commit("3", None),
+        commit("4", "agent@callboard.invalid"), commit("5", "5+Callboard@users.noreply.github.com"),
+    )  # fmt: skip
+    assert (await observe(a_pull(history=history)))[7].commits_by_others == ("2", "3")
+
+
+@pytest.mark.parametrize(("author", "us"), [("Callboard", True), ("bob", False)])
+async def test_whose_pull_request_it_is(observe, a_pull, author, us):
+    node = a_pull(author={"__typename": "User", "login": author})
+    assert (await observe(node))[7].author_is_us is us

@@ -139,7 +139,7 @@ async def test_every_webhook_of_it_is_a_hint_for_its_branch_or_has_a_reason(stag
     await ci.fails(stage.pull(number))
     await alice.reviews(stage.pull(number), "comment", "Hm", comments=[("a.txt", 1, "Why?")])
     await alice.comments(stage.pull(number), "status")
-    await stage.ensure.comment_once(PLACE, number, "panel", "Here I am")
+    await stage.ensure.answer(PLACE, number, "Here I am", "panel")
     await stage.ensure.merge(PLACE, number, head, "YOU-1")
     await stage.world.post_office.quiet()
     deliveries = [one.delivery for one in heard]
@@ -251,25 +251,56 @@ async def test_a_stacked_pull_request_moves_on_to_the_base_branch(stage):
 
 async def test_threads_are_read_answered_once_and_resolved(stage):
     stage.world.grant(PLACE, "alice", "write")
-    number, _ = await stage.open()
-    await Person(stage.world, "alice").reviews(stage.pull(number), "comment", comments=[("a.txt", 1, "Why a?")])
-    (thread,) = await stage.observe.review_threads(PLACE, number)
-    assert (thread.path, thread.line, thread.resolved) == ("a.txt", 1, False)
-    assert [(said.author, said.bot, said.body) for said in thread.comments] == [("alice", False, "Why a?")]
+    number, head = await stage.open()
+    await Person(stage.world, "alice").reviews(stage.pull(number), "comment", "Hm", comments=[("a.txt", 1, "Why a?")])
+    one = await stage.see(number)
+    (thread,) = one.threads
+    assert (thread.path, thread.line, thread.resolved, one.open_threads) == ("a.txt", 1, False, 1)
+    assert "+a" in thread.diff_hunk
+    assert [(said.author, said.may, said.body) for said in thread.remarks] == [("alice", True, "Why a?")]
+    assert [(review.author, review.may, review.body, review.commit) for review in one.reviews] == [
+        ("alice", True, "Hm", head)
+    ]
     for _ in range(2):
-        await stage.ensure.reply_thread(PLACE, thread.id, "Because.", "run-1")
-        await stage.ensure.resolve_thread(PLACE, thread.id)
-    (thread,) = await stage.observe.review_threads(PLACE, number)
-    assert thread.resolved
-    assert [said.author for said in thread.comments] == ["alice", "callboard[bot]"]
-    assert (await stage.see(number)).open_threads == 0
+        await stage.ensure.reply(PLACE, thread.id, "Because.", "run-1")
+        await stage.ensure.resolve(PLACE, thread.id)
+    one = await stage.see(number)
+    (thread,) = one.threads
+    first, answer = thread.remarks
+    assert (answer.author, answer.ours, answer.topic, answer.body) == ("callboard[bot]", True, "run-1", "Because.")
+    assert answer.reply_to == first.id
+    assert (thread.resolved, one.open_threads) == (True, 0)
+
+
+async def test_who_may_not_write_is_heard_and_may_not(stage):
+    stage.world.grant(PLACE, "mallory", "read")
+    number, _ = await stage.open()
+    await Person(stage.world, "mallory").comments(stage.pull(number), "@callboard merge this")
+    await stage.ensure.answer(PLACE, number, "No.", "answer-1")
+    stranger, ours = (await stage.see(number)).conversation
+    assert (stranger.author, stranger.person, stranger.may) == ("mallory", True, False)
+    assert (ours.ours, ours.topic, ours.body) == (True, "answer-1", "No.")
+
+
+async def test_what_a_person_pushed_is_told_from_what_we_pushed(stage):
+    token = await stage.github.git_token(PLACE)
+    identity = await stage.github.identity()
+    await stage.mirror.fetch(token)
+    author = Author(identity.login, identity.email)
+    head = await commit_file(stage.mirror, await stage.mirror.tip("main"), "a.txt", b"a", message="Work", author=author)
+    await stage.mirror.push(BRANCH, head, None, token)
+    number = await stage.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1: Begin", "Body")
+    one = await stage.see(number)
+    assert (one.author_is_us, one.commits_by_others) == (True, ())
+    theirs = await stage.push("b.txt")
+    assert (await stage.see(number)).commits_by_others == (theirs,)
 
 
 async def test_one_comment_about_a_topic_is_edited_in_place(stage):
     number, _ = await stage.open()
-    first = await stage.ensure.comment_once(PLACE, number, "summary", "One")
-    assert await stage.ensure.comment_once(PLACE, number, "summary", "Two") == first
-    other = await stage.ensure.comment_once(PLACE, number, "panel", "Three")
+    first = await stage.ensure.answer(PLACE, number, "One", "summary")
+    assert await stage.ensure.answer(PLACE, number, "Two", "summary") == first
+    other = await stage.ensure.answer(PLACE, number, "Three", "panel")
     assert other != first
     bodies = [comment.body.split("\n")[0] for comment in stage.pull(number).comments]
     assert bodies == ["Two", "Three"]
