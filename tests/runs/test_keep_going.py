@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from bot.runs import runner
 from bot.runs.contract import Ending, RunResult, RunSpec
 from bot.runs.keep_going import Policy, Stop, again, keep_going
 from bot.runs.runner import House, Place, run_agent
 from bot.runs.sandbox import Bubblewrap
+from bot.runs.supervisor import Command, Exit, Limits, supervise
 from bot.simulator.model import Answer, Asked, concludes
 
 Make = Callable[..., Any]
@@ -195,12 +197,21 @@ async def test_with_one_iteration_and_no_promise_a_run_is_what_it_was(place: Pla
     assert (result.kind, result.iterations, result.stopped_because) == (Ending.SUCCESS, 1, "completed")
 
 
-async def test_the_minutes_are_not_begun_anew(place: Place, spec: Make) -> None:
-    script = f"{COUNT} sleep 0.5; {outcome()}"
-    result = (await run(spec, place, script, max_iterations=50, minutes=0.02)).result
+async def test_the_minutes_are_not_begun_anew(place: Place, spec: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    walls: list[float] = []
+
+    async def recording(command: Command, limits: Limits, **more: Any) -> Exit:
+        walls.append(limits.wall)
+        return await supervise(command, limits, **more)
+
+    monkeypatch.setattr(runner, "supervise", recording)
+    script = f"{COUNT} sleep 0.2; if [ $n -eq 3 ]; then sleep 60; fi; {outcome()}"
+    result = (await run(spec, place, script, max_iterations=50, minutes=0.025)).result
     assert (result.kind, result.stopped_because) == (Ending.WORK_FAILED, "blocked")
-    assert "not done after 0.02 minutes" in result.error
-    assert result.iterations < 4
+    assert "not done after 0.025 minutes" in result.error
+    assert result.iterations <= 3
+    assert walls[0] == 1.5
+    assert walls[1] < 1.3
     assert result.seconds < 5
 
 

@@ -60,7 +60,15 @@ async def test_without_bash_the_plain_shell_does_it(place: Place, monkeypatch: p
     assert (await one('echo "${BASH_VERSION:-plain}"', place)).output == "plain"
 
 
-@pytest.mark.parametrize("command", ["sleep 71.0071", "trap '' TERM HUP INT; while :; do sleep 71.0071; done"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sleep 71.0071",
+        "trap '' TERM HUP INT; while :; do sleep 71.0071; done",
+        "trap 'exit 0' TERM; sleep 71.0071 & wait",
+        "cat /dev/zero > /dev/null; sleep 71.0071",
+    ],
+)
 async def test_a_command_that_hangs_is_ended_at_its_limit_and_the_next_one_runs(
     place: Place, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,13 +105,14 @@ async def test_a_full_log_of_an_earlier_verification_does_not_end_this_one(
     assert (await one("sleep 0.1; echo fine", place)).output == "fine"
 
 
-async def test_of_a_long_output_both_ends_are_shown_and_the_log_has_it_all(place: Place) -> None:
-    receipt = await one("seq -f 'line %.0f' 200000", place)
+@pytest.mark.parametrize(("lines", "size"), [(2_000, 18_893), (200_000, 2_288_895)])
+async def test_of_a_long_output_both_ends_are_shown_and_the_log_has_it_all(place: Place, lines: int, size: int) -> None:
+    receipt = await one(f"seq -f 'line %.0f' {lines}", place)
     assert receipt.output.startswith("line 1\nline 2\n")
-    assert receipt.output.endswith("line 199999\nline 200000")
-    left_out = 2_288_895 - 3_900  # all that was printed, less the two parts that are shown
-    assert f"\n[… {left_out:,} bytes left out …]\n" in receipt.output
-    assert len(Path(receipt.log).read_text().splitlines()) == 200_000
+    assert receipt.output.endswith(f"line {lines - 1}\nline {lines}")
+    assert f"\n[… {size - 3_900:,} bytes left out …]\n" in receipt.output
+    assert Path(receipt.log).stat().st_size == size
+    assert len(Path(receipt.log).read_text().splitlines()) == lines
 
 
 @pytest.mark.parametrize(
