@@ -6,6 +6,7 @@ from urllib.parse import quote
 import structlog
 
 from bot.github.client import GitHub, NotFound, Unprocessable
+from bot.github.errors import StillRunning
 from bot.github.failures import runs_of
 from bot.github.verbs import Verbs
 from bot.machine.errors import Refused
@@ -33,8 +34,11 @@ class Checking(Verbs):
 
         With GitHub Actions all failed jobs of the same run go along. A check that ran again already, on our wish or
         somebody's, is left alone: doing it twice is doing it once.
+
+        Raises:
+            StillRunning: GitHub does it only when the rest of the run has ended. Transient: GitHub can't be asked now.
         """
-        if not failure.can_rerun:
+        if not failure.actions_run and not failure.suite:
             return False
         try:
             if any(run > failure.id for run in await runs_of(self._github, repository, failure)):
@@ -45,7 +49,7 @@ class Checking(Verbs):
                 await self._rest("POST", repository, f"/check-suites/{failure.suite}/rerequest")
         except (NotFound, Refused, Unprocessable) as error:
             if "already running" in str(error):
-                return True
+                raise StillRunning(str(error)) from error
             log.warning("a check can't run again", check=failure.name, repository=repository, reason=str(error))
             return False
         return True

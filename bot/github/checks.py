@@ -1,8 +1,8 @@
 """What all the checks of a commit say together, and each alone. Pure; unreadable never means green."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.github.people import login_of
@@ -50,7 +50,7 @@ def read_checks(commit: Mapping[str, Any], head: str, own: str | None) -> Verdic
         _together(rollup, results, failing, waiting),
         failing,
         waiting,
-        failures=tuple(sorted((_failure(one, head) for one in counted if _result(one) in _BAD), key=_order)),
+        failures=tuple(sorted(_failures(counted, theirs, head), key=lambda one: (one.name, one.id))),
         seen=tuple(sorted((_seen(one) for one in theirs), key=lambda one: (one.name, one.by))),
     )
 
@@ -83,6 +83,14 @@ def _newest(contexts: Iterable[Context]) -> list[Context]:
     return list(found.values())
 
 
+def _failures(counted: Iterable[Context], theirs: Iterable[Context], head: str) -> Iterator[Failure]:
+    running = {_suite(one).get("databaseId") for one in theirs if _result(one) in _OPEN} - {None}
+    for one in counted:
+        if _result(one) in _BAD:
+            failure = _failure(one, head)
+            yield replace(failure, busy=failure.suite in running)
+
+
 def _failure(one: Context, head: str) -> Failure:
     if one["__typename"] == "StatusContext":
         return Failure(
@@ -108,10 +116,6 @@ def _failure(one: Context, head: str) -> Failure:
         suite=_suite(one).get("databaseId") or 0,
         actions_run=int(found[1]) if found else 0,
     )
-
-
-def _order(failure: Failure) -> tuple[str, int]:
-    return failure.name, failure.id
 
 
 def _seen(one: Context) -> CheckSeen:

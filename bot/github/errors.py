@@ -29,6 +29,10 @@ class QueueRequired(NotMergeable):
     """The base branch takes merges only through its merge queue."""
 
 
+class StillRunning(NotMergeable):
+    """A check can't run again yet: others of the same run have not ended."""
+
+
 class Unprocessable(Exception):  # noqa: N818
     """GitHub understood and can't (422, or an error of a GraphQL mutation); the message has all it said."""
 

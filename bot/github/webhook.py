@@ -18,6 +18,7 @@ from bot.engine.reception import Reception, Verdict, parse, signed
 from bot.git.names import identifier_of
 
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}", re.ASCII)
+_QUEUED = re.compile(r"gh-readonly-queue/.+/pr-([1-9]\d{0,9})-[0-9a-f]{40,64}", re.ASCII)
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,100}", re.ASCII)
 
 
@@ -93,6 +94,7 @@ class _Pull(_Tolerant):
 
 
 class _Event(_Tolerant, ABC):
+    action: str = ""
     repository: _Repository
     sender: _User = _User()
 
@@ -141,41 +143,67 @@ class _App(_Tolerant):
     slug: str | None = None
 
 
+class _PullHead(_Tolerant):
+    ref: str
+
+
+class _PullBrief(_Tolerant):
+    head: _PullHead
+
+
 class _Suite(_Tolerant):
     head_branch: str | None = None
     app: _App | None = None
+    pull_requests: list[_PullBrief] = []
+
+    @property
+    def branches(self) -> list[str]:
+        """The branch it was made for, and those of the pull requests whose head it stands on."""
+        return [*([self.head_branch] if self.head_branch else []), *(one.head.ref for one in self.pull_requests)]
 
 
 class _Run(_Tolerant):
     check_suite: _Suite
     app: _App | None = None
+    pull_requests: list[_PullBrief] = []
 
 
-class _CheckRun(_Event):
+class _AboutCheck(_Event):
+    def cause(self) -> str:
+        """Whose check it is; but a press on its buttons is a person's act, also when the check is ours."""
+        return "" if self.action in ("rerequested", "requested_action") else _bot(self.app())
+
+    @abstractmethod
+    def app(self) -> _App | None:
+        """Whose check it is."""
+
+
+class _CheckRun(_AboutCheck):
     check_run: _Run
 
     def subject(self) -> str:
-        return _at(self.repository, self.check_run.check_suite.head_branch)
+        run = self.check_run
+        return _at(self.repository, *run.check_suite.branches, *(one.head.ref for one in run.pull_requests))
 
-    def cause(self) -> str:
-        return _bot(self.check_run.app or self.check_run.check_suite.app)
+    def app(self) -> _App | None:
+        return self.check_run.app or self.check_run.check_suite.app
 
 
-class _CheckSuite(_Event):
+class _CheckSuite(_AboutCheck):
     check_suite: _Suite
 
     def subject(self) -> str:
-        return _at(self.repository, self.check_suite.head_branch)
+        return _at(self.repository, *self.check_suite.branches)
 
-    def cause(self) -> str:
-        return _bot(self.check_suite.app)
+    def app(self) -> _App | None:
+        return self.check_suite.app
 
 
 class _WorkflowRun(_Event):
     workflow_run: _Suite
 
     def subject(self) -> str:
-        return _at(self.repository, self.workflow_run.head_branch)
+        return _at(self.repository, *self.workflow_run.branches)
 
 
 class _Branch(_Tolerant):
@@ -186,8 +214,7 @@ class _Status(_Event):
     branches: list[_Branch]
 
     def subject(self) -> str:
-        ours = [branch.name for branch in self.branches if identifier_of(branch.name)]
-        return _at(self.repository, ours[0] if ours else None)
+        return _at(self.repository, *(branch.name for branch in self.branches))
 
 
 class _Push(_Event):
@@ -195,6 +222,17 @@ class _Push(_Event):
 
     def subject(self) -> str:
         return _at(self.repository, self.ref.removeprefix("refs/heads/"))
+
+
+class _Group(_Tolerant):
+    head_ref: str
+
+
+class _MergeGroup(_Event):
+    merge_group: _Group
+
+    def subject(self) -> str:
+        return _at(self.repository, self.merge_group.head_ref.removeprefix("refs/heads/"))
 
 
 _KNOWN: Mapping[str, type[_Event]] = {
@@ -208,6 +246,7 @@ _KNOWN: Mapping[str, type[_Event]] = {
     "workflow_run": _WorkflowRun,
     "status": _Status,
     "push": _Push,
+    "merge_group": _MergeGroup,
 }
 _EXPECTED = ("ping", "installation", "installation_repositories", "github_app_authorization")
 
@@ -226,8 +265,14 @@ def _bot(app: _App | None) -> str:
     return f"{app.slug}[bot]" if app else ""
 
 
-def _at(repository: _Repository, branch: str | None) -> str:
-    """The branch as a subject, if it is one of ours: their names are made by us and by nobody else."""
-    if branch is None or identifier_of(branch) is None:
-        raise Ignored("branch is not ours")
-    return f"{repository.full_name}@{branch}"
+def _at(repository: _Repository, *branches: str) -> str:
+    """The first of the branches that is one of ours, as a subject: their names are made by us and by nobody else.
+
+    A branch of GitHub's merge queue speaks of the pull request that it tries.
+    """
+    for branch in branches:
+        if identifier_of(branch) is not None:
+            return f"{repository.full_name}@{branch}"
+        if queued := _QUEUED.fullmatch(branch):
+            return f"{repository.full_name}#{queued[1]}"
+    raise Ignored("branch is not ours")

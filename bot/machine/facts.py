@@ -233,11 +233,13 @@ class Failure:
     """Number of the GitHub Actions run it belongs to; 0: made by something else."""
     attempt: int = 1
     """How many times this check has run on this head by now."""
+    busy: bool = False
+    """Others of the same suite still run; GitHub runs nothing of it again before they end."""
 
     @property
     def can_rerun(self) -> bool:
-        """Whether GitHub can be asked to run it again. A commit status can't."""
-        return bool(self.actions_run or self.suite)
+        """Whether GitHub can be asked to run it again now. A commit status never can."""
+        return bool(self.actions_run or self.suite) and not self.busy
 
 
 @dataclass(frozen=True)

@@ -117,3 +117,12 @@ def test_every_check_is_seen_but_our_own_with_its_word():
         CheckSeen("slow", "", "pending"),
         CheckSeen("test", "ci[bot]", "failure", True),
     )
+
+
+def test_a_failure_can_not_run_again_while_others_of_its_suite_run():
+    slow = run("slow", None, status="IN_PROGRESS", number=2)
+    (busy,) = read_checks(commit(run("test", "FAILURE"), slow), HEAD, None).failures
+    (free,) = read_checks(
+        commit(run("test", "FAILURE"), {**slow, "checkSuite": {"databaseId": 6}}), HEAD, None
+    ).failures
+    assert (busy.can_rerun, free.can_rerun) == (False, True)

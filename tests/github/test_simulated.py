@@ -25,7 +25,7 @@ from bot.simulator.faults import Fault, When
 from bot.simulator.github.actors import CI, Person
 from bot.simulator.github.model import Protection, Pull, Repository
 from bot.simulator.github.server import github_app
-from bot.simulator.github.world import GitHubWorld
+from bot.simulator.github.world import APP_PERMISSIONS, GitHubWorld
 from bot.simulator.serving import serve
 
 PLACE = "acme/youlab"
@@ -82,7 +82,7 @@ async def stage(tmp_path: Path, key: rsa.RSAPrivateKey, monkeypatch: pytest.Monk
     place = await world.create_repository(PLACE, {"README.md": "# Youlab\n"})
     async with serve(github_app(world)) as url:
         world.base_url = url
-        app = world.app("callboard", webhook_secret=SECRET)
+        app = world.app("callboard", webhook_secret=SECRET, permissions=APP_PERMISSIONS | {"actions": "write"})
         github = GitHub(f"{url}/api/v3", AppLogin(str(app.id), app.private_key))
         mirror = Mirror(tmp_path / "mirror.git", (await Observe(github).repository(PLACE)).clone_url)
         yield Stage(world, place, github, mirror)
@@ -306,13 +306,48 @@ async def test_one_comment_about_a_topic_is_edited_in_place(stage):
     assert bodies == ["Two", "Three"]
 
 
-async def test_our_own_check_run_does_not_count(stage):
-    number, _ = await stage.open()
-    path, wish = f"/repos/{PLACE}/check-runs", {"name": "Callboard", "head_sha": stage.pull(number).head_sha}
-    await stage.github.call(PLACE, lambda api: api.requester.requestJsonAndCheck("POST", path, input=wish))
-    assert (await stage.see(number)).checks is Checks.NONE
+async def test_our_own_check_is_one_and_does_not_count(stage):
+    number, head = await stage.open()
+    ensure = stage.ensure
+    await ensure.our_check(PLACE, head, "in_progress", "", "At work", "Phase 1 of 2")
+    await stage.ensure.our_check(PLACE, head, "in_progress", "", "At work", "Phase 1 of 2")
+    await ensure.our_check(PLACE, head, "completed", "failure", "Stopped", "No more tries")
+    (run,) = stage.place.check_runs
+    assert (run.name, run.status, run.conclusion, run.title) == ("Callboard", "completed", "failure", "Stopped")
+    one = await stage.see(number)
+    assert (one.checks, one.checks_seen, one.failing_details) == (Checks.NONE, (), ())
     await CI(stage.world).passes(stage.pull(number))
     assert (await stage.see(number)).checks is Checks.GREEN
+
+
+async def test_a_failing_check_is_read_to_its_log_and_run_again_once(stage):
+    stage.world.protect(PLACE, "main", Protection(checks=("test",)))
+    number, head = await stage.open()
+    ci, pull = CI(stage.world), stage.pull(number)
+    noise = "\n".join(f"compiling {index}" for index in range(3_000))
+    end = "FAILED test_a.py::test_a - AssertionError\n##[error]Process completed with exit code 1."
+    log = f"{noise}\n\x1b[31m{end}\x1b[0m\n"
+    await ci.fails(pull, "test", "1 failed", log, annotations=[("a.txt", 1, "assert False")])
+    await ci.fails(pull, "optional")
+    one = await stage.see(number)
+    (failure,) = one.failing_details
+    assert (one.checks, failure.name, failure.head, failure.attempt) == (Checks.RED, "test", head, 1)
+    assert (failure.by, failure.summary) == ("github-actions[bot]", "Failed\n\n1 failed")
+    assert [(note.path, note.line, note.message) for note in failure.annotations] == [("a.txt", 1, "assert False")]
+    assert {(seen.name, seen.result, seen.required) for seen in one.checks_seen} == {
+        ("test", "failure", True), ("optional", "failure", False),
+    }  # fmt: skip
+    kept = await stage.observe.log_of(PLACE, failure)
+    assert kept.endswith(end)
+    assert len(kept) <= 12_000
+    for _ in range(2):
+        assert await stage.ensure.rerun(PLACE, failure)
+    assert len(stage.sent("POST /repos/acme/youlab/actions/runs")) == 1
+    one = await stage.see(number)
+    assert (one.checks, one.failing_details) == (Checks.PENDING, ())
+    await ci.fails(pull, "test", "1 failed", "again")
+    (failure,) = (await stage.see(number)).failing_details
+    assert failure.attempt == 2
 
 
 async def test_many_pull_requests_cost_one_request(stage):

@@ -98,6 +98,7 @@ EVENTS = {
     "status": {"state": "success", "branches": [{"name": "main"}, {"name": "agent/YOU-12"}]},
     "push": {"ref": "refs/heads/agent/YOU-12", "before": "0" * 40},
 }
+QUEUED = f"gh-readonly-queue/main/pr-104-{'b' * 40}"
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -118,6 +119,68 @@ def test_a_known_event_without_what_is_needed_is_parked(event):
         assert delivery.parked
         assert delivery.parked.startswith(f"malformed {event}: ")
         assert delivery.subject is None
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["opened", "edited", "closed", "reopened", "synchronize", "ready_for_review", "converted_to_draft", "labeled",
+     "review_requested", "auto_merge_enabled", "auto_merge_disabled", "enqueued", "dequeued", "locked", "new one"],
+)  # fmt: skip
+def test_whatever_happens_to_a_pull_request_of_ours_is_a_hint_whoever_did_it(action):
+    for sender in ("alice", "callboard[bot]"):
+        payload = {**EVENTS["pull_request"], "action": action, "repository": REPOSITORY, "sender": {"login": sender}}
+        delivery = send("pull_request", payload).delivery
+        assert delivery is not None
+        assert delivery.subject == "github:acme/youlab@agent/YOU-12"
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("merge_group", {"action": "checks_requested", "merge_group": {"head_ref": f"refs/heads/{QUEUED}"}}),
+        ("merge_group", {"action": "destroyed", "reason": "dequeued", "merge_group": {"head_ref": QUEUED}}),
+        ("check_run", {"action": "completed", "check_run": {"check_suite": suite(QUEUED)}}),
+        ("check_suite", {"action": "completed", "check_suite": suite(QUEUED)}),
+        ("workflow_run", {"action": "completed", "workflow_run": {"head_branch": QUEUED}}),
+        ("status", {"branches": [{"name": "main"}, {"name": QUEUED}]}),
+        ("push", {"ref": f"refs/heads/{QUEUED}"}),
+    ],
+)
+def test_what_happens_in_the_merge_queue_speaks_of_the_pull_request_in_it(event, payload):
+    delivery = send(event, {**payload, "repository": REPOSITORY}).delivery
+    assert delivery is not None
+    assert delivery.subject == "github:acme/youlab#104"
+
+
+@pytest.mark.parametrize(
+    "branch", ["gh-readonly-queue/main/pr-0-" + "b" * 40, "gh-readonly-queue/main/pr-1-x", "x/pr-1-"]
+)
+def test_what_only_looks_like_a_merge_queue_is_not_ours(branch):
+    delivery = send("push", {"ref": f"refs/heads/{branch}", "repository": REPOSITORY}).delivery
+    assert delivery is not None
+    assert delivery.ignored == "branch is not ours"
+
+
+def test_a_check_made_for_another_branch_speaks_of_the_pull_request_whose_head_it_stands_on():
+    brief = [{"number": 7, "head": {"ref": "agent/YOU-12"}, "base": {"ref": "main"}}]
+    checks = {
+        "check_run": {"check_suite": suite("main"), "pull_requests": brief},
+        "check_suite": {**suite(None), "pull_requests": brief},
+        "workflow_run": {"head_branch": "main", "pull_requests": brief},
+    }
+    for event, fields in checks.items():
+        delivery = send(event, {"action": "completed", event: fields, "repository": REPOSITORY}).delivery
+        assert delivery is not None
+        assert delivery.subject == "github:acme/youlab@agent/YOU-12"
+
+
+@pytest.mark.parametrize("action", ["rerequested", "requested_action"])
+def test_a_press_on_a_button_of_our_own_check_is_a_persons_act(action):
+    ours = suite("agent/YOU-12", "callboard")
+    for event, fields in (("check_run", {"check_suite": ours, "app": {"slug": "callboard"}}), ("check_suite", ours)):
+        delivery = send(event, {"action": action, event: fields, "repository": REPOSITORY}).delivery
+        assert delivery is not None
+        assert delivery.subject == "github:acme/youlab@agent/YOU-12"
 
 
 def test_a_comment_in_the_conversation_speaks_of_the_pull_request():
