@@ -12,7 +12,7 @@ answers with 501.
 from bot.simulator.github.actors import CI, CodeRabbit, Copilot, Person, ScriptedCI
 from bot.simulator.github.ci import Trial
 from bot.simulator.github.errors import ApiError
-from bot.simulator.github.model import Protection, Pull, Repository, Review, Thread
+from bot.simulator.github.model import Protection, Pull, QueueEntry, QueueRule, Repository, Review, Thread
 from bot.simulator.github.people import App, Installation, User
 from bot.simulator.github.real_ci import RealCI
 from bot.simulator.github.reviews import Note
@@ -33,6 +33,8 @@ __all__ = [
     "Person",
     "Protection",
     "Pull",
+    "QueueEntry",
+    "QueueRule",
     "RealCI",
     "Repository",
     "Review",

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from bot.simulator.github import checks, comments, merging, pulls, reviews, suggestions, workflows
+from bot.simulator.github import checks, comments, merge_queue, merging, pulls, reviews, suggestions, workflows
 from bot.simulator.github.ci import CI, ScriptedCI
 from bot.simulator.github.errors import forbidden, not_found
 from bot.simulator.github.git import ZERO
 from bot.simulator.github.merging import Order
-from bot.simulator.github.model import CheckRun, Comment, Pull, Repository, Review, ReviewComment, Thread
+from bot.simulator.github.model import CheckRun, Comment, Pull, QueueEntry, Repository, Review, ReviewComment, Thread
 from bot.simulator.github.people import LEVELS, User
 from bot.simulator.github.refs import changing
 from bot.simulator.github.review_bots import CodeRabbit, Copilot
@@ -144,6 +144,16 @@ class Person:
         """Switch auto-merge on."""
         self._needs(pull.repository, "write")
         await merging.enable_auto_merge(self.world, pull, self.user, Order(method=method))
+
+    async def enqueues(self, pull: Pull, *, jump: bool = False) -> QueueEntry:
+        """Put a pull request into the merge queue."""
+        self._needs(pull.repository, "write")
+        return await merge_queue.enqueue(self.world, pull, self.user, jump=jump)
+
+    async def dequeues(self, pull: Pull) -> None:
+        """Take it out again."""
+        self._needs(pull.repository, "write")
+        await merge_queue.dequeue(self.world, pull, self.user)
 
     async def closes(self, pull: Pull) -> None:
         """Close without merging."""

@@ -86,7 +86,11 @@ def _response(out: bytes) -> Response:
 
 
 def _protected(repo: Repository) -> str:
-    return "\n".join(f"refs/heads/{name}" for name, rules in repo.protection.items() if rules.checks or rules.approvals)
+    return "\n".join(
+        f"refs/heads/{name}"
+        for name, rules in repo.protection.items()
+        if rules.checks or rules.approvals or rules.queue
+    )
 
 
 def _workflows(caller: Caller) -> str:

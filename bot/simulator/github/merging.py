@@ -1,14 +1,11 @@
 """Merging without a work tree: `git merge-tree`, `git commit-tree`, and a compare-and-set of the base branch."""
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.simulator.github import pulls, rules
 from bot.simulator.github.errors import ApiError, custom, unprocessable
 from bot.simulator.github.git import ZERO
-from bot.simulator.github.hooks import Event
 from bot.simulator.github.model import AutoMerge, Pull, Repository
 from bot.simulator.github.people import Token, User
 from bot.simulator.github.refs import changing
@@ -51,7 +48,7 @@ async def merge(world: "GitHubWorld", pull: Pull, actor: User, order: Order, tok
             raise ApiError(409, "Head branch was modified. Review and try the merge again.")
         await _allow(world, pull, actor, order.method, base)
         await _allow_workflows(world, pull, token)
-        sha = await _MAKERS[order.method](world, pull, actor, order, base)
+        sha = await MAKERS[order.method](world, pull, actor, order, base)
         if not await world.git.update_ref(repo.path, f"refs/heads/{pull.base_ref}", sha, base):
             raise ApiError(405, "Base branch was modified. Review and try the merge again.")
         await pulls.seen_merged(world, pull, actor, sha, base)
@@ -71,6 +68,8 @@ async def delete_branch(world: "GitHubWorld", pull: Pull, actor: User) -> None:
 async def _allow(world: "GitHubWorld", pull: Pull, actor: User, method: str, base: str) -> None:
     repo = pull.repository
     allowed = {"merge": repo.merge_commits, "squash": repo.squash_merges, "rebase": repo.rebase_merges}
+    if pull.queued:
+        raise ApiError(405, "Pull Request is in the merge queue")
     if not allowed[method]:
         raise ApiError(405, _REFUSED_METHODS[method])
     if world.role(repo, actor) not in {"write", "maintain", "admin"}:
@@ -80,9 +79,17 @@ async def _allow(world: "GitHubWorld", pull: Pull, actor: User, method: str, bas
     if await rules.conflicts(world, pull, base):
         raise ApiError(405, "Pull Request is not mergeable")
     if missing := rules.blockers(world, pull):
-        raise ApiError(405, missing[0])
+        raise _violated(pull, missing)
+    if rules.protection(pull).queue:
+        raise _violated(pull, ["Changes must be made through the merge queue"])
     if await rules.behind(world, pull, base):
         raise ApiError(405, "Head branch is out of date. Review and try the merge again.")
+
+
+def _violated(pull: Pull, missing: list[str]) -> ApiError:
+    if not rules.protection(pull).ruleset:
+        return ApiError(405, missing[0])
+    return ApiError(405, "Repository rule violations found\n\n" + "".join(f"{one}\n\n" for one in missing))
 
 
 async def _allow_workflows(world: "GitHubWorld", pull: Pull, token: Token | None) -> None:
@@ -133,7 +140,8 @@ async def _rebase(world: "GitHubWorld", pull: Pull, actor: User, _order: Order, 
     return tip
 
 
-_MAKERS = {"merge": _merge_commit, "squash": _squash, "rebase": _rebase}
+MAKERS = {"merge": _merge_commit, "squash": _squash, "rebase": _rebase}
+"""How each method makes the commits that the base shall stand at; called with world, pull, actor, order and base."""
 
 
 async def _commit(
@@ -156,6 +164,8 @@ async def update_branch(world: "GitHubWorld", pull: Pull, actor: User, expected:
     async with changing(world, repo, actor) as branches:
         if expected is not None and expected != pull.head_sha:
             raise unprocessable("expected head sha didn’t match current head ref.")
+        if pull.queued:
+            raise ApiError(422, "Branches that are queued for merging cannot be updated")
         base, head = branches.get(pull.base_ref), branches.get(pull.head_ref)
         if base is None or head is None or not pull.open:
             raise ApiError(422, "Validation Failed")
@@ -182,7 +192,7 @@ async def enable_auto_merge(world: "GitHubWorld", pull: Pull, actor: User, order
         raise ApiError(422, "Protected branch rules not configured for this branch")
     _, state = await rules.state(world, pull)
     if state in {"clean", "unstable"}:
-        raise ApiError(422, f"Pull request is in {state} status")
+        raise ApiError(422, f"Pull request Pull request is in {state} status")
     if not pull.open or state == "draft":
         raise ApiError(422, "Pull request is in draft state" if pull.open else "Pull request is closed")
     pull.auto_merge = AutoMerge(actor, world.now(), order.method, order.title, order.message)
@@ -198,28 +208,3 @@ async def disable_auto_merge(world: "GitHubWorld", pull: Pull, actor: User) -> N
     if pull.auto_merge is None:
         raise ApiError(422, "Can't disable auto-merge for this pull request")
     await pulls.drop_auto_merge(world, pull, actor, "Auto-merge was disabled by user")
-
-
-def auto_merger(world: "GitHubWorld") -> Callable[[Event], None]:
-    """A listener that merges what asked for it as soon as nothing is in the way; install it once."""
-    tasks: set[asyncio.Task[None]] = set()
-
-    def heard(event: Event) -> None:
-        if any(pull.auto_merge and pull.open for pull in event.repository.pulls.values()):
-            task = asyncio.get_running_loop().create_task(_merge_ready(world, event.repository))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-    return heard
-
-
-async def _merge_ready(world: "GitHubWorld", repo: Repository) -> None:
-    for pull in list(repo.pulls.values()):
-        wish = pull.auto_merge
-        if wish is None or not pull.open:
-            continue
-        if (await rules.state(world, pull))[1] in {"clean", "unstable"}:
-            try:
-                await merge(world, pull, wish.by, Order(pull.head_sha, wish.method, wish.title, wish.message))
-            except ApiError:  # it changed under our hands; the event of that change comes here again
-                continue

@@ -7,7 +7,7 @@ head SHA because GitHub does too: it outlives the branch.
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,14 @@ from bot.simulator.github.people import LEVELS, App, User, node_id
 
 if TYPE_CHECKING:
     from bot.simulator.github.workflows import WorkflowRun
+
+
+@dataclass(frozen=True)
+class QueueRule:
+    """That a branch is merged into by its merge queue alone: how, and how long the checks of a group may take."""
+
+    method: str = "merge"
+    timeout: timedelta = timedelta(hours=1)
 
 
 @dataclass
@@ -29,6 +37,9 @@ class Protection:
     conversation_resolution: bool = False
     last_push_approval: bool = False
     """Whether the newest push must be approved by somebody else than who pushed it."""
+    queue: QueueRule | None = None
+    ruleset: bool = False
+    """Whether it is a ruleset rather than a classic branch protection: a refused merge is worded otherwise."""
 
 
 @dataclass(eq=False)
@@ -52,9 +63,11 @@ class Repository:
     pulls: dict[int, "Pull"] = field(default_factory=dict)
     check_suites: list["CheckSuite"] = field(default_factory=list)
     workflow_runs: list["WorkflowRun"] = field(default_factory=list)
+    queue: list["QueueEntry"] = field(default_factory=list)
     statuses: list["Status"] = field(default_factory=list)
     labels: dict[str, "Label"] = field(default_factory=dict)
     hooks: list["Hook"] = field(default_factory=list)
+    queue_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -137,6 +150,11 @@ class Pull:
         return self.merged_at is not None
 
     @property
+    def queued(self) -> "QueueEntry | None":
+        """Its place in the merge queue, or None."""
+        return next((entry for entry in self.repository.queue if entry.pull is self), None)
+
+    @property
     def open(self) -> bool:
         """Whether it is open."""
         return self.state == "open"
@@ -145,6 +163,36 @@ class Pull:
     def node(self) -> str:
         """The GraphQL id."""
         return node_id("PR", self.id)
+
+
+@dataclass(eq=False)
+class QueueEntry:
+    """A pull request in the merge queue of its base. `group` is the commit that is checked and would become the base.
+
+    It was put in with `head_sha`, and leaves the queue when that is its head no more.
+    """
+
+    id: int
+    pull: Pull
+    base_ref: str
+    head_sha: str
+    by: User
+    at: datetime
+    jump: bool = False
+    state: str = "QUEUED"
+    base: str | None = None
+    group: str | None = None
+    built_at: datetime | None = None
+
+    @property
+    def node(self) -> str:
+        """The GraphQL id."""
+        return node_id("MQE", self.id)
+
+    @property
+    def ref(self) -> str:
+        """The branch that GitHub makes for the group."""
+        return f"gh-readonly-queue/{self.base_ref}/pr-{self.pull.number}-{self.base}"
 
 
 @dataclass(frozen=True)

@@ -207,6 +207,18 @@ def commit(world: "GitHubWorld", repo: Repository, made: Commit) -> Json:
     }
 
 
+def simple_commit(made: Commit) -> Json:
+    """A commit as check suites, workflow runs and merge groups show it: without an address."""
+    return {
+        "id": made.sha,
+        "tree_id": made.tree,
+        "message": made.message,
+        "timestamp": made.committer.date.isoformat(),
+        "author": {"name": made.author.name, "email": made.author.email},
+        "committer": {"name": made.committer.name, "email": made.committer.email},
+    }
+
+
 def author_of(world: "GitHubWorld", made: Commit) -> User | None:
     """The account behind a commit, known by its noreply address; None for an address nobody owns."""
     login = made.author.email.removesuffix("@users.noreply.github.com").split("+", 1)[-1]

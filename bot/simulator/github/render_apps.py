@@ -108,4 +108,15 @@ def rules(repo: Repository, one: Protection) -> list[Json]:
             "strict_required_status_checks_policy": one.strict,
         }
         found.append({"type": "required_status_checks", "parameters": checks, **source})
+    if one.queue:
+        queue = {
+            "check_response_timeout_minutes": int(one.queue.timeout.total_seconds() // 60),
+            "grouping_strategy": "ALLGREEN",
+            "max_entries_to_build": 5,
+            "max_entries_to_merge": 5,
+            "merge_method": one.queue.method.upper(),
+            "min_entries_to_merge": 1,
+            "min_entries_to_merge_wait_minutes": 0,
+        }
+        found.append({"type": "merge_queue", "parameters": queue, **source})
     return found

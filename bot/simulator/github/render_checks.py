@@ -87,14 +87,7 @@ def check_suite(world: "GitHubWorld", repo: Repository, suite: CheckSuite) -> Js
         "runs_rerequestable": True,
         "latest_check_runs_count": len(suite.runs),
         "check_runs_url": f"{url}/check-runs",
-        "head_commit": {
-            "id": suite.commit.sha,
-            "tree_id": suite.commit.tree,
-            "message": suite.commit.message,
-            "timestamp": suite.commit.committer.date.isoformat(),
-            "author": {"name": suite.commit.author.name, "email": suite.commit.author.email},
-            "committer": {"name": suite.commit.committer.name, "email": suite.commit.committer.email},
-        },
+        "head_commit": render.simple_commit(suite.commit),
     }
 
 

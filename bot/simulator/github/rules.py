@@ -1,5 +1,6 @@
 """What stands between a pull request and its merge: checks, reviews, conversations, and the base that moved."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from bot.simulator.github.git import ZERO
@@ -95,14 +96,7 @@ def blockers(world: "GitHubWorld", pull: Pull) -> list[str]:
         found.append(f"At least {rules.approvals} approving {plural} required by reviewers with write access.")
     if rules.last_push_approval and not _approved_by_another(world, pull):
         found.append("New changes require approval from someone other than the last pusher.")
-    states = {run.name: run_state(run) for run in latest_runs(pull.repository, pull.head_sha)}
-    states |= {one.context: one.state.upper() for one in latest_statuses(pull.repository, pull.head_sha)}
-    words = {"PENDING": "pending", "FAILURE": "failing", "ERROR": "failing"}
-    found += [
-        f'Required status check "{name}" is {words.get(states.get(name, ""), "expected")}.'
-        for name in rules.checks
-        if states.get(name) != "SUCCESS"
-    ]
+    found += missing_checks(pull.repository, pull.head_sha, rules)
     if rules.conversation_resolution and any(thread.resolved_by is None for thread in pull.threads):
         found.append("All comments must be resolved.")
     return found
@@ -113,6 +107,31 @@ def _approved_by_another(world: "GitHubWorld", pull: Pull) -> bool:
         review.state == "APPROVED" and review.commit_id == pull.head_sha and review.user is not pull.pushed_by
         for review in opinions(world, pull, writers_only=True)
     )
+
+
+def check_states(repo: Repository, sha: str) -> dict[str, str]:
+    """The state of each check and status on a commit, by name."""
+    states = {run.name: run_state(run) for run in latest_runs(repo, sha)}
+    return states | {one.context: one.state.upper() for one in latest_statuses(repo, sha)}
+
+
+def missing_checks(repo: Repository, sha: str, rules: Protection) -> list[str]:
+    """What a commit lacks of the required checks, as one sentence (or none), in the words of a refused merge."""
+    states = check_states(repo, sha)
+    words = {"PENDING": "pending", "FAILURE": "failing", "ERROR": "failing"}
+    lacks = {
+        name: words.get(states.get(name, ""), "expected") for name in rules.checks if states.get(name) != "SUCCESS"
+    }
+    if not lacks:
+        return []
+    if len(lacks) == 1:
+        [(name, word)] = lacks.items()
+        return [f'Required status check "{name}" is {word}.']
+    kinds = Counter(lacks.values())
+    if len(kinds) == 1:
+        return [f"{len(lacks)} of {len(rules.checks)} required status checks are {next(iter(kinds))}."]
+    parts = " and ".join(f"{count} {word}" for word, count in kinds.items())
+    return [f"{len(lacks)} of {len(rules.checks)} required status checks have not succeeded: {parts}."]
 
 
 async def behind(world: "GitHubWorld", pull: Pull, base: str) -> bool:

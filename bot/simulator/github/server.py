@@ -17,7 +17,7 @@ from bot.simulator.github.auth import Caller
 from bot.simulator.github.errors import ApiError
 from bot.simulator.github.graph.context import Context
 from bot.simulator.github.graph.execute import sentence
-from bot.simulator.github.merging import auto_merger
+from bot.simulator.github.keeper import keeper
 from bot.simulator.github.world import GitHubWorld
 from bot.simulator.github.world import Request as Logged
 
@@ -27,7 +27,7 @@ DOCS = "https://docs.github.com/rest"
 
 def github_app(world: GitHubWorld) -> ASGIApp:
     """The ASGI application that serves `world`; set `world.base_url` to where it is served."""
-    world.listeners.append(auto_merger(world))
+    world.listeners.append(keeper(world))
     return _Server(world)
 
 

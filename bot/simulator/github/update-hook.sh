@@ -10,6 +10,12 @@ if printf '%s\n' "$SIMULATED_PROTECTED" | grep -qxF -- "$ref"; then
     echo "error: Changes must be made through a pull request." >&2
     exit 1
 fi
+case $ref in
+refs/heads/gh-readonly-queue/*)
+    echo "error: GH006: Protected branch update failed for $ref." >&2
+    exit 1
+    ;;
+esac
 if [ "$SIMULATED_WORKFLOWS" = refused ] && [ "$new" != "$zero" ]; then
     file=$(git log --format= --name-only "$new" --not --all -- .github/workflows | sed -n 1p)
     if [ -n "$file" ]; then

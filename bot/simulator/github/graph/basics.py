@@ -40,7 +40,7 @@ def app(one: App) -> View:
 
 def repository(context: Context, repo: Repository) -> View:
     """A repository."""
-    from bot.simulator.github.graph import pulls
+    from bot.simulator.github.graph import pulls, queues
 
     async def ref_named(qualifiedName: str) -> View | None:  # noqa: N803  # GitHub's own argument name
         return await ref(context, repo, qualifiedName)
@@ -74,6 +74,7 @@ def repository(context: Context, repo: Repository) -> View:
         "object": anything,
         "pullRequest": lambda number: pulls.numbered(context, repo, number),
         "pullRequests": lambda **args: pulls.listed(context, repo, args),
+        "mergeQueue": lambda branch=None: queues.queue(context, repo, branch or repo.default_branch),
         "mergeCommitAllowed": repo.merge_commits,
         "squashMergeAllowed": repo.squash_merges,
         "rebaseMergeAllowed": repo.rebase_merges,

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from bot.simulator.github import comments, merging, pulls, reviews
+from bot.simulator.github import comments, merge_queue, merging, pulls, reviews
 from bot.simulator.github.errors import ApiError, not_granted
-from bot.simulator.github.graph import basics
+from bot.simulator.github.graph import basics, queues
 from bot.simulator.github.graph import pulls as pull_views
 from bot.simulator.github.graph import reviews as review_views
 from bot.simulator.github.graph.context import Context, View
@@ -139,6 +139,21 @@ async def disable_auto_merge(context: Context, given: dict[str, Any]) -> View:
     return _acted(context, pull)
 
 
+async def enqueue(context: Context, given: dict[str, Any]) -> View:
+    """`enqueuePullRequest`."""
+    pull = _pull(context, given["pullRequestId"], "contents:write")
+    expected, jump = given.get("expectedHeadOid"), bool(given.get("jump"))
+    entry = await merge_queue.enqueue(context.world, pull, context.actor, expected, jump=jump)
+    return {"mergeQueueEntry": lambda: queues.entry(context, entry)}
+
+
+async def dequeue(context: Context, given: dict[str, Any]) -> View:
+    """`dequeuePullRequest`; `id` is that of the pull request."""
+    pull = _pull(context, given["id"], "contents:write")
+    entry = await merge_queue.dequeue(context.world, pull, context.actor)
+    return {"mergeQueueEntry": lambda: queues.entry(context, entry)}
+
+
 async def merge(context: Context, given: dict[str, Any]) -> View:
     """`mergePullRequest`."""
     pull = _pull(context, given["pullRequestId"], "contents:write")
@@ -187,6 +202,8 @@ MUTATIONS: dict[str, Mutation] = {
     "unminimizeComment": unminimize,
     "enablePullRequestAutoMerge": enable_auto_merge,
     "disablePullRequestAutoMerge": disable_auto_merge,
+    "enqueuePullRequest": enqueue,
+    "dequeuePullRequest": dequeue,
     "mergePullRequest": merge,
     "requestReviews": request_reviews,
     "closePullRequest": close,

@@ -5,7 +5,7 @@ from typing import Any
 from bot.simulator.github import diff, render, rules
 from bot.simulator.github.errors import not_found
 from bot.simulator.github.git import ChangedFile
-from bot.simulator.github.graph import basics, checks, reviews
+from bot.simulator.github.graph import basics, checks, queues, reviews
 from bot.simulator.github.graph.context import Context, Once, View, connection
 from bot.simulator.github.model import Label, Pull, Repository
 from bot.simulator.github.people import User, node_id
@@ -124,8 +124,10 @@ def _merging(context: Context, one: Pull) -> View:
         "mergeable": mergeable,
         "mergeStateStatus": merge_state,
         "reviewDecision": lambda: rules.review_decision(context.world, one),
-        "isInMergeQueue": False,
-        "isMergeQueueEnabled": False,
+        "isInMergeQueue": one.queued is not None,
+        "isMergeQueueEnabled": rules.protection(one).queue is not None,
+        "mergeQueueEntry": lambda: queues.entry(context, one.queued) if one.queued else None,
+        "mergeQueue": lambda: queues.queue(context, one.repository, one.base_ref),
         "autoMergeRequest": lambda: _auto_merge(context, one),
         "statusCheckRollup": lambda: checks.rollup(context, one.repository, one.head_sha),
     }
