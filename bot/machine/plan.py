@@ -213,7 +213,8 @@ def _end(blocks: Sequence[Block], headings: Headings, start: int) -> int:
     “Phase 2.1” is a part of phase 2 at any level.
     """
     number, level = headings[start][0], blocks[start].level
-    for index, block in enumerate(blocks[start + 1 :], start + 1):
+    for index in range(start + 1, len(blocks)):
+        block = blocks[index]
         if not _top(block):
             continue
         match = _PHASE.match(block.text)
@@ -236,19 +237,18 @@ def _digest(rows: Sequence[str], boxes: Iterable[int]) -> str:
 def _numbering(phases: Sequence[Phase]) -> Iterator[Finding]:
     if not phases:
         yield Finding(1, "The plan has no phase: each phase is a heading such as `## Phase 1: Name`.", True)
-    first = dict[int, int]()
+    first, highest = dict[int, int](), 0
     for phase in phases:
         if phase.number == 0:
             yield Finding(phase.line, "A phase can't have the number 0: number the phases from 1.", True)
         if phase.number in first:
             message = f"Phase {phase.number} stands in line {first[phase.number]} and in line {phase.line}"
             yield Finding(phase.line, f"{message}: give each phase a number of its own.", True)
-        elif first and phase.number < max(first):
-            message = (
-                f"Phase {phase.number} stands after phase {max(first)}, but phases run in the order of their numbers"
-            )
+        elif phase.number < highest:
+            message = f"Phase {phase.number} stands after phase {highest}, but they run in the order of their numbers"
             yield Finding(phase.line, f"{message}: put them in that order.", False)
         first.setdefault(phase.number, phase.line)
+        highest = max(highest, phase.number)
     for before, number in pairwise([0, *sorted(first)]):
         if number > before + 1:
             message = f"There is no phase {before + 1} before phase {number}: number the phases from 1 without a gap."
@@ -272,12 +272,14 @@ def _lost(tree: Outline, headings: Headings) -> Iterator[Finding]:
 def _homeless(tree: Outline, headings: Headings) -> Iterator[Finding]:
     """Automated verification that belongs to no phase."""
     inside = {index for start in headings for index in range(start, _end(tree.blocks, headings, start))}
-    for index, block in enumerate(tree.blocks):
-        if headings and index not in inside and section_name(block) == "automated":
+    outside = [block for index, block in enumerate(tree.blocks) if index not in inside]
+    unrun = bool(verification(outside).automated)
+    for block in outside if headings else ():
+        if section_name(block) == "automated":
             message = (
                 "This belongs to no phase and never runs: put it into one, below a deeper heading than the phase's."
             )
-            yield Finding(block.line, message, False)
+            yield Finding(block.line, message, unrun)
 
 
 def _unsigned(blocks: Sequence[Block]) -> Iterator[Block]:

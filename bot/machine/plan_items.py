@@ -17,8 +17,11 @@ _NAME = r"[\W_]*(?:(automated)|(manual))(?:\s+(?:verifications?|checks?|(?:succe
 _SECTION = re.compile(_NAME, re.I)
 _SECTION_ALONE = re.compile(_NAME + r"\W*(?:\([^)]*\)\W*)?\Z", re.I)
 _COLON = re.compile(r"[:：](?=\s|\Z)")
-_BOX_LINE = re.compile(r"^\s*(?:(?:[-+*]|[0-9]+[.)])\s+)?\[[ xX]?\](?![(\[])", re.M)
+_BOX_LINE = re.compile(r"^[ \t]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]+)?\[[ xX]?\](?![(\[])", re.M)
 _EDGE = " :：-–—("
+_LONGEST_NAME = 200
+"""Characters; a longer text names no section."""
+_LONGEST_QUOTE = 80
 _BELOW_HEADINGS = 7
 """The level of a section that a paragraph opens: any heading ends it."""
 
@@ -28,7 +31,7 @@ class Item:
     """One verification item of a phase."""
 
     label: str
-    """The text before the command without its colon, else the text after it; the whole text of a manual item."""
+    """The text before the command without its colon, else the text after it, else ""; all of a manual item's text."""
     command: str
     """As it is run; "" for a manual item."""
     ticked: bool
@@ -72,7 +75,7 @@ def verification(blocks: Sequence[Block]) -> Verification:
 
 def section_name(block: Block) -> str:
     """ "automated" or "manual" for a heading, or a paragraph of its own, that names such a section; else ""."""
-    if block.kind is Kind.CODE or block.box:
+    if block.kind is Kind.CODE or block.box or len(block.source) > _LONGEST_NAME:
         return ""
     match = (_SECTION if block.kind is Kind.HEADING else _SECTION_ALONE).match(block.text)
     return (match[1] or match[2]).lower() if match else ""
@@ -96,18 +99,17 @@ def _sections(blocks: Sequence[Block]) -> Iterator[tuple[str, list[Block]]]:
 
 def _automated(section: Sequence[Block]) -> Iterator[Item | Finding]:
     boxes = {block.within for block in section if block.box}
+    followed = _followed_by_code(section)
+    items = any(block.kind is Kind.ITEM for block in section)
     for index, block in enumerate(section):
-        after = list(takewhile(_no_box, section[index + 1 :]))
         inside = _inside(section, index)
-        if block.kind is Kind.ITEM and block.box:
-            yield from _command_item(block, after, inside)
+        if block.box:
+            yield from _command_item(block, inside, followed[index])
         elif block.kind is Kind.ITEM and not _detail(block, boxes) and all(map(_no_box, inside)):
-            told = any(one.kind is Kind.CODE for one in after) or any(_code(one) for one in (block, *inside))
-            yield _without_box(block, told)
-        elif block.kind is Kind.CODE and not any(one.kind is Kind.ITEM for one in section):
-            yield Finding(
-                block.line, f"What stands in this code block is never run: write each command as {_FORM}.", True
-            )
+            yield _without_box(block, followed[index] or any(map(_code, (block, *inside))))
+        elif block.kind is Kind.CODE and not items:
+            message = f"What stands in this code block is never run: write each command as {_FORM}."
+            yield Finding(block.line, message, True)
         if _BOX_LINE.search(block.source, 0 if block.kind is Kind.TEXT else _first_line(block)):
             message = f"A box in running text is no item: begin a list item of its own, as {_FORM}."
             yield Finding(block.line, message, _code(block))
@@ -126,43 +128,39 @@ def _manual(section: Sequence[Block]) -> Iterator[Item | Finding]:
             yield _without_box(block, False)
 
 
-def _command_item(block: Block, after: Sequence[Block], inside: Sequence[Block]) -> Iterator[Item | Finding]:
+def _command_item(block: Block, inside: Sequence[Block], followed: bool) -> Iterator[Item | Finding]:
     candidates = _candidates(block.pieces)
     command = shown(block.pieces[candidates[-1]].text.strip()) if candidates else ""
     if not command:
-        yield from _commandless(block, after, inside)
+        yield from _commandless(block, inside, followed)
         return
     label = _label(block.pieces, candidates[-1])
     yield Item(label, command, block.box != " ", block.line)
     if any(block.pieces[index].broken for index in candidates):
-        yield _split(block, label)
+        yield _split(block)
     elif len(candidates) > 1:
-        told = ", ".join(block.pieces[index].text.strip() for index in candidates)
-        yield Finding(
-            block.line,
-            f"“{label}” may mean any of these commands: {shown(told)}; write one item for each, as {_FORM}.",
-            True,
-        )
+        told = ", ".join(_quoted(shown(block.pieces[index].text.strip())) for index in candidates)
+        message = f"This item's command may be any of {told}: write one item for each command, as {_FORM}."
+        yield Finding(block.line, message, True)
     elif _open(block):
         yield _left_open(block)
     if "\ufffd" in command:
-        yield Finding(
-            block.line,
-            f"The command of “{label}” holds characters that can't be seen (here as \ufffd): type it anew.",
-            True,
-        )
+        message = f"The command {_quoted(command)} holds characters that can't be seen (here \ufffd): type it anew."
+        yield Finding(block.line, message, True)
 
 
-def _commandless(block: Block, after: Sequence[Block], inside: Sequence[Block]) -> Iterator[Item | Finding]:
+def _commandless(block: Block, inside: Sequence[Block], followed: bool) -> Iterator[Item | Finding]:
     if not block.text:
         yield _empty(block)
     elif _open(block):
         yield _left_open(block)
-    elif any(one.kind is Kind.CODE for one in after) or any(map(_code, takewhile(_no_box, inside))):
-        yield _split(block, block.text)
+    elif followed or any(map(_code, takewhile(_no_box, inside))):
+        yield _split(block)
     elif all(map(_no_box, inside)):  # else it is a title for the items in it
         yield Item(block.text, "", block.box != " ", block.line)
-        message = f"“{block.text}” has no command, so a person must try it: write {_FORM}, or make it a manual item."
+        message = (
+            f"{_quoted(block.text)} has no command, so a person must try it: write {_FORM}, or make it a manual item."
+        )
         yield Finding(block.line, message, False)
 
 
@@ -182,10 +180,21 @@ def _label(pieces: tuple[Piece, ...], command: int) -> str:
     return before or plain(pieces[command + 1 :]).strip(_EDGE)
 
 
-def _inside(section: Sequence[Block], index: int) -> list[Block]:
+def _inside(section: Sequence[Block], index: int) -> Sequence[Block]:
     """The blocks within the list item that begins at `index`."""
-    own = section[index].within
-    return list(takewhile(lambda one: own and one.within[: len(own)] == own, section[index + 1 :]))
+    own, end = section[index].within, index + 1
+    while own and end < len(section) and section[end].within[: len(own)] == own:
+        end += 1
+    return section[index + 1 : end]
+
+
+def _followed_by_code(section: Sequence[Block]) -> list[bool]:
+    """For each block whether a code block comes after it and before the next box."""
+    followed, code = list[bool](), False
+    for block in reversed(section):
+        followed.append(code)
+        code = block.kind is Kind.CODE or (code and not block.box)
+    return followed[::-1]
 
 
 def _detail(block: Block, boxes: set[tuple[int, ...]]) -> bool:
@@ -210,10 +219,13 @@ def _first_line(block: Block) -> int:
     return len(block.source) if end < 0 else end + 1
 
 
-def _split(block: Block, label: str) -> Finding:
-    return Finding(
-        block.line, f"The command of “{label}” is split over lines: write it on the item's line, as {_FORM}.", True
-    )
+def _quoted(text: str) -> str:
+    return f"“{text}”" if len(text) <= _LONGEST_QUOTE else f"“{text[:_LONGEST_QUOTE]}…”"
+
+
+def _split(block: Block) -> Finding:
+    message = f"The command of {_quoted(block.text)} is split over lines: write it on the item's own line, as {_FORM}."
+    return Finding(block.line, message, True)
 
 
 def _left_open(block: Block) -> Finding:
@@ -228,4 +240,4 @@ def _empty(block: Block) -> Finding:
 
 def _without_box(block: Block, told: bool) -> Finding:
     form = _FORM if told else "`- [ ] …`"
-    return Finding(block.line, f"“{block.text}” has no box to tick, so it is no item: write it as {form}.", told)
+    return Finding(block.line, f"{_quoted(block.text)} has no box to tick, so it is no item: write it as {form}.", told)

@@ -8,6 +8,7 @@ their reading is the one part of the parser that cares which characters an addre
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import groupby
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline, backtick
@@ -17,6 +18,7 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 """Lines as markdown-it counts them; `str.splitlines` knows more line ends than Markdown does."""
 _BOX = re.compile(r"\[([ xX])\](?![(\[])")
 _BOX_IN_LINE = re.compile(r"\ufeff?[ \t]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]+)*" + _BOX.pattern)
+_NOT_TEXT = {"softbreak": " ", "hardbreak": " ", "html_inline": ""}
 _END = "\n\n# end\n"
 
 
@@ -143,15 +145,11 @@ def _block(token: Token, before: list[str], opening: Token, lines: tuple[str, ..
 def _pieces(token: Token) -> tuple[Piece, ...]:
     """A paragraph's children with neighbouring text made one piece, so that a piece ends where a code span begins."""
     pieces: list[Piece] = []
-    for child in token.children or ():
-        if child.type == "code_inline":
-            pieces.append(Piece(child.content, child.markup, child.meta["broken"]))
-            continue
-        text = {"softbreak": " ", "hardbreak": " ", "html_inline": ""}.get(child.type, child.content)
-        if pieces and not pieces[-1].mark:
-            pieces[-1] = replace(pieces[-1], text=pieces[-1].text + text)
+    for is_code, group in groupby(token.children or (), key=lambda child: child.type == "code_inline"):
+        if is_code:
+            pieces += [Piece(child.content, child.markup, child.meta["broken"]) for child in group]
         else:
-            pieces.append(Piece(text))
+            pieces.append(Piece("".join(_NOT_TEXT.get(child.type, child.content) for child in group)))
     return tuple(piece for piece in pieces if piece.mark or piece.text)
 
 
