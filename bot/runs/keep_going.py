@@ -116,6 +116,9 @@ def _left(spec: RunSpec, so_far: RunResult) -> RunSpec:
 
 
 def _stopped(result: RunResult, why: Stop, kind: Ending | None = None, error: str = "") -> RunResult:
-    """The result with the reason; `kind` and `error` when it is no longer what the last iteration came to."""
-    changed = {"kind": kind, "error": error} if kind else {}
+    """The result with the reason; `kind` and `error` when it is no longer what the last iteration came to.
+
+    What the agent itself said last is still in the outcome.
+    """
+    changed = {"kind": kind, "error": error, "summary": error} if kind else {}
     return result.model_copy(update={"stopped_because": str(why), **changed})

@@ -110,7 +110,7 @@ async def test_out_of_iterations_is_a_failure_that_says_so() -> None:
     assert len(told) == 2
     assert (result.kind, result.stopped_because, result.iterations) == (Ending.WORK_FAILED, "out of iterations", 2)
     assert "out of iterations: the agent ended 2 times" in result.error
-    assert result.summary == "more"
+    assert result.summary == result.error
 
 
 @pytest.mark.parametrize("kind", ["transport_failed", "usage_limit", "stopped"])

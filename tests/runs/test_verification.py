@@ -18,6 +18,14 @@ CANARY = "canary-9b2e71"
 WALLS = House(Bubblewrap())
 
 
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A checkout needs no git to be verified in."""
+    (tmp_path / "checkout").mkdir()
+    (tmp_path / "checkout/README.md").write_text("# YouLab\n")
+    return Place(tmp_path / "checkout", tmp_path / "run", "")
+
+
 async def one(command: str, place: Place, *, minutes: float = 0.25, house: House = WALLS) -> Receipt:
     (receipt,) = await verify([command], place, house, minutes=minutes)
     assert len(receipt.output) <= 4_000
@@ -151,9 +159,10 @@ async def test_there_is_no_terminal_and_nobody_to_answer(place: Place, command: 
     assert shown in receipt.output
 
 
-async def test_a_daemon_does_not_outlive_its_command(place: Place) -> None:
+@pytest.mark.parametrize("house", [WALLS, House(Off())], ids=["walls", "none"])
+async def test_a_daemon_does_not_outlive_its_command(place: Place, house: House) -> None:
     daemon = "setsid nohup sh -c 'while :; do sleep 72.0072; done' & echo forked"
-    receipt = await one(daemon, place)
+    receipt = await one(daemon, place, house=house)
     assert (receipt.passed, receipt.output) == (True, "forked")
     assert receipt.seconds < 3
     assert not alive("sleep 72.0072")
