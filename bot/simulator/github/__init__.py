@@ -12,7 +12,8 @@ answers with 501.
 from bot.simulator.github.actors import CI, CodeRabbit, Copilot, Person, ScriptedCI
 from bot.simulator.github.ci import Trial
 from bot.simulator.github.errors import ApiError
-from bot.simulator.github.model import Protection, Pull, QueueEntry, QueueRule, Repository, Review, Thread
+from bot.simulator.github.model import Protection, Pull, QueueEntry, QueueRule, Repository
+from bot.simulator.github.model_reviews import Review, Thread
 from bot.simulator.github.people import App, Installation, User
 from bot.simulator.github.real_ci import RealCI
 from bot.simulator.github.reviews import Note

@@ -8,7 +8,9 @@ from bot.simulator.github.ci import CI, ScriptedCI
 from bot.simulator.github.errors import forbidden, not_found
 from bot.simulator.github.git import ZERO
 from bot.simulator.github.merging import Order
-from bot.simulator.github.model import CheckRun, Comment, Pull, QueueEntry, Repository, Review, ReviewComment, Thread
+from bot.simulator.github.model import Pull, QueueEntry, Repository
+from bot.simulator.github.model_checks import CheckRun
+from bot.simulator.github.model_reviews import Comment, Review, ReviewComment, Thread
 from bot.simulator.github.people import LEVELS, User
 from bot.simulator.github.refs import changing
 from bot.simulator.github.review_bots import CodeRabbit, Copilot

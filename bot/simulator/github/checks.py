@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from bot.simulator.github import hooks, render, render_checks
 from bot.simulator.github.errors import ApiError, custom, invalid
-from bot.simulator.github.model import CheckRun, CheckSuite, Repository, Status
+from bot.simulator.github.model import Repository
+from bot.simulator.github.model_checks import CheckRun, CheckSuite, Status
 from bot.simulator.github.people import App, User
 from bot.simulator.github.rules import PASSING
 

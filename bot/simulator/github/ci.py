@@ -8,7 +8,8 @@ from typing import Any
 from bot.simulator.github import checks, workflows
 from bot.simulator.github.following import Follower
 from bot.simulator.github.hooks import Event
-from bot.simulator.github.model import CheckRun, Pull, Repository, Status
+from bot.simulator.github.model import Pull, Repository
+from bot.simulator.github.model_checks import CheckRun, Status
 from bot.simulator.github.people import App
 from bot.simulator.github.world import GitHubWorld
 

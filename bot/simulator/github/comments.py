@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from bot.simulator.github import hooks, pulls, render, render_pulls
 from bot.simulator.github.errors import custom, invalid, not_found
-from bot.simulator.github.model import Comment, Label, Pull, Reaction, Repository, ReviewComment
+from bot.simulator.github.model import Label, Pull, Repository
+from bot.simulator.github.model_reviews import Comment, Reaction, ReviewComment
 from bot.simulator.github.people import App, User
 
 if TYPE_CHECKING:

@@ -37,19 +37,20 @@ async def enqueue(
     held = rules.protection(pull)
     if held.queue is None:
         raise ApiError(422, "Merge queue is not enabled for this branch")
-    if pull.queued:
-        raise ApiError(422, "Pull request is already in the merge queue")
-    if expected is not None and expected != pull.head_sha:
-        raise ApiError(422, "Head sha was modified. Review and try the merge again.")
-    mergeable, word = await rules.state(world, pull)
-    if not mergeable or word == "draft":
-        raise ApiError(422, "Pull request is not in a mergeable state")
-    if missing := rules.blockers(world, pull):
-        raise ApiError(422, missing[0])
-    entry = world.keep(QueueEntry(world.id(), pull, pull.base_ref, pull.head_sha, actor, world.now(), jump))
-    pull.repository.queue.insert(0 if jump else len(pull.repository.queue), entry)
-    await pulls.announce(world, pull, "enqueued", actor)
-    return entry
+    async with pull.repository.queue_lock:
+        if pull.queued:
+            raise ApiError(422, "Pull request is already in the merge queue")
+        if expected is not None and expected != pull.head_sha:
+            raise ApiError(422, "Head sha was modified. Review and try the merge again.")
+        mergeable, word = await rules.state(world, pull)
+        if not mergeable or word == "draft":
+            raise ApiError(422, "Pull request is not in a mergeable state")
+        if missing := rules.blockers(world, pull):
+            raise ApiError(422, missing[0])
+        entry = world.keep(QueueEntry(world.id(), pull, pull.base_ref, pull.head_sha, actor, world.now(), jump))
+        pull.repository.queue.insert(0 if jump else len(pull.repository.queue), entry)
+        await pulls.announce(world, pull, "enqueued", actor)
+        return entry
 
 
 async def dequeue(world: "GitHubWorld", pull: Pull, actor: User) -> QueueEntry:

@@ -5,13 +5,14 @@ head SHA because GitHub does too: it outlives the branch.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.simulator.github.git import Commit
+from bot.simulator.github.model_checks import CheckRun, CheckSuite, Status
+from bot.simulator.github.model_reviews import Comment, Review, Thread
 from bot.simulator.github.people import LEVELS, App, User, node_id
 
 if TYPE_CHECKING:
@@ -61,10 +62,10 @@ class Repository:
     roles: dict[str, str] = field(default_factory=dict)
     protection: dict[str, Protection] = field(default_factory=dict)
     pulls: dict[int, "Pull"] = field(default_factory=dict)
-    check_suites: list["CheckSuite"] = field(default_factory=list)
+    check_suites: list[CheckSuite] = field(default_factory=list)
     workflow_runs: list["WorkflowRun"] = field(default_factory=list)
     queue: list["QueueEntry"] = field(default_factory=list)
-    statuses: list["Status"] = field(default_factory=list)
+    statuses: list[Status] = field(default_factory=list)
     labels: dict[str, "Label"] = field(default_factory=dict)
     hooks: list["Hook"] = field(default_factory=list)
     queue_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -91,7 +92,7 @@ class Repository:
         return LEVELS[self.role(user)] >= LEVELS[level]
 
     @property
-    def check_runs(self) -> Iterator["CheckRun"]:
+    def check_runs(self) -> Iterator[CheckRun]:
         """Every check run of the repository, oldest first within its suite."""
         return (run for suite in self.check_suites for run in suite.runs)
 
@@ -137,9 +138,9 @@ class Pull:
     labels: list[Label] = field(default_factory=list)
     requested: list[User] = field(default_factory=list)
     pushed_by: User | None = None
-    reviews: list["Review"] = field(default_factory=list)
-    threads: list["Thread"] = field(default_factory=list)
-    comments: list["Comment"] = field(default_factory=list)
+    reviews: list[Review] = field(default_factory=list)
+    threads: list[Thread] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
     counted: tuple[tuple[str, str], int] = (("", ""), 0)
     conflicts: tuple[tuple[str, str], bool] | None = None
     size: tuple[tuple[str, str], tuple[int, int, int, int]] | None = None
@@ -204,182 +205,6 @@ class AutoMerge:
     method: str
     title: str | None
     message: str | None
-
-
-@dataclass(eq=False)
-class Reaction:
-    """A reaction to a comment; `content` as REST spells it (`eyes`, `+1`)."""
-
-    id: int
-    user: User
-    content: str
-    created_at: datetime
-
-
-@dataclass(eq=False)
-class Comment:
-    """A comment in the conversation of a pull request."""
-
-    id: int
-    pull: Pull
-    user: User
-    body: str
-    created_at: datetime
-    updated_at: datetime
-    via: App | None = None
-    minimized: str | None = None
-    reactions: list[Reaction] = field(default_factory=list)
-
-    @property
-    def node(self) -> str:
-        """The GraphQL id."""
-        return node_id("IC", self.id)
-
-
-@dataclass(eq=False)
-class Review:
-    """A review. `state` is GitHub's upper-case word; an absent body is None."""
-
-    id: int
-    pull: Pull
-    user: User
-    state: str
-    body: str | None
-    commit_id: str
-    submitted_at: datetime | None
-    via: App | None = None
-    comments: list["ReviewComment"] = field(default_factory=list)
-    minimized: str | None = None
-
-    @property
-    def node(self) -> str:
-        """The GraphQL id."""
-        return node_id("PRR", self.id)
-
-
-@dataclass(eq=False)
-class Thread:
-    """A conversation on a line. `line` is where it stands in the head; None once that line has changed."""
-
-    id: int
-    pull: Pull
-    path: str
-    line: int | None
-    original_line: int
-    original_commit: str
-    hunk: str
-    start_line: int | None = None
-    side: str = "RIGHT"
-    resolved_by: User | None = None
-    comments: list["ReviewComment"] = field(default_factory=list)
-
-    @property
-    def first_line(self) -> int | None:
-        """Where a remark on several lines begins in the head; None for a single line, and once it is outdated."""
-        if self.line is None or self.start_line is None:
-            return None
-        return self.line - (self.original_line - self.start_line)
-
-    @property
-    def outdated(self) -> bool:
-        """Whether the line it stands on has changed since."""
-        return self.line is None
-
-    @property
-    def node(self) -> str:
-        """The GraphQL id."""
-        return node_id("PRRT", self.id)
-
-
-@dataclass(eq=False)
-class ReviewComment:
-    """A comment in a thread; the first one of the thread has `reply_to` None."""
-
-    id: int
-    thread: Thread
-    review: Review
-    user: User
-    body: str
-    created_at: datetime
-    updated_at: datetime
-    reply_to: "ReviewComment | None" = None
-    via: App | None = None
-    minimized: str | None = None
-    reactions: list[Reaction] = field(default_factory=list)
-
-    @property
-    def node(self) -> str:
-        """The GraphQL id."""
-        return node_id("PRRC", self.id)
-
-
-@dataclass(eq=False)
-class CheckSuite:
-    """All check runs of one App on one commit."""
-
-    id: int
-    app: App
-    commit: Commit
-    head_branch: str | None
-    created_at: datetime
-    updated_at: datetime
-    runs: list["CheckRun"] = field(default_factory=list)
-    status: str = "queued"
-    conclusion: str | None = None
-
-    @property
-    def node(self) -> str:
-        """The GraphQL id."""
-        return node_id("CS", self.id)
-
-    @property
-    def head_sha(self) -> str:
-        """The commit's SHA."""
-        return self.commit.sha
-
-
-@dataclass(eq=False)
-class CheckRun:
-    """One check of an App on one commit."""
-
-    id: int
-    suite: CheckSuite
-    name: str
-    started_at: datetime
-    status: str = "queued"
-    conclusion: str | None = None
-    completed_at: datetime | None = None
-    details_url: str | None = None
-    external_id: str = ""
-    title: str | None = None
-    summary: str | None = None
-    text: str | None = None
-    annotations: list[Mapping[str, object]] = field(default_factory=list)
-    actions: list[Mapping[str, object]] = field(default_factory=list)
-
-    @property
-    def node(self) -> str:
-        """The GraphQL id."""
-        return node_id("CR", self.id)
-
-
-@dataclass(eq=False)
-class Status:
-    """A commit status of the older kind."""
-
-    id: int
-    sha: str
-    context: str
-    state: str
-    creator: User
-    created_at: datetime
-    target_url: str | None = None
-    description: str | None = None
-
-    @property
-    def node(self) -> str:
-        """The GraphQL id."""
-        return node_id("SC", self.id)
 
 
 @dataclass(eq=False)

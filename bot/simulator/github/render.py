@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bot.simulator.github.git import ChangedFile, Commit, Signature
-from bot.simulator.github.model import Label, Reaction, Repository
+from bot.simulator.github.model import Label, Repository
+from bot.simulator.github.model_reviews import Reaction
 from bot.simulator.github.people import LEVELS, User, node_id
 
 if TYPE_CHECKING:

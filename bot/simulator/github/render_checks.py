@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bot.simulator.github import render, render_apps
-from bot.simulator.github.model import CheckRun, CheckSuite, Pull, Repository, Status
+from bot.simulator.github.model import Pull, Repository
+from bot.simulator.github.model_checks import CheckRun, CheckSuite, Status
 from bot.simulator.github.render import Json, api, stamp
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.simulator.github import render, render_apps
-from bot.simulator.github.model import Comment, Pull, Repository, Review, ReviewComment, Thread
+from bot.simulator.github.model import Pull, Repository
+from bot.simulator.github.model_reviews import Comment, Review, ReviewComment, Thread
 from bot.simulator.github.people import App, User
 from bot.simulator.github.render import Json, api, stamp
 

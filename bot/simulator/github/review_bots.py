@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from bot.simulator.github import reviews
-from bot.simulator.github.model import Pull, Review
+from bot.simulator.github.model import Pull
+from bot.simulator.github.model_reviews import Review
 from bot.simulator.github.people import App
 from bot.simulator.github.reviews import Note, Verdict
 from bot.simulator.github.world import GitHubWorld

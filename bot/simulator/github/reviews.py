@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from bot.simulator.github import diff, hooks, render, render_pulls, rules
 from bot.simulator.github.errors import ApiError, not_found, unprocessable
-from bot.simulator.github.model import Pull, Review, ReviewComment, Thread
+from bot.simulator.github.model import Pull
+from bot.simulator.github.model_reviews import Review, ReviewComment, Thread
 from bot.simulator.github.people import App, User
 
 if TYPE_CHECKING:

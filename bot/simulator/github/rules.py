@@ -4,7 +4,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from bot.simulator.github.git import ZERO
-from bot.simulator.github.model import CheckRun, CheckSuite, Protection, Pull, Repository, Review, Status
+from bot.simulator.github.model import Protection, Pull, Repository
+from bot.simulator.github.model_checks import CheckRun, CheckSuite, Status
+from bot.simulator.github.model_reviews import Review
 from bot.simulator.github.people import LEVELS
 from bot.simulator.github.render_pulls import Measured
 

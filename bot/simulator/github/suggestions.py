@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bot.simulator.github import reviews
 from bot.simulator.github.errors import ApiError
-from bot.simulator.github.model import ReviewComment
+from bot.simulator.github.model_reviews import ReviewComment
 from bot.simulator.github.people import User
 from bot.simulator.github.refs import changing
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from bot.simulator.github import checks, hooks, render_workflows
 from bot.simulator.github.errors import forbidden
-from bot.simulator.github.model import CheckRun, CheckSuite, Repository
+from bot.simulator.github.model import Repository
+from bot.simulator.github.model_checks import CheckRun, CheckSuite
 from bot.simulator.github.people import App, User, node_id
 from bot.simulator.github.rules import PASSING
 

@@ -6,7 +6,8 @@ from bot.simulator.github import render, rules
 from bot.simulator.github.errors import ApiError
 from bot.simulator.github.graph import basics
 from bot.simulator.github.graph.context import Context, View, connection
-from bot.simulator.github.model import CheckRun, CheckSuite, Pull, Repository, Status
+from bot.simulator.github.model import Pull, Repository
+from bot.simulator.github.model_checks import CheckRun, CheckSuite, Status
 from bot.simulator.github.people import node_id
 
 

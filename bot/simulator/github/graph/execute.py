@@ -27,7 +27,8 @@ from bot.simulator.github.errors import ApiError, not_found, not_simulated
 from bot.simulator.github.graph import basics, pulls, reviews
 from bot.simulator.github.graph.context import Context, View
 from bot.simulator.github.graph.mutations import MUTATIONS
-from bot.simulator.github.model import Comment, Pull, Repository, Review, ReviewComment, Thread
+from bot.simulator.github.model import Pull, Repository
+from bot.simulator.github.model_reviews import Comment, Review, ReviewComment, Thread
 from bot.simulator.github.people import User
 
 

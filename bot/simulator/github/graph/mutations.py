@@ -10,7 +10,8 @@ from bot.simulator.github.graph import pulls as pull_views
 from bot.simulator.github.graph import reviews as review_views
 from bot.simulator.github.graph.context import Context, View
 from bot.simulator.github.merging import Order
-from bot.simulator.github.model import Comment, Pull, Repository, Review, ReviewComment, Thread
+from bot.simulator.github.model import Pull, Repository
+from bot.simulator.github.model_reviews import Comment, Review, ReviewComment, Thread
 from bot.simulator.github.people import User
 
 Kind = TypeVar("Kind")

@@ -3,7 +3,7 @@
 from bot.simulator.github import render
 from bot.simulator.github.graph import basics
 from bot.simulator.github.graph.context import Context, View, connection
-from bot.simulator.github.model import Comment, Review, ReviewComment, Thread
+from bot.simulator.github.model_reviews import Comment, Review, ReviewComment, Thread
 from bot.simulator.github.people import User
 from bot.simulator.github.render_pulls import association
 

@@ -12,7 +12,9 @@ from markupsafe import Markup
 
 from bot.simulator.github import diff, rules
 from bot.simulator.github.git import ChangedFile, Commit
-from bot.simulator.github.model import CheckRun, Comment, Pull, Repository, Review, Thread
+from bot.simulator.github.model import Pull, Repository
+from bot.simulator.github.model_checks import CheckRun
+from bot.simulator.github.model_reviews import Comment, Review, Thread
 from bot.simulator.github.people import User
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from bot.simulator.github.actors import CI, Person
 from bot.simulator.github.errors import ApiError, forbidden, not_found
 from bot.simulator.github.merging import delete_branch
-from bot.simulator.github.model import Pull, Repository, Thread
+from bot.simulator.github.model import Pull, Repository
+from bot.simulator.github.model_reviews import Thread
 from bot.simulator.github.pages import show
 from bot.simulator.github.people import User
 

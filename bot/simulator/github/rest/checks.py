@@ -2,7 +2,7 @@
 
 from bot.simulator.github import checks, render_checks, rules, workflows
 from bot.simulator.github.errors import forbidden, invalid, not_found
-from bot.simulator.github.model import CheckRun, CheckSuite
+from bot.simulator.github.model_checks import CheckRun, CheckSuite
 from bot.simulator.github.people import App
 from bot.simulator.github.rest.routing import Answer, Call, route
 

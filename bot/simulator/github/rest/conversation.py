@@ -3,7 +3,7 @@
 from bot.simulator.github import comments, render, render_pulls
 from bot.simulator.github.auth import require
 from bot.simulator.github.errors import ApiError, forbidden, not_found
-from bot.simulator.github.model import Comment, ReviewComment
+from bot.simulator.github.model_reviews import Comment, ReviewComment
 from bot.simulator.github.rest.routing import Answer, Call, route
 
 REPO = "/repos/{owner}/{repo}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.simulator.github import render_pulls, reviews, rules
 from bot.simulator.github.errors import ApiError, forbidden, invalid, not_found, unprocessable
-from bot.simulator.github.model import Review, ReviewComment
+from bot.simulator.github.model_reviews import Review, ReviewComment
 from bot.simulator.github.rest.routing import Answer, Call, route
 from bot.simulator.github.reviews import Note, Verdict
 
