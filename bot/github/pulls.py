@@ -49,7 +49,7 @@ def read_pull(node: Node, repository: Node, listener: Listener) -> PullRequest:
         behind=node["mergeStateStatus"] == "BEHIND",
         blocked_by_rules=_rules(node),
         merging=_merging(node, repository),
-        queue=_queue(node.get("mergeQueueEntry")),
+        queue=_queue(node),
         ejected=_ejection(node),
         auto_merge=node["autoMergeRequest"] is not None,
     )
@@ -94,8 +94,12 @@ def _merging(node: Node, repository: Node) -> Merging:
     )
 
 
-def _queue(entry: Mapping[str, Any] | None) -> QueueState | None:
-    return QueueState(entry["position"], str(entry["state"]).lower()) if entry else None
+def _queue(node: Node) -> QueueState | None:
+    """What is merged has left the queue, also when its entry is still shown for a moment."""
+    entry = node["mergeQueueEntry"]
+    if entry is None or node["state"] != "OPEN":
+        return None
+    return QueueState(entry["position"], str(entry["state"]).lower())
 
 
 def _ejection(node: Node) -> Ejection | None:

@@ -151,21 +151,25 @@ class _PullBrief(_Tolerant):
     head: _PullHead
 
 
+def _heads(pulls: list[_PullBrief | None]) -> list[str]:
+    return [one.head.ref for one in pulls if one is not None]
+
+
 class _Suite(_Tolerant):
     head_branch: str | None = None
     app: _App | None = None
-    pull_requests: list[_PullBrief] = []
+    pull_requests: list[_PullBrief | None] = []
 
     @property
     def branches(self) -> list[str]:
         """The branch it was made for, and those of the pull requests whose head it stands on."""
-        return [*([self.head_branch] if self.head_branch else []), *(one.head.ref for one in self.pull_requests)]
+        return [*([self.head_branch] if self.head_branch else []), *_heads(self.pull_requests)]
 
 
 class _Run(_Tolerant):
     check_suite: _Suite
     app: _App | None = None
-    pull_requests: list[_PullBrief] = []
+    pull_requests: list[_PullBrief | None] = []
 
 
 class _AboutCheck(_Event):
@@ -183,7 +187,7 @@ class _CheckRun(_AboutCheck):
 
     def subject(self) -> str:
         run = self.check_run
-        return _at(self.repository, *run.check_suite.branches, *(one.head.ref for one in run.pull_requests))
+        return _at(self.repository, *run.check_suite.branches, *_heads(run.pull_requests))
 
     def app(self) -> _App | None:
         return self.check_run.app or self.check_run.check_suite.app

@@ -1,19 +1,29 @@
-"""A stand-in for GitHub's API that answers what a test tells it, over a real socket."""
+"""A stand-in for GitHub's API that answers what a test tells it, and the simulated GitHub, over real sockets."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bot.github.client import GitHub, TokenLogin
+from bot.git.mirror import Mirror
+from bot.github.client import AppLogin, GitHub, TokenLogin
+from bot.github.ensure import Ensure
+from bot.github.observe import Observe
+from bot.machine.facts import PullRequest
+from bot.simulator.github.actors import Person
+from bot.simulator.github.model import Pull, Repository
+from bot.simulator.github.server import github_app
+from bot.simulator.github.world import APP_PERMISSIONS, GitHubWorld
 from bot.simulator.serving import serve
 
 
@@ -125,3 +135,63 @@ def repository() -> Node:
     return {
         "mergeCommitAllowed": True, "squashMergeAllowed": True, "rebaseMergeAllowed": False, "autoMergeAllowed": False,
     }  # fmt: skip
+
+
+PLACE, BRANCH = "acme/youlab", "agent/YOU-1"
+
+
+@dataclass
+class Stage:
+    """The simulated GitHub, and our client as an App."""
+
+    world: GitHubWorld
+    place: Repository
+    github: GitHub
+    mirror: Mirror
+
+    @property
+    def observe(self) -> Observe:
+        return Observe(self.github)
+
+    @property
+    def ensure(self) -> Ensure:
+        return Ensure(self.github)
+
+    async def push(self, path: str = "a.txt", content: str = "a", branch: str = BRANCH) -> str:
+        """A commit upon the branch, which begins at main."""
+        return await Person(self.world, "alice").pushes(self.place, branch, {path: content}, "Work")
+
+    async def open(self) -> tuple[int, str]:
+        """A branch with a commit and its pull request: number and head."""
+        head = await self.push()
+        return await self.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1: Begin", "Body"), head
+
+    async def see(self, number: int) -> PullRequest:
+        return (await self.observe.observe_pulls(PLACE, [number]))[number]
+
+    def pull(self, number: int) -> Pull:
+        return self.place.pulls[number]
+
+    def sent(self, method: str) -> list[str]:
+        return [one.operation for one in self.world.requests if one.operation.startswith(method)]
+
+
+@pytest.fixture(scope="session")
+def key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    monkeypatch.setattr("bot.simulator.github.people.App._key", key)  # making one takes 0.2 s
+    world = GitHubWorld(tmp_path / "github")
+    place = await world.create_repository(PLACE, {"README.md": "# Youlab\n"})
+    async with serve(github_app(world)) as url:
+        world.base_url = url
+        app = world.app(
+            "callboard", webhook_secret="a webhook secret", permissions=APP_PERMISSIONS | {"actions": "write"}
+        )
+        github = GitHub(f"{url}/api/v3", AppLogin(str(app.id), app.private_key))
+        mirror = Mirror(tmp_path / "mirror.git", (await Observe(github).repository(PLACE)).clone_url)
+        yield Stage(world, place, github, mirror)
+        await world.post_office.close()

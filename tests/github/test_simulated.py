@@ -1,12 +1,10 @@
 """The GitHub client against the simulated GitHub: real sockets, real git, signed webhooks."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -14,8 +12,8 @@ from starlette.routing import Route
 
 from bot.engine.reception import Reception
 from bot.git.commit import Author, commit_file
-from bot.git.mirror import Mirror, Pushed
-from bot.github.client import AppLogin, GitHub, HeadMoved, NoCommits, NotFound, NotMergeable, TokenLogin
+from bot.git.mirror import Pushed
+from bot.github.client import GitHub, HeadMoved, NoCommits, NotFound, NotMergeable, TokenLogin
 from bot.github.ensure import Ensure
 from bot.github.observe import Observe
 from bot.github.webhook import receive
@@ -23,9 +21,7 @@ from bot.machine.errors import Transient
 from bot.machine.facts import Checks, Mergeable
 from bot.simulator.faults import Fault, When
 from bot.simulator.github.actors import CI, Person
-from bot.simulator.github.model import Protection, Pull, Repository
-from bot.simulator.github.server import github_app
-from bot.simulator.github.world import APP_PERMISSIONS, GitHubWorld
+from bot.simulator.github.model import Protection
 from bot.simulator.serving import serve
 
 PLACE = "acme/youlab"
@@ -34,63 +30,8 @@ SECRET = "a webhook secret"
 ME = Author("Callboard", "callboard@example.org")
 
 
-@dataclass
-class Stage:
-    """The simulated GitHub, and our client as an App."""
-
-    world: GitHubWorld
-    place: Repository
-    github: GitHub
-    mirror: Mirror
-
-    @property
-    def observe(self) -> Observe:
-        return Observe(self.github)
-
-    @property
-    def ensure(self) -> Ensure:
-        return Ensure(self.github)
-
-    async def push(self, path: str = "a.txt", content: str = "a", branch: str = BRANCH) -> str:
-        """A commit upon the branch, which begins at main."""
-        return await Person(self.world, "alice").pushes(self.place, branch, {path: content}, "Work")
-
-    async def open(self) -> tuple[int, str]:
-        """A branch with a commit and its pull request: number and head."""
-        head = await self.push()
-        return await self.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1: Begin", "Body"), head
-
-    async def see(self, number: int):
-        return (await self.observe.observe_pulls(PLACE, [number]))[number]
-
-    def pull(self, number: int) -> Pull:
-        return self.place.pulls[number]
-
-    def sent(self, method: str) -> list[str]:
-        return [one.operation for one in self.world.requests if one.operation.startswith(method)]
-
-
-@pytest.fixture(scope="session")
-def key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
 @pytest.fixture
-async def stage(tmp_path: Path, key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    monkeypatch.setattr("bot.simulator.github.people.App._key", key)  # making one takes 0.2 s
-    world = GitHubWorld(tmp_path / "github")
-    place = await world.create_repository(PLACE, {"README.md": "# Youlab\n"})
-    async with serve(github_app(world)) as url:
-        world.base_url = url
-        app = world.app("callboard", webhook_secret=SECRET, permissions=APP_PERMISSIONS | {"actions": "write"})
-        github = GitHub(f"{url}/api/v3", AppLogin(str(app.id), app.private_key))
-        mirror = Mirror(tmp_path / "mirror.git", (await Observe(github).repository(PLACE)).clone_url)
-        yield Stage(world, place, github, mirror)
-        await world.post_office.close()
-
-
-@pytest.fixture
-async def heard(stage: Stage) -> AsyncIterator[list[Reception]]:
+async def heard(stage: Any) -> AsyncIterator[list[Reception]]:
     """What our webhook address makes of what GitHub sends there."""
     received: list[Reception] = []
 

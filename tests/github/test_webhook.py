@@ -162,7 +162,7 @@ def test_what_only_looks_like_a_merge_queue_is_not_ours(branch):
 
 
 def test_a_check_made_for_another_branch_speaks_of_the_pull_request_whose_head_it_stands_on():
-    brief = [{"number": 7, "head": {"ref": "agent/YOU-12"}, "base": {"ref": "main"}}]
+    brief = [None, {"number": 7, "head": {"ref": "agent/YOU-12"}, "base": {"ref": "main"}}]
     checks = {
         "check_run": {"check_suite": suite("main"), "pull_requests": brief},
         "check_suite": {**suite(None), "pull_requests": brief},
