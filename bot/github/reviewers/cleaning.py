@@ -26,7 +26,7 @@ _IDLE = re.compile(
 _LABELS = re.compile(r"\s*_[^_]+_(?:\s*\|\s*_[^_]+_)*\s*")
 _SPAN_OR_MARKUP = re.compile(
     r"`[^`]*`"
-    r"|(!\[[^\]]*\]\([^)]*\)"
+    r"|(!\[[^\[\]]*\]\([^()]*\)"
     r"|</?(?:details|summary|blockquote|su[bp]|picture|source|img|a|div|p|br|b|i|em|strong|h[1-6])\b[^<>]*>"
     r"|&nbsp;)",
     re.IGNORECASE,
@@ -77,6 +77,7 @@ def _rendered(parts: tuple[Line | Section, ...]) -> list[str]:
     for part in parts:
         if isinstance(part, Section):
             if _CHATTER.search(part.title) or (has_patch and _COMMITTABLE.search(part.title)):
+                out.append("")
                 continue
             out += ["", f"{plain(part.title)}:" if part.title else "", "", *_rendered(part.parts), ""]
         elif part.kind is Kind.CODE:

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from bot.github.reviewers import judging
 from bot.github.reviewers.coderabbit_findings import findings_in, has_groups
 from bot.github.reviewers.judging import sentence, settled, unsettled
-from bot.github.reviewers.markup import Kind, Line, Section, fold, read
+from bot.github.reviewers.markup import Kind, Line, Section, fold, read, whole
 from bot.github.reviewers.said import BotCheck, BotComment, BotReview, Finding, Said, Verdict, Word
 
 _SUMMARY = "this is an auto-generated comment: summarize by coderabbit.ai"
@@ -137,19 +137,15 @@ class CodeRabbit:
             word = next((word for word, words in _STATUSES if words.search(check.summary)), None)
             if word is not None or judging.broken(check):
                 return unsettled(word or Word.FAILED, self.name, said, check.summary)
-        if any(_FREE.search(section.title) for comment in said.comments for section in _tree(comment).sections()):
+        if any(_FREE.search(section.title) for comment in said.comments for section in whole(comment.body).sections()):
             return unsettled(Word.SKIPPED, self.name, said, "its plan has summaries, but no reviews")
         return unsettled(Word.SILENT, self.name, said)
-
-
-def _tree(comment: BotComment) -> Section:
-    return fold(read(comment.body))
 
 
 def _reviewed(said: Said) -> tuple[BotReview, ...]:
     """Its reviews of the head. One without a text answers in a thread; one that names other commits is of those."""
     reviews = (review for review in judging.reviews_of_head(said) if review.body.strip() or judging.opinion([review]))
-    return tuple(review for review in reviews if _about(_ends(fold(read(review.body))), said.head))
+    return tuple(review for review in reviews if _about(_ends(whole(review.body)), said.head))
 
 
 def _latest(reviewed: Sequence[BotReview]) -> BotReview | None:
@@ -169,7 +165,7 @@ def _beyond(reviewed: Sequence[BotReview], said: Said) -> tuple[Finding, ...]:
 
 def _posted(body: str) -> int | None:
     """How many comments a review announces; None where it says nothing of the kind, or is cut off."""
-    tree = fold(read(body))
+    tree = whole(body)
     lines = [line.text.strip() for line in tree.lines() if line.own]
     counts = [int(found[1]) for line in lines if (found := _POSTED.fullmatch(line))]
     if tree.cut:
@@ -186,9 +182,8 @@ def _clean(said: Said) -> bool:
         return False
     tree = fold(_split(read(summary.body))[1])
     says_so = any(line.own and _CLEAN.fullmatch(line.text.strip()) for line in tree.lines())
-    at_work = any(notice.word in _TAKES_BACK and _stands(notice, said) for notice in _notices_in(summary))
     ends = _ends(tree)
-    return says_so and not at_work and not tree.cut and bool(ends) and _about(ends, said.head)
+    return says_so and not tree.cut and bool(ends) and _about(ends, said.head)
 
 
 def _summary(said: Said) -> BotComment | None:

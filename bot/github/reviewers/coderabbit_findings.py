@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from bot.github.reviewers.cleaning import readable, severity_in
-from bot.github.reviewers.markup import Kind, Line, Section, fold, read
+from bot.github.reviewers.markup import Kind, Line, Section, whole
 from bot.github.reviewers.said import BotThread, Finding, Severity
 
 _GROUP = re.compile(
@@ -20,7 +20,7 @@ def findings_in(body: str, threads: Sequence[BotThread]) -> tuple[Finding, ...]:
 
     A group that announces more than can be read is given whole, as one finding: nothing may get lost.
     """
-    tree = fold(read(body))
+    tree = whole(body)
     groups = [(section, title) for section in tree.sections() if (title := _GROUP.fullmatch(section.title))]
     found: list[Finding] = []
     for section, title in groups:

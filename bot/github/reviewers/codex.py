@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from bot.github.reviewers import judging
 from bot.github.reviewers.cleaning import badge, plain, readable, severity_in
 from bot.github.reviewers.judging import settled, unsettled
-from bot.github.reviewers.markup import Kind, Line, Section, fold, read
+from bot.github.reviewers.markup import Kind, Line, Section, whole
 from bot.github.reviewers.said import BotComment, Finding, Said, Verdict, Word
 
 _CLEAN = re.compile(r"codex review: didn't find any major issues\b.*", re.IGNORECASE)
@@ -17,7 +17,9 @@ _COMMIT = re.compile(r"\**reviewed commit:?\**:?\s*`([0-9a-f]{7,64})`", re.IGNOR
 _LIMIT = re.compile(r"you have reached your codex usage limits?\b.*", re.IGNORECASE)
 _UNSET = re.compile(r"to use codex here, \[?create\b.*", re.IGNORECASE)
 _HEADLINE = re.compile(r"#+\s*\W*codex review\W*", re.IGNORECASE)
-_PLACE = re.compile(r"https://\S+/blob/[0-9a-f]{7,64}/(\S+?)#L(\d{1,7})(?:-L\d{1,7})?\s*", re.IGNORECASE)
+_PLACE = re.compile(
+    r"https://[^\s/]+/[^\s/]+/[^\s/]+/blob/[0-9a-f]{7,64}/(\S+?)#L(\d{1,7})(?:-L\d{1,7})?\s*", re.IGNORECASE
+)
 
 
 class Codex:
@@ -52,7 +54,7 @@ class Codex:
         if review is None:
             return ()
         items: list[tuple[re.Match[str], list[Line | Section]]] = []
-        for part in fold(read(review.body)).parts:
+        for part in whole(review.body).parts:
             place = _PLACE.fullmatch(part.text) if isinstance(part, Line) and part.kind is Kind.TEXT else None
             if place:
                 items.append((place, []))
@@ -62,7 +64,7 @@ class Codex:
 
 
 def _own(body: str) -> list[str]:
-    lines = (line.text.strip().replace("’", "'") for line in fold(read(body)).lines() if line.own)
+    lines = (line.text.strip().replace("’", "'") for line in whole(body).lines() if line.own)
     return [line for line in lines if line]
 
 

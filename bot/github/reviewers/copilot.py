@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from bot.github.reviewers import judging
 from bot.github.reviewers.cleaning import badge, plain, readable, severity_in
 from bot.github.reviewers.judging import settled, unsettled
-from bot.github.reviewers.markup import Kind, Line, Section, fold, read
+from bot.github.reviewers.markup import Kind, Line, Section, whole
 from bot.github.reviewers.said import BotReview, Finding, Said, Severity, Verdict, Word
 
 _REFUSALS = (  # how it says that it did not review; asked in this order
@@ -53,7 +53,7 @@ class Copilot:
         review = _review(said)
         if review is None:
             return self._without_review(said)
-        text = _text(review)
+        text = whole(review.body)
         for word, words in _REFUSALS:
             refusal = next((line for line in _own(text) if words.search(line.replace("’", "'"))), None)
             if refusal is not None:
@@ -68,7 +68,7 @@ class Copilot:
         """Its open threads, and what stands in its newest review of the head only."""
         review = _review(said)
         threads = map(judging.thread_finding, judging.open_threads(said))
-        return (*threads, *(_beyond(_text(review), said) if review else ()))
+        return (*threads, *(_beyond(whole(review.body), said) if review else ()))
 
     def _without_review(self, said: Said) -> Verdict:
         if any(not thread.resolved and not thread.outdated for thread in judging.threads_of_head(said)):
@@ -83,10 +83,6 @@ class Copilot:
 def _review(said: Said) -> BotReview | None:
     """Its newest review of the head that has a text."""
     return next((one for one in reversed(judging.reviews_of_head(said)) if one.body.strip()), None)
-
-
-def _text(review: BotReview) -> Section:
-    return fold(read(review.body))
 
 
 def _own(text: Section) -> Iterator[str]:
@@ -116,10 +112,10 @@ def _beyond(text: Section, said: Said) -> tuple[Finding, ...]:
     for place in text.sections():
         if missed := _MISSED.fullmatch(_title(place)):
             items = [_missed(item) for item in place.parts if isinstance(item, Section)]
-            found += items if len(items) >= int(missed[1]) else [_whole(place)]
+            found += items if len(items) >= int(missed[1]) else [_all_of(place)]
         elif suppressed := _SUPPRESSED.fullmatch(_title(place)):
             items = list(_suppressed(place))
-            found += items if len(items) >= int(suppressed[1]) else [_whole(place, Severity.NITPICK)]
+            found += items if len(items) >= int(suppressed[1]) else [_all_of(place, Severity.NITPICK)]
     assessment = next((match[1] for line in _own(text) if (match := _ASSESSMENT.fullmatch(line))), "")
     named = judging.holding(found) or _posted(text) or judging.threads_of_head(said)
     if assessment and not _GOOD.fullmatch(assessment) and not named:
@@ -152,7 +148,7 @@ def _suppressed(place: Section) -> Iterator[Finding]:
             parts.append(part)
 
 
-def _whole(place: Section, severity: Severity = Severity.UNKNOWN) -> Finding:
+def _all_of(place: Section, severity: Severity = Severity.UNKNOWN) -> Finding:
     return Finding("", "", None, readable(place.parts) or place.title, severity)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from bot.github.reviewers.cleaning import badge, labels, quotable, readable, severity_in
-from bot.github.reviewers.markup import Section, fold, read
+from bot.github.reviewers.markup import Section, whole
 from bot.github.reviewers.said import BotCheck, BotReview, BotThread, Finding, Said, Severity, Verdict, Word
 
 _SHORTEST_COMMIT = 7
@@ -113,7 +113,7 @@ def broken(check: BotCheck) -> bool:
 
 def thread_finding(thread: BotThread) -> Finding:
     """An open thread as a finding."""
-    text = fold(read(thread.body))
+    text = whole(thread.body)
     return Finding(thread.id, thread.path, thread.line, readable(text.parts), _severity(text))
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 
 
 class Kind(Enum):
@@ -70,10 +71,13 @@ _SPAN_OR_TAG = re.compile(r"`[^`]*`|(</?(?:details|summary|blockquote)\b[^<>]*>)
 _HALF_A_TAG = re.compile(r"<[a-z/!][^<>]*$", re.IGNORECASE)
 _BUTTON = '"checkboxId"'  # a box that people tick to make the bot do something: nobody's words
 _DEEPEST = 20
+_LONGEST_TITLE = 300
+_KEPT = 64
 
 
+@lru_cache(maxsize=_KEPT)
 def read(body: str) -> tuple[Line, ...]:
-    """The lines of a text, hidden comments taken out of them."""
+    """The lines of a text, hidden comments taken out of them. Kept a while: a verdict asks for the same ones often."""
     reader = _Reader()
     for raw in body.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         reader.feed(raw)
@@ -139,11 +143,14 @@ class _Reader:
                 break
             comment, position = text[found.end() : end], end + len("-->")
             button = button or _BUTTON in comment
-            if not kept.strip() and len(kept) < 4:
+            if len(kept) < 4 and not kept.strip():
                 self.lines.append(Line(Kind.MARK, comment.strip(), quote, self._alert))
         kept += text[position:]
-        if not button and (kept.strip() or not text.strip()):
+        blank = Line(Kind.TEXT, "", quote, self._alert)
+        if kept.strip() and not button:
             self.lines.append(Line(Kind.TEXT, kept, quote, self._alert))
+        elif not text.strip() and self.lines[-1:] != [blank]:
+            self.lines.append(blank)
 
 
 def _unquoted(raw: str, most: int) -> tuple[str, int]:
@@ -161,6 +168,12 @@ class _Open:
         self.title = ""
         self.parts: list[Line | Section] = []
         self.quote = quote
+
+
+@lru_cache(maxsize=_KEPT)
+def whole(body: str) -> Section:
+    """A text as a tree of sections."""
+    return fold(read(body))
 
 
 def fold(lines: Iterable[Line]) -> Section:
@@ -208,7 +221,7 @@ def _pieces(text: str) -> Iterator[tuple[str, str]]:
 
 def _put(section: _Open, text: str, line: Line, in_title: bool) -> None:
     if in_title:
-        section.title = f"{section.title} {text.strip()}".strip()
+        section.title = f"{section.title} {text.strip()}".strip()[:_LONGEST_TITLE]
     else:
         section.parts.append(Line(line.kind, text, line.quote, line.alert))
 

@@ -3,7 +3,7 @@
 from bot.github.reviewers import judging
 from bot.github.reviewers.cleaning import readable
 from bot.github.reviewers.judging import sentence, settled, unsettled
-from bot.github.reviewers.markup import fold, read
+from bot.github.reviewers.markup import whole
 from bot.github.reviewers.said import Finding, Said, Severity, Verdict, Word
 
 
@@ -33,4 +33,4 @@ class Plain:
         if threads or judging.opinion(reviews) != "CHANGES_REQUESTED":
             return tuple(map(judging.thread_finding, threads))
         asking = [one for one in reviews if one.state.upper() == "CHANGES_REQUESTED"][-1]
-        return (Finding("", "", None, readable(fold(read(asking.body)).parts), Severity.UNKNOWN),)
+        return (Finding("", "", None, readable(whole(asking.body).parts), Severity.UNKNOWN),)
