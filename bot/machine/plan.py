@@ -73,18 +73,7 @@ class Plan:
 
 def read(document: str) -> Plan:
     """The plan that a document holds, whoever edited it, and everything that is wrong with it."""
-    tree = outline(document)
-    headings = _headings(tree.blocks)
-    parts = [_part(tree, headings, start) for start in headings]
-    phases = tuple(phase for phase, _ in parts)
-    findings = [finding for _, found in parts for finding in found]
-    findings += [*_numbering(phases), *_lost(tree, headings), *_homeless(tree, headings)]
-    if tree.unclosed:
-        message = "The code block or comment that begins here has no end, and hides what follows: close it."
-        findings.append(Finding(tree.unclosed, message, True))
-    titles = (b.text for i, b in enumerate(tree.blocks) if _top(b) and b.level == 1 and i not in headings)
-    digest = hashlib.sha256("".join(phase.digest for phase in phases).encode()).hexdigest()
-    return Plan(next(titles, ""), phases, tuple(sorted(findings, key=lambda one: one.line)), digest)
+    return _plan(outline(document))
 
 
 def tick(document: str, items: Iterable[Item], ticked: bool = True) -> str:
@@ -93,12 +82,13 @@ def tick(document: str, items: Iterable[Item], ticked: bool = True) -> str:
     Raises:
         ValueError: an item isn't one of this document's.
     """
+    tree = outline(document)
     known = {
         (item.line, item.label, item.command)
-        for phase in read(document).phases
+        for phase in _plan(tree).phases
         for item in (*phase.automated, *phase.manual)
     }
-    lines = list(outline(document).lines)
+    lines = list(tree.lines)
     for item in items:
         line = lines[item.line - 1] if (item.line, item.label, item.command) in known else ""
         place = box_in(line)
@@ -156,6 +146,20 @@ def sign(document: str, lines: Iterable[str]) -> str:
     elif not rows[place - 1].startswith("- "):
         bullets.insert(0, end)
     return "".join([*rows[:place], *bullets, *rows[place:]])
+
+
+def _plan(tree: Outline) -> Plan:
+    headings = _headings(tree.blocks)
+    parts = [_part(tree, headings, start) for start in headings]
+    phases = tuple(phase for phase, _ in parts)
+    findings = [finding for _, found in parts for finding in found]
+    findings += [*_numbering(phases), *_lost(tree, headings), *_homeless(tree, headings)]
+    if tree.unclosed:
+        message = "The code block or comment that begins here has no end, and hides what follows: close it."
+        findings.append(Finding(tree.unclosed, message, True))
+    titles = (b.text for i, b in enumerate(tree.blocks) if _top(b) and b.level == 1 and i not in headings)
+    digest = hashlib.sha256("".join(phase.digest for phase in phases).encode()).hexdigest()
+    return Plan(next(titles, ""), phases, tuple(sorted(findings, key=lambda one: one.line)), digest)
 
 
 def _top(block: Block) -> bool:
@@ -258,7 +262,7 @@ def _numbering(phases: Sequence[Phase]) -> Iterator[Finding]:
 def _lost(tree: Outline, headings: Headings) -> Iterator[Finding]:
     """What looks like a phase that the plan doesn't have otherwise, and isn't read as one."""
     numbers = {number for number, _ in headings.values()}
-    for block in _unsigned(tree.blocks):
+    for _, block in _unsigned(tree.blocks):
         alike = block.kind is Kind.HEADING or (block.kind is Kind.TEXT and _LIKE_HEADING.match(block.source))
         match = _PHASE.match(block.text) if alike else None
         if match and int(match[1]) not in numbers:
@@ -272,7 +276,7 @@ def _lost(tree: Outline, headings: Headings) -> Iterator[Finding]:
 def _homeless(tree: Outline, headings: Headings) -> Iterator[Finding]:
     """Automated verification that belongs to no phase."""
     inside = {index for start in headings for index in range(start, _end(tree.blocks, headings, start))}
-    outside = [block for index, block in enumerate(tree.blocks) if index not in inside]
+    outside = [block for index, block in _unsigned(tree.blocks) if index not in inside]
     unrun = bool(verification(outside).automated)
     for block in outside if headings else ():
         if section_name(block) == "automated":
@@ -282,14 +286,13 @@ def _homeless(tree: Outline, headings: Headings) -> Iterator[Finding]:
             yield Finding(block.line, message, unrun)
 
 
-def _unsigned(blocks: Sequence[Block]) -> Iterator[Block]:
-    """All blocks but those of the section “Who ticked what”."""
+def _unsigned(blocks: Sequence[Block]) -> Iterator[tuple[int, Block]]:
+    """All blocks with their index, but those of the section “Who ticked what”."""
     signed = False
-    for block in blocks:
-        if _top(block):
-            signed = _signed(block)
+    for index, block in enumerate(blocks):
+        signed = _signed(block) if _top(block) else signed
         if not signed:
-            yield block
+            yield index, block
 
 
 def _only(document: str, number: int) -> Phase | None:
