@@ -27,6 +27,7 @@ from bot.github.ensure import Ensure
 from bot.github.observe import Observe
 from bot.linear import webhook as linear_webhook
 from bot.machine.errors import Transient
+from bot.machine.loop import Receipt
 from bot.observe import Observer
 from bot.perform import Performer
 from bot.reconcile import Reconciler
@@ -126,7 +127,7 @@ async def open_service(
         worker = Worker(
             settings.home / "repositories",
             access=lambda name: _access(board.github, reads, name),
-            run_agent=await _agents(settings, board.policy) if roles & WORK else _no_agents,
+            runner=await _agents(settings, board.policy) if roles & WORK else _NoAgents(),
         )
         performer = Performer(
             writes=board.writes,
@@ -225,8 +226,14 @@ async def _own_login(github: GitHub) -> str:
     return identity.login if identity.slug else ""
 
 
-async def _no_agents(spec: RunSpec, **_place: object) -> Handover:
-    raise AssertionError(f"a process that only answers HTTP was given the run {spec.run_id}")
+class _NoAgents:
+    """A process that only answers HTTP starts none."""
+
+    async def run(self, spec: RunSpec, **_place: Any) -> Handover:
+        raise AssertionError(f"a process that only answers HTTP was given the run {spec.run_id}")
+
+    async def verify(self, _commands: tuple[str, ...], folder: str, **_place: Any) -> tuple[Receipt, ...]:
+        raise AssertionError(f"a process that only answers HTTP was given the run {folder}")
 
 
 async def _access(github: GitHub, reads: Observe, name: str) -> Access:

@@ -5,9 +5,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bot.machine.errors import UserError
 from bot.machine.stages import STATES, Stage
@@ -37,6 +37,7 @@ class Limits(Strict):
     workers_per_repository: Annotated[int, Field(ge=1)] = 10
     max_retries: Annotated[int, Field(ge=0)] = 3
     run_minutes: Annotated[float, Field(gt=0)] = 60
+    verify_minutes: Annotated[float, Field(gt=0)] = 20
     max_turns: Annotated[int, Field(ge=1)] = 200
     spec_kilobytes: Annotated[int, Field(ge=1)] = 150
 
@@ -45,6 +46,7 @@ class Gates(Strict):
     """Where a person, or another ticket, must have gone first."""
 
     plan: Literal["auto", "person"] = "auto"
+    verify: Literal["unticked", "all"] = "unticked"
     dependents_start: Literal["code_review", "done"] = "code_review"
     documentation: bool = True
     review_bots: tuple[str, ...] = ()
@@ -59,10 +61,32 @@ class Budget(Strict):
 
 
 class StageAgent(Strict):
-    """What one stage's agent does otherwise than the rest."""
+    """What one stage's agent does otherwise than the rest.
+
+    With a completion promise it runs again with the same prompt until its outcome carries the promise, at most
+    `max_iterations` times.
+    """
 
     runtime: str | None = None
     model: str | None = None
+    max_iterations: Annotated[int, Field(ge=1, le=100)] = 1
+    completion_promise: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9_.-]*$")] = ""
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        if (self.max_iterations > 1) != bool(self.completion_promise):
+            raise ValueError("max_iterations (2 or more) and completion_promise belong together")
+        return self
+
+
+@dataclass(frozen=True)
+class AgentChoice:
+    """The agent of one stage, with everything that is not said there filled in."""
+
+    runtime: str
+    model: str
+    max_iterations: int
+    completion_promise: str
 
 
 class Agent(Strict):
@@ -73,10 +97,12 @@ class Agent(Strict):
     command: tuple[str, ...] = ()
     stages: Mapping[str, StageAgent] = Field(default_factory=dict)
 
-    def for_stage(self, stage: str) -> tuple[str, str]:
-        """Runtime and model for a stage (or `breakdown`, `documentation`)."""
+    def for_stage(self, stage: str) -> AgentChoice:
+        """The agent of a stage, or of a prompt (`breakdown`, `implement`, `review`, `fix`, `documentation`)."""
         own = self.stages.get(stage, StageAgent())
-        return own.runtime or self.runtime, own.model or self.model
+        return AgentChoice(
+            own.runtime or self.runtime, own.model or self.model, own.max_iterations, own.completion_promise
+        )
 
 
 class People(Strict):

@@ -7,7 +7,7 @@ when the generation they carry is remembered.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -36,10 +36,11 @@ from bot.machine.decision import (
 )  # fmt: skip
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Issue
+from bot.machine.loop import AGENT_STEPS, Kind
 from bot.machine.record import Record
-from bot.machine.stages import ORCHESTRATED, Disposition
+from bot.machine.stages import ORCHESTRATED, Disposition, Stage
 from bot.runs.contract import RunSpec
-from bot.runs.worker import WorkOrder
+from bot.runs.worker import LoopOrder, WorkOrder
 from bot.words import say
 
 log = structlog.get_logger()
@@ -195,6 +196,7 @@ class Performer:
             research_path=start.research_path,
             plan_path=start.plan_path,
             ordered_at=facts.now,
+            loop=_loop(policy, start),
         )
         return RunOrder(
             run_id=run_id,
@@ -212,9 +214,38 @@ class Performer:
         )
 
 
+def _loop(policy: Policy, start: StartRun) -> LoopOrder:
+    """What the implementation loop is told; its steps may each have an agent of their own."""
+    return LoopOrder(
+        max_retries=policy.limits.max_retries,
+        verify_all=policy.gates.verify == "all",
+        verify_minutes=policy.limits.verify_minutes,
+        resume=start.resume,
+        wishes=start.wishes,
+        agents={
+            str(step): _agent(policy, str(step), start.stage) | _once(policy, step) for step in sorted(AGENT_STEPS)
+        },
+    )
+
+
+def _once(policy: Policy, step: Kind) -> dict[str, Any]:
+    """That a stage keeps going says nothing about the reviews and repairs of its work."""
+    inherits = step is not Kind.IMPLEMENT and str(step) not in policy.agent.stages
+    return {"max_iterations": 1, "completion_promise": ""} if inherits else {}
+
+
+def _agent(policy: Policy, prompt: str, stage: Stage) -> dict[str, Any]:
+    """The fields of a run's spec that the policy sets by stage, or more exactly by prompt."""
+    own = policy.agent.for_stage(prompt if prompt in policy.agent.stages else str(stage))
+    return {
+        "runtime": own.runtime,
+        "model": own.model,
+        "max_iterations": own.max_iterations,
+        "completion_promise": own.completion_promise,
+    }
+
+
 def _spec(policy: Policy, start: StartRun, run_id: str) -> RunSpec:
-    place = start.prompt if start.prompt in policy.agent.stages else str(start.stage)
-    runtime, model = policy.agent.for_stage(place)
     header = start.header
     return RunSpec(
         run_id=run_id,
@@ -228,8 +259,7 @@ def _spec(policy: Policy, start: StartRun, run_id: str) -> RunSpec:
         dependencies=[name for name in header["DEPENDENCIES"].split(", ") if name != "none"],
         parent_ticket=header["PARENT_TICKET"] if header["PARENT_TICKET"] != "none" else "",
         variables=dict(start.variables),
-        runtime=runtime,
-        model=model,
+        **_agent(policy, start.prompt, start.stage),
         minutes=policy.limits.run_minutes,
         budget_usd=policy.budget.run_usd,
         max_turns=policy.limits.max_turns,

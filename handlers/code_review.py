@@ -71,14 +71,16 @@ def open_pull_request(facts: Facts, ticket: Ticket, result: Mapping[str, Any]) -
     """The branch gets a pull request with a body that a reviewer likes to read."""
     record, issue = record_of(ticket), ticket.issue
     assert facts.repository is not None
-    outcome = result.get("outcome") or {}
+    outcome = result.get("outcome") or result
     values = {
         "identifier": issue.identifier,
         "url": issue.url,
         "summary": record.summary,
         "verified": outcome.get("verified") or [],
+        "by_worker": result.get("by_worker") or [],
         "skipped": outcome.get("skipped") or [],
         "manual": result.get("manual") or [],
+        "protected": result.get("protected") or [],
         "research": record.research.path if record.research else "",
         "plan": record.plan.path if record.plan else "",
         "stacked_on": record.base if record.base != facts.repository.base else "",

@@ -1,4 +1,4 @@
-"""In Dev: a worker implements the plan; the epic watches its tickets until each is ready to merge or stuck."""
+"""In Dev: workers implement the plan step by step; the epic watches its tickets until each is ready or stuck."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ from bot.machine.errors import UserError
 from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard
 from bot.machine.record import Artifact, Record
-from bot.machine.running import record_of, work
+from bot.machine.running import record_of, start, work
 from bot.machine.stages import Stage
 from bot.machine.train import arrived
 from handlers import orders
@@ -39,7 +39,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
-    """Run the implementation; the pushed branch gets its pull request."""
+    """Run the implementation loop, a run for each step; the finished branch gets its pull request."""
     documentation = heard.record.task == DOCUMENTATION
     order = orders.documentation(facts) if documentation else orders.implement()
 
@@ -51,12 +51,25 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
             return Decision((post, Move(ticket.issue.id, Stage.DONE)), record=record)
         if "changed_plan" in result:
             return _plan_changed(ticket, record, result["changed_plan"])
-        record = replace(with_head(facts, record, result), summary=summary_of(result)[:2000])
-        move = Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0, record=record)
-        return open_pull_request(facts, with_record(ticket, record), result) + move
+        record = with_head(facts, record, result)
+        completed: Mapping[str, Any] = result if documentation else result.get("completed") or {}
+        if not completed or (record.guidance and not documentation):
+            return start(facts, with_record(ticket, record), order)
+        return _completed(facts, ticket, replace(record, step=""), completed)
 
     said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
     return said + work(facts, ticket, order, taken)
+
+
+def _completed(facts: Facts, ticket: Ticket, record: Record, completed: Mapping[str, Any]) -> Decision:
+    """The work stands: its receipts are shown, its pull request opens."""
+    record = replace(record, summary=summary_of(completed)[:2000])
+    posts: tuple[Post, ...] = ()
+    if "receipts" in completed:
+        values = {"receipts": completed["receipts"], "by_worker": completed["by_worker"]}
+        posts = (Post(ticket.issue.id, f"receipt-{record.generation}", "receipt", values),)
+    move = Decision((*posts, Move(ticket.issue.id, Stage.CODE_REVIEW)), recheck_after=0.0, record=record)
+    return open_pull_request(facts, with_record(ticket, record), completed) + move
 
 
 def _plan_changed(ticket: Ticket, record: Record, plan: Mapping[str, str]) -> Decision:

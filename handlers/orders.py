@@ -18,13 +18,13 @@ def research() -> Order:
     return Order("research", Stage.RESEARCH, {})
 
 
-def plan() -> Order:
-    """The research document, read from the branch when the run starts."""
-    return Order("plan", Stage.PLAN, {})
+def plan(findings: tuple[str, ...] = ()) -> Order:
+    """The research document, read from the branch when the run starts, and what was wrong with the plan before."""
+    return Order("plan", Stage.PLAN, {"findings": list(findings)} if findings else {})
 
 
 def implement() -> Order:
-    """The plan, read from the branch when the run starts."""
+    """Go on with the plan, which is read from the branch when the run starts; so is the step that is due."""
     return Order("implement", Stage.DEV, {})
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.machine import breakdown
+from bot.machine import plan as plan_format
 from bot.machine.decision import Decision, Move, Post, WriteBreakdown
 from bot.machine.errors import UserError
 from bot.machine.facts import Facts, Ticket
@@ -39,6 +40,11 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Run the planning worker; the plan goes to a person where the policy asks for one, else straight on."""
 
     def taken(record: Record, result: Mapping[str, Any]) -> Decision:
+        wrong = wrong_with(result)
+        if wrong:
+            failed = {"kind": "work_failed", "error": f"the plan can't be used: {' '.join(wrong)}"}
+            written = with_head(facts, replace(record, plan=artifact_of(result)), result)
+            return take_in(facts, with_record(ticket, written), orders.plan(wrong), failed, taken)
         record = with_head(facts, replace(record, plan=artifact_of(result), approval=None, shown=None), result)
         values = {"url": result.get("document_url", ""), "summary": summary_of(result)}
         post = Post(ticket.issue.id, f"plan-{record.generation}", "plan", values)
@@ -49,6 +55,12 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
     said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
     return said + work(facts, ticket, orders.plan(), taken)
+
+
+def wrong_with(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is wrong with the plan that an agent handed in, a sentence each; a worker can mend it before it is read."""
+    document = str((result.get("outcome") or {}).get("document", ""))
+    return tuple(f"Line {one.line}: {one.message}" for one in plan_format.read(document).findings)
 
 
 def proposed_by(result: Mapping[str, Any]) -> breakdown.Breakdown:

@@ -67,21 +67,30 @@ async def squash(
     author: Author,
     trailers: Mapping[str, str] | None = None,
     drop: Sequence[str] = (".callboard/",),
+    put: Mapping[str, bytes] | None = None,
+    always: bool = False,
     at: datetime | None = None,
 ) -> str:
     """One commit on top of `base` with the files of `tip`; `base` itself when they are the same files.
 
-    The folders and files of `drop` are left as they are in `base`.
+    The folders and files of `drop` are left as they are in `base`; those of `put` get the content given there. With
+    `always` there is a commit even when no file differs: its message is what matters.
     """
     kept = await _entries(mirror, base, drop)
     gone = (f"0 {_ABSENT}\t{path}" for path in (await _entries(mirror, tip, drop)).keys() - kept.keys())
-    entries = "".join(f"{line}\0" for line in (*gone, *kept.values()))
+    new = [await _entry(mirror, path, content) for path, content in (put or {}).items()]
+    entries = "".join(f"{line}\0" for line in (*gone, *kept.values(), *new))
     async with _index(mirror, tip) as index:
         await mirror.git(
-            "update-index", "-z", "--index-info", input=entries.encode("utf-8", "surrogateescape"), environment=index
+            "update-index",
+            "--replace",
+            "-z",
+            "--index-info",
+            input=entries.encode("utf-8", "surrogateescape"),
+            environment=index,
         )
         tree = (await mirror.git("write-tree", environment=index)).line
-    return await _commit(mirror, tree, (base,), _message(message, trailers or {}), author, at)
+    return await _commit(mirror, tree, (base,), _message(message, trailers or {}), author, at, always=always)
 
 
 async def merge(
@@ -150,10 +159,23 @@ async def _entries(mirror: Mirror, commit: str, paths: Sequence[str]) -> dict[st
     return {entry.partition("\t")[2]: entry for entry in listed.fields}
 
 
+async def _entry(mirror: Mirror, path: str, content: bytes) -> str:
+    """The line that makes `path` a plain file with this content."""
+    blob = (await mirror.git("hash-object", "-w", "--stdin", input=content)).line
+    return f"100644 {blob}\t{path}"
+
+
 async def _commit(
-    mirror: Mirror, tree: str, parents: Sequence[str], message: str, author: Author, at: datetime | None
+    mirror: Mirror,
+    tree: str,
+    parents: Sequence[str],
+    message: str,
+    author: Author,
+    at: datetime | None,
+    *,
+    always: bool = False,
 ) -> str:
-    if len(parents) == 1 and (await mirror.git("rev-parse", f"{parents[0]}^{{tree}}")).line == tree:
+    if not always and len(parents) == 1 and (await mirror.git("rev-parse", f"{parents[0]}^{{tree}}")).line == tree:
         return parents[0]
     before = [word for parent in parents for word in ("-p", parent)]
     made = await mirror.git("commit-tree", tree, *before, input=message.encode(), environment=_identity(author, at))

@@ -1,8 +1,9 @@
 """The service's own bare copy of a repository: fetched from, read, and pushed from.
 
-Branches here mirror the other side (`refs/heads/*`); what runs made stands under `refs/callboard/runs/`. Objects that
-nothing points at stay (`gc.auto` is 0): a commit made here may be pushed minutes later. Fetches of one mirror go one
-after another, also across processes; everything else only adds objects and moves refs by compare-and-set.
+Branches here mirror the other side (`refs/heads/*`), and so do the refs of work in hand (`refs/callboard/work/*`); what
+runs made stands under `refs/callboard/runs/`. Objects that nothing points at stay (`gc.auto` is 0): a commit made here
+may be pushed minutes later. Fetches of one mirror go one after another, also across processes; everything else only
+adds objects and moves refs by compare-and-set.
 """
 
 import asyncio
@@ -18,6 +19,10 @@ from bot.git.command import GitError, Result, failure, git
 from bot.git.names import checked
 from bot.machine.errors import Refused
 
+WORK = "refs/callboard/work/"
+"""Where the work in hand of each branch is kept: no branch, so nobody sees it and no check runs on it."""
+_LOCAL = {"protocol.file.allow": "always"}
+
 
 class Pushed(StrEnum):
     """What became of a push. MOVED: the branch was not where we thought, and nothing was changed."""
@@ -29,10 +34,15 @@ class Pushed(StrEnum):
 
 @dataclass
 class Mirror:
-    """A bare repository at `path` that mirrors the one at `url` (http or https). Keep one object per repository."""
+    """A bare repository at `path` that mirrors the one at `url`. Keep one object per repository.
+
+    The other side is http or https; with `local` it is a repository on this machine, whose checked-out branch is pushed
+    to together with its clean working tree, or not at all.
+    """
 
     path: Path
     url: str
+    local: bool = False
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
 
     async def git(
@@ -49,7 +59,7 @@ class Mirror:
             *arguments,
             repository=self.path,
             input=input,
-            config=config,
+            config={**(_LOCAL if self.local else {}), **(config or {})},
             environment=environment,
             token=token,
             accept=accept,
@@ -74,12 +84,18 @@ class Mirror:
                 "--refmap=",
                 self.url,
                 "+refs/heads/*:refs/heads/*",
+                f"+{WORK}*:{WORK}*",
                 token=token,
             )
 
     async def tip(self, branch: str) -> str | None:
         """The commit at the tip of `branch`, as of the last fetch or push; None when there is no such branch."""
         result = await self.git("rev-parse", "--quiet", "--verify", f"refs/heads/{checked(branch)}", accept=(0, 1))
+        return result.line or None
+
+    async def work(self, branch: str) -> str | None:
+        """The commit that holds the work in hand of `branch`, as of the last fetch or push; None when there is none."""
+        result = await self.git("rev-parse", "--quiet", "--verify", f"{WORK}{checked(branch)}", accept=(0, 1))
         return result.line or None
 
     async def has(self, commit: str) -> bool:
@@ -119,6 +135,12 @@ class Mirror:
         ref = f"refs/heads/{checked(branch)}"
         return await self._send(ref, commit, expected_old, token)
 
+    async def push_work(self, branch: str, commit: str | None, expected: str | None, token: str | None) -> Pushed:
+        """Put the work in hand of `branch` on `commit`, or delete it (None). Raises as `push`."""
+        if commit is None and expected is None:
+            return Pushed.UNCHANGED
+        return await self._send(f"{WORK}{checked(branch)}", commit, expected, token)
+
     async def delete(self, branch: str, expected: str, token: str | None) -> Pushed:
         """Delete `branch` on the other side if it stands at `expected`; UNCHANGED when it is gone. Raises as `push`."""
         ref = f"refs/heads/{checked(branch)}"
@@ -133,6 +155,7 @@ class Mirror:
             "--porcelain",
             "--no-verify",
             "--no-follow-tags",
+            *(("--receive-pack=git -c receive.denyCurrentBranch=updateInstead receive-pack",) if self.local else ()),
             f"--force-with-lease={ref}:{expected or ''}",
             self.url,
             f"{commit or ''}:{ref}",

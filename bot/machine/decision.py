@@ -85,6 +85,10 @@ class StartRun:
     """The plan that a person approved; another one on the branch ends the run before it starts. Empty: any."""
     research_path: str = ""
     plan_path: str = ""
+    resume: bool = False
+    """A person had a say since the implementation loop stood still."""
+    wishes: tuple[str, ...] = ()
+    """Ids of the comments that the run is told."""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def _obey(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment, command:
             stops = [_stop(run.id, comment) for one in (ticket, *everything) for run in one.runs if _live(run.state)]
             return _act(heard, ticket, comment, "stopped", Dispose(issue, Disposition.PAUSED), *stops)
         case Word.RETRY:
-            fresh = replace(heard.record, attempts=0, hiccups=0, wait_until=None)
+            fresh = replace(heard.record, attempts=0, hiccups=0, wait_until=None, resume=True)
             others = [Dispose(one.issue.id, None) for one in everything if one.issue.disposition is Disposition.BLOCKED]
             return _act(replace(heard, record=fresh), ticket, comment, "retried", Dispose(issue, None), *others)
         case Word.CANCEL:

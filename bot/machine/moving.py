@@ -64,6 +64,8 @@ def _back(ticket: Ticket, stage: Stage, record: Record) -> Arrived:
         attempts=0,
         hiccups=0,
         wait_until=None,
+        resume=True,
+        step="",
         approval=None,
         shown=None,
     )
@@ -72,7 +74,7 @@ def _back(ticket: Ticket, stage: Stage, record: Record) -> Arrived:
 
 def _forward(ticket: Ticket, stage: Stage, record: Record, *, missing: str) -> Arrived:
     if not missing:
-        ahead = replace(record, stage=stage, settled=record.generation, attempts=0)
+        ahead = replace(record, stage=stage, settled=record.generation, attempts=0, resume=True, step="")
         return Arrived(stage, ahead, Decision(_stops(ticket, stage)))
     issue = ticket.issue
     values = {"state": issue.state_name, "missing": missing}

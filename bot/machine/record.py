@@ -44,6 +44,10 @@ class Record:
     """Generation of the last run whose result was taken in. Below `generation`: a run is due or under way."""
     attempts: int = 0
     """Failures of the work in this stage."""
+    resume: bool = False
+    """A person must have, or had, a say: the next run of the implementation loop counts its attempts anew."""
+    step: str = ""
+    """Where the implementation loop is, for people."""
     hiccups: int = 0
     """Failures of the transport in a row; they delay, they don't count as attempts."""
     cost_usd: float = 0.0

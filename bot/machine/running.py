@@ -59,8 +59,9 @@ def work(facts: Facts, ticket: Ticket, order: Order, taken: Taken) -> Decision:
         return Decision(blockers=(Blocker(ticket.issue.id, "worker", {"ahead": run.ahead}),), record=record)
     if run.state is RunState.RUNNING:
         since = run.started_at.isoformat() if run.started_at else ""
+        stage = f"{run.stage}, {record.step}" if record.step else run.stage
         return Decision(
-            blockers=(Blocker(ticket.issue.id, "running", {"stage": run.stage, "since": since}),), record=record
+            blockers=(Blocker(ticket.issue.id, "running", {"stage": stage, "since": since}),), record=record
         )
     settled = replace(record, settled=run.generation)
     if run.state is RunState.CANCELED or run.result is None:
@@ -72,17 +73,27 @@ def take_in(facts: Facts, ticket: Ticket, order: Order, result: Mapping[str, Any
     """Sort a result by its kind; the ticket's record has the run settled already."""
     record = record_of(ticket)
     record = replace(record, cost_usd=round(record.cost_usd + float(result.get("cost_usd") or 0.0), 6))
+    if at := result.get("loop"):
+        record = replace(record, resume=False, step=f"{at['at']} ({at['next']})")
     match result.get("kind"):
         case "success":
-            unheard = tuple(one for one in record.guidance if one not in record.told)
-            return taken(replace(record, attempts=0, hiccups=0, wait_until=None, guidance=unheard, told=()), result)
+            return taken(replace(_told(record, result), attempts=0, hiccups=0, wait_until=None), result)
         case "needs_input":
             outcome = result.get("outcome") or {}
             values = {
                 "question": outcome.get("question") or result.get("summary", ""),
                 "options": outcome.get("options") or [],
             }
-            return _stand_still(ticket, record, Disposition.NEEDS_INPUT, "needs_input", values)
+            asking = replace(_told(record, result), resume=True)
+            return _stand_still(ticket, asking, Disposition.NEEDS_INPUT, "needs_input", values)
+        case "blocked":
+            values = {
+                "stage": record.step or str(order.stage),
+                "attempts": result.get("attempts", 0),
+                "error": result.get("error", ""),
+                "tried": result.get("tried") or [],
+            }
+            return _stand_still(ticket, replace(record, resume=True), Disposition.BLOCKED, "blocked", values)
         case "usage_limit":
             resets = _moment(result.get("resets_at")) or facts.now + timedelta(minutes=15)
             return start(facts, _with(ticket, replace(record, wait_until=resets)), order)
@@ -130,6 +141,8 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
         plan_digest=record.approval.digest if record.approval and order.prompt == "implement" else "",
         research_path=record.research.path if record.research else "",
         plan_path=record.plan.path if record.plan else "",
+        resume=record.resume,
+        wishes=record.guidance,
     )
     return Decision((run,), (Blocker(ticket.issue.id, "worker", {"ahead": 0}),), record=record)
 
@@ -186,6 +199,13 @@ def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
     return None
 
 
+def _told(record: Record, result: Mapping[str, Any]) -> Record:
+    """What people said is not said again to the next run, unless nobody acted upon it yet."""
+    if result.get("told") is False:
+        return record
+    return replace(record, guidance=tuple(one for one in record.guidance if one not in record.told), told=())
+
+
 def _unrecorded(ticket: Ticket) -> float:
     """What runs cost whose result has not been taken in yet."""
     settled = record_of(ticket).settled
@@ -198,10 +218,11 @@ def _work_failed(facts: Facts, ticket: Ticket, record: Record, order: Order, res
     failed = replace(record, attempts=record.attempts + 1, hiccups=0)
     if failed.attempts <= facts.rules.max_retries:
         return start(facts, _with(ticket, failed), order)
-    values = {
+    values: dict[str, object] = {
         "stage": str(order.stage),
         "attempts": failed.attempts,
         "error": result.get("error") or result.get("summary") or "",
+        "tried": [],
     }
     fresh = replace(failed, attempts=0)  # the label holds it back from here on; whoever takes it off starts anew
     return _stand_still(ticket, fresh, Disposition.BLOCKED, "blocked", values)

@@ -5,26 +5,49 @@ from pathlib import Path
 
 import structlog
 
+from bot.machine.loop import AFTER, Receipt
+from bot.runs import verification
 from bot.runs.contract import RunSpec
 from bot.runs.runner import Handover, House, Place, run_agent
 
 log = structlog.get_logger()
 
 
-class Agents:
-    """Runs agents below `folder`. `visible` are the paths that the policy lets agents read besides the system's."""
+def _log(text: str) -> None:
+    log.debug("progress", text=text)
 
-    def __init__(self, folder: Path, house: House, visible: Callable[[], Iterable[str]]) -> None:
+
+class Agents:
+    """Runs programs below `folder`, each run in a folder of its own.
+
+    `visible` are the paths that the policy lets them read besides the system's. `tell` hears of their progress.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        house: House,
+        visible: Callable[[], Iterable[str]],
+        tell: Callable[[str], None] = _log,
+    ) -> None:
         self._folder = folder
         self._house = house
         self._visible = visible
+        self._tell = tell
 
-    async def __call__(self, spec: RunSpec, *, tree: Path, mirror: Path, base_commit: str) -> Handover:
+    async def run(self, spec: RunSpec, *, tree: Path, mirror: Path, base_commit: str) -> Handover:
         """Run an agent in a checkout that borrows its objects from a mirror."""
+        place = self._place(spec.run_id, tree, mirror, base_commit)
+        return await run_agent(spec, place, self._house, on_progress=self._tell)
+
+    async def verify(
+        self, commands: tuple[str, ...], folder: str, /, *, tree: Path, mirror: Path, minutes: float
+    ) -> tuple[Receipt, ...]:
+        """Run commands in such a checkout, with a receipt for each."""
+        place = self._place(folder, tree, mirror, "")
+        receipts = await verification.verify(commands, place, self._house, minutes=minutes, on_progress=self._tell)
+        return tuple(Receipt(AFTER, one.command, one.code, one.seconds, one.end, one.output) for one in receipts)
+
+    def _place(self, folder: str, tree: Path, mirror: Path, base_commit: str) -> Place:
         shown = (mirror / "objects", *(Path(path) for path in self._visible()))
-        place = Place(tree, self._folder / spec.run_id, base_commit, read_only=shown)
-        return await run_agent(spec, place, self._house, on_progress=_tell)
-
-
-def _tell(text: str) -> None:
-    log.debug("progress", text=text)
+        return Place(tree, self._folder / folder, base_commit, read_only=shown)

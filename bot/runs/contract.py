@@ -125,12 +125,12 @@ OUTCOMES: dict[str, type[BaseModel]] = {
 WRITERS: frozenset[str] = frozenset({"implement", "fix", "feedback", "documentation"})
 """Prompts whose commits are taken over. What any other run leaves in its checkout is thrown away with it."""
 
-COMMIT_DUE: frozenset[str] = frozenset()
-"""Prompts for which "success" with no commit is a failure: none."""
-
 
 class Ending(StrEnum):
-    """How a run ended. The three kinds of failing are counted apart (design.md section 4)."""
+    """How a run ended. The three kinds of failing are counted apart (design.md section 4).
+
+    BLOCKED is the implementation loop's: it counted its attempts itself, and they are used up.
+    """
 
     SUCCESS = "success"
     WORK_FAILED = "work_failed"
@@ -138,6 +138,7 @@ class Ending(StrEnum):
     USAGE_LIMIT = "usage_limit"
     NEEDS_INPUT = "needs_input"
     STOPPED = "stopped"
+    BLOCKED = "blocked"
 
 
 class RunSpec(BaseModel):

@@ -13,14 +13,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from bot.git import checkout
 from bot.git.bundle import Rejected, import_bundle
 from bot.git.commit import Author, Conflict, commit_file, merge, squash
 from bot.git.mirror import Mirror, Pushed
+from bot.machine import plan
 from bot.machine.errors import Refused, Transient
-from bot.runs.contract import COMMIT_DUE, WRITERS, Ending, RunResult, RunSpec
+from bot.machine.loop import Receipt
+from bot.runs import branch
+from bot.runs.contract import WRITERS, Ending, RunResult, RunSpec
+from bot.runs.implementing import Hands, Implementation, NotMine, Rules
 from bot.runs.runner import Handover
 
 
@@ -33,6 +37,27 @@ class Access:
     token: str | None
     author: Author
     """In whose name the service commits there."""
+    local: bool = False
+    """The repository is on this machine, and its working tree follows what is pushed."""
+
+
+class LoopOrder(BaseModel):
+    """What the implementation loop is told besides the plan.
+
+    `agents` says, by the prompt of a step, which fields of the run's spec are others there. `resume`: a person had
+    a say since it stood still. `wishes` are the ids of what people said that the run is told. `skipped` are phases to
+    leave out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    max_retries: int = 3
+    verify_all: bool = False
+    verify_minutes: float = 20
+    resume: bool = False
+    wishes: tuple[str, ...] = ()
+    skipped: frozenset[int] = frozenset()
+    agents: Mapping[str, Mapping[str, JsonValue]] = {}
 
 
 class WorkOrder(BaseModel):
@@ -41,6 +66,7 @@ class WorkOrder(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     run: RunSpec
+    loop: LoopOrder = LoopOrder()
     repository: str
     branch: str
     base: str
@@ -58,11 +84,16 @@ class Lease(Protocol):
         """Ask the store."""
 
 
-class RunAgent(Protocol):
-    """Run an agent in a checkout (see `bot/runs/runner.py`)."""
+class Runner(Protocol):
+    """Programs in a checkout, behind walls (see `bot/runs/agents.py`)."""
 
-    async def __call__(self, spec: RunSpec, *, tree: Path, mirror: Path, base_commit: str) -> Handover:
-        """Run it to its end; never raises for what the agent does."""
+    async def run(self, spec: RunSpec, *, tree: Path, mirror: Path, base_commit: str) -> Handover:
+        """Run an agent to its end; never raises for what the agent does."""
+
+    async def verify(
+        self, commands: tuple[str, ...], folder: str, /, *, tree: Path, mirror: Path, minutes: float
+    ) -> tuple[Receipt, ...]:
+        """Run commands one after another, each for so many minutes at most; never raises for what they do."""
 
 
 @dataclass(frozen=True)
@@ -78,23 +109,31 @@ class _Start:
 class Worker:
     """Does runs. One object per process: it keeps one mirror per repository below `folder`."""
 
-    def __init__(self, folder: Path, *, access: Callable[[str], Awaitable[Access]], run_agent: RunAgent) -> None:
+    def __init__(self, folder: Path, *, access: Callable[[str], Awaitable[Access]], runner: Runner) -> None:
         self._folder = folder
         self._access = access
-        self._run_agent = run_agent
+        self._runner = runner
         self._mirrors: dict[str, Mirror] = {}
+        self._spent: dict[str, float] = {}
+        """US dollars by run: what an agent cost is owed also when its work could not be pushed."""
 
     async def work(self, order: WorkOrder, lease: Lease) -> Mapping[str, Any]:
         """Do one run; the result is plain JSON: a RunResult and what became of the branch.
 
         Failures outside end as `transport_failed`, a refusal as `work_failed`, each with the reason.
         """
+        run = order.run.run_id
         try:
             return await self._work(order, lease)
         except Transient as error:
-            return _ended(Ending.TRANSPORT_FAILED, str(error))
+            ended = _ended(Ending.TRANSPORT_FAILED, str(error))
+        except NotMine:
+            ended = _ended(Ending.STOPPED, "the run is no longer this worker's")
         except Refused as error:
-            return _ended(Ending.WORK_FAILED, str(error))
+            ended = _ended(Ending.WORK_FAILED, str(error))
+        finally:
+            spent = self._spent.pop(run, 0.0)
+        return ended | {"cost_usd": spent}
 
     async def clean_up(self, repository: str, branch: str) -> None:
         """Remove the checkout of a branch, whatever an agent left in it."""
@@ -107,12 +146,10 @@ class Worker:
         start = await self._start(mirror, order, access)
         if isinstance(start, Conflict):
             return _conflict(order, start)
-        spec, changed = await _with_documents(mirror, order, start)
-        if changed is not None:
-            return {**_ended(Ending.SUCCESS, ""), "changed_plan": changed}
-        tree = self._tree(order.repository, order.branch)
-        await checkout.make(mirror, order.branch, start.commit, tree, others={order.base: start.base})
-        handed = await self._run_agent(spec, tree=tree, mirror=mirror.path, base_commit=start.commit)
+        if order.run.prompt == "implement":
+            return await self._implement(mirror, order, start, lease, access)
+        spec = await _with_research(mirror, order, start)
+        handed = await self._run(mirror, order, spec, start, start.commit)
         result = handed.result.model_dump(mode="json")
         if handed.result.kind is not Ending.SUCCESS or order.run.prompt == "breakdown":
             return result
@@ -123,6 +160,47 @@ class Worker:
         if made.get("head") in (None, start.old):
             return {**result, **made}
         return await self._push(mirror, order, start, lease, {**result, **made})
+
+    async def _implement(
+        self, mirror: Mirror, order: WorkOrder, start: _Start, lease: Lease, access: Access
+    ) -> Mapping[str, Any]:
+        """Go on with the plan, as far as one agent gets."""
+        wanted = order.loop
+        base = start.base if start.base != start.commit else None
+        place = branch.Place(order.run.task_id, order.branch, order.plan_path, base, access.author, order.ordered_at)
+        standing = await branch.read(mirror, place, start.commit, wanted.wishes)
+        problem = _unfit(order, standing)
+        if standing is None or problem is not None:
+            return problem or {}
+
+        async def run_agent(spec: RunSpec, commit: str) -> Handover:
+            spec = spec.model_copy(update=dict(wanted.agents.get(spec.prompt, {})))
+            return await self._run(mirror, order, spec, start, commit)
+
+        async def verify(commands: tuple[str, ...], commit: str) -> tuple[Receipt, ...]:
+            tree = await self._checkout(mirror, order, start, commit)
+            folder = f"{order.run.run_id}-verify-{commit[:12]}"
+            minutes = wanted.verify_minutes
+            return await self._runner.verify(commands, folder, tree=tree, mirror=mirror.path, minutes=minutes)
+
+        async def token() -> str | None:
+            return (await self._access(order.repository)).token  # the run may have outlived the first one
+
+        rules = Rules(wanted.max_retries, wanted.verify_all, wanted.resume, wanted.skipped)
+        hands = Hands(run_agent, verify, lease.still_mine, token)
+        return await Implementation(mirror, place, order.run, rules, hands, start.old).go_on(standing)
+
+    async def _run(self, mirror: Mirror, order: WorkOrder, spec: RunSpec, start: _Start, commit: str) -> Handover:
+        tree = await self._checkout(mirror, order, start, commit)
+        handed = await self._runner.run(spec, tree=tree, mirror=mirror.path, base_commit=commit)
+        self._spent[order.run.run_id] = handed.result.cost_usd
+        return handed
+
+    async def _checkout(self, mirror: Mirror, order: WorkOrder, start: _Start, commit: str) -> Path:
+        """A fresh checkout of a commit, in the ticket's own folder."""
+        tree = self._tree(order.repository, order.branch)
+        await checkout.make(mirror, order.branch, commit, tree, others={order.base: start.base})
+        return tree
 
     async def _start(self, mirror: Mirror, order: WorkOrder, access: Access) -> _Start | Conflict:
         base = await mirror.tip(order.base)
@@ -143,7 +221,7 @@ class Worker:
     async def _take_over(
         self, mirror: Mirror, order: WorkOrder, start: _Start, handed: Handover, access: Access
     ) -> Mapping[str, Any]:
-        """The agent's files as one commit of ours; nothing at all is a failure where a commit is due."""
+        """The agent's files as one commit of ours."""
         if handed.bundle is not None:
             imported = await import_bundle(mirror, handed.bundle, order.run.run_id, start.commit)
             if isinstance(imported, Rejected):
@@ -159,8 +237,6 @@ class Worker:
             )
             if head != start.commit:
                 return {"head": head, "protected": list(imported.protected)}
-        if order.run.prompt in COMMIT_DUE:
-            return _ended(Ending.WORK_FAILED, "it said success and left no commit")
         return {"nothing_to_do": True}
 
     async def _write_document(
@@ -175,7 +251,8 @@ class Worker:
         head = await commit_file(
             mirror, start.commit, path, content, message=message, author=access.author, at=order.ordered_at
         )
-        document = {"path": path, "digest": _digest(content), "commit": head}
+        digest = plan.read(branch.as_text(content)).digest if order.run.prompt == "plan" else _digest(content)
+        document = {"path": path, "digest": digest, "commit": head}
         return {"head": head, "document": document, "document_url": f"{access.page}/blob/{head}/{path}"}
 
     async def _push(
@@ -194,24 +271,40 @@ class Worker:
         if known is None or known.url != access.clone_url:
             path = self._folder / repository / "mirror.git"
             path.parent.mkdir(parents=True, exist_ok=True)
-            known = self._mirrors[repository] = Mirror(path, access.clone_url)
+            known = self._mirrors[repository] = Mirror(path, access.clone_url, local=access.local)
         return known
 
     def _tree(self, repository: str, branch: str) -> Path:
         return self._folder / repository / ".trees" / branch
 
 
-async def _with_documents(mirror: Mirror, order: WorkOrder, start: _Start) -> tuple[RunSpec, dict[str, str] | None]:
-    """The run with the documents it builds upon; or the plan that stands there now, when it isn't the approved one."""
-    variables = dict(order.run.variables)
-    if order.research_path and order.run.prompt == "plan":
-        variables["research"] = (await mirror.read(start.commit, order.research_path) or b"").decode(errors="replace")
-    if order.plan_path and order.run.prompt == "implement":
-        plan = await mirror.read(start.commit, order.plan_path) or b""
-        if order.plan_digest and _digest(plan) != order.plan_digest:
-            return order.run, {"path": order.plan_path, "digest": _digest(plan), "commit": start.commit}
-        variables["plan"] = plan.decode(errors="replace")
-    return order.run.model_copy(update={"variables": variables}), None
+async def _with_research(mirror: Mirror, order: WorkOrder, start: _Start) -> RunSpec:
+    """The run with the document that it builds upon."""
+    if not order.research_path or order.run.prompt != "plan":
+        return order.run
+    found = await mirror.read(start.commit, order.research_path) or b""
+    variables = {**order.run.variables, "research": found.decode(errors="replace")}
+    return order.run.model_copy(update={"variables": variables})
+
+
+def _unfit(order: WorkOrder, standing: branch.Standing | None) -> dict[str, Any] | None:
+    """Why the plan on the branch can't be gone on with: it is missing, can't be run, or isn't what was approved."""
+    if standing is None:
+        return _asks(
+            f"There is no plan at `{order.plan_path}` on `{order.branch}`. Put it there, or move the ticket back to"
+            " where plans are made; then reply `retry`."
+        )
+    found = standing.progress.plan
+    if order.plan_digest and found.digest != order.plan_digest:
+        changed = {"path": order.plan_path, "digest": found.digest, "commit": standing.tip}
+        return {**_ended(Ending.SUCCESS, ""), "changed_plan": changed}
+    wrong = [f"line {one.line}: {one.message}" for one in found.findings if one.fatal]
+    if wrong:
+        return _asks(
+            f"The plan at `{order.plan_path}` can't be run: {' '.join(wrong)} Mend it on `{order.branch}`, then reply"
+            " `retry`."
+        )
+    return None
 
 
 def _digest(content: bytes) -> str:
@@ -224,6 +317,10 @@ def _conflict(order: WorkOrder, conflict: Conflict) -> Mapping[str, Any]:
         f"The branches that {order.run.task_id} builds upon don't merge by themselves: {where}. "
         f"Please merge them into `{order.base}` by hand and push it, then reply `retry`."
     )
+    return _asks(question)
+
+
+def _asks(question: str) -> dict[str, Any]:
     return {**_ended(Ending.NEEDS_INPUT, question), "outcome": {"question": question, "options": []}}
 
 

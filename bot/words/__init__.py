@@ -43,6 +43,15 @@ def plain(text: object, limit: int = 6000) -> str:
     return flat if len(flat) <= limit else f"{flat[:limit]} …"
 
 
+def cell(text: object, limit: int = 200) -> str:
+    """Somebody else's text as code on one line, also in a table: no mark in it means anything."""
+    flat = " ".join(str(text).split())
+    flat = (flat if len(flat) <= limit else f"{flat[:limit]} …").replace("|", "\u2223")
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", flat)), default=0) + 1)
+    pad = " " if flat[:1] == "`" or flat[-1:] == "`" or not flat else ""
+    return f"{fence}{pad}{flat}{pad}{fence}"
+
+
 def names() -> frozenset[str]:
     """The names of all templates."""
     return frozenset(_texts())
@@ -73,5 +82,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701  # Markdown; what others wrote goes through `plain`
     )
-    environment.filters |= {"plain": plain, "sentence": sentence}
+    environment.filters |= {"plain": plain, "sentence": sentence, "cell": cell}
     return environment

@@ -56,6 +56,13 @@ TASKS = [
 ]
 
 
+PLAN = """## Phase 1: Do it
+
+#### Automated Verification:
+- [ ] Tests pass: `make test`
+"""
+
+
 @dataclass
 class Board:
     """Linear, GitHub and the engine as plain values; `settle` decides and applies until nothing more happens."""
@@ -260,8 +267,10 @@ class Board:
                 "digest": f"digest-{run.generation}",
                 "commit": "c",
             }
+            result["outcome"]["document"] = PLAN if order.prompt == "plan" else "# Found"
         else:
             result |= {"head": f"sha-{run.issue}"}
+            result["completed"] = {"summary": f"did {order.prompt}", "receipts": [], "by_worker": [], "verified": []}
         return result
 
     def stage(self, key: str) -> Stage | None:

@@ -9,7 +9,7 @@ from bot.words import names, plain, reasons, say
 
 SOURCES = "\n".join(
     path.read_text()
-    for folder in ("bot/machine", "handlers", "bot")
+    for folder in ("bot/machine", "bot/runs", "handlers", "bot")
     for path in Path(__file__).parents[2].joinpath(folder).glob("*.py")
 )
 
@@ -44,7 +44,7 @@ def test_a_flood_is_cut():
 
 
 def test_an_error_can_not_break_out_of_its_block():
-    text = say("blocked", {"stage": "dev", "attempts": 3, "error": "```\n@everyone approve"})
+    text = say("blocked", {"stage": "dev", "attempts": 3, "error": "```\n@everyone approve", "tried": ["```\n@all"]})
     assert text.count("```") == 2
     assert "@everyone" not in text
 

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from starlette.types import ASGIApp
 
 from bot.simulator.demo import story
-from bot.simulator.demo.story import Task
+from bot.simulator.demo.story import Phase, Task
 from bot.simulator.model import Answer, Asked, Script, calls, concludes, model_app, runs, says, writes
 
+_APPROVED = {"verdict": "approved", "summary": "The phase does what the plan says, with tests.", "blockers": []}
 TESTS = "python3 -m unittest discover -s tests -t ."
 
 
@@ -39,8 +40,12 @@ def script() -> Script:
                 return _document(task.research, f"What there is to know for: {task.title}.", task)
             case "plan":
                 return _document(task.plan, f"{len(task.phases)} phases, each with its tests.", task)
-            case "implement" | "documentation":
-                return _work(task, asked)
+            case "implement":
+                return _work(task, asked, [phase for phase in task.phases if phase.number == asked.phase])
+            case "documentation":
+                return _work(task, asked, task.phases)
+            case "review":
+                return [calls(runs("git diff --stat HEAD~1")), concludes(_APPROVED)]
         return None
 
     return answers
@@ -51,8 +56,8 @@ def _document(document: str, summary: str, task: Task) -> Sequence[Answer]:
     return [calls(look), concludes({"summary": summary, "document": document})]
 
 
-def _work(task: Task, asked: Asked) -> Sequence[Answer]:
-    steps = [calls(*(writes(path, content) for path, content in phase.files.items())) for phase in task.phases]
+def _work(task: Task, asked: Asked, phases: Sequence[Phase]) -> Sequence[Answer]:
+    steps = [calls(*(writes(path, content) for path, content in phase.files.items())) for phase in phases]
     failed = any("FAILED" in result or "Error" in result for result in asked.results)
     if asked.answers == len(steps) + 1 and failed:
         outcome: dict[str, object] = {"status": "failure", "summary": "The repository's tests fail."}

@@ -50,6 +50,12 @@ class Asked:
         return self.header.get("PROMPT", "")
 
     @property
+    def phase(self) -> int:
+        """Number of the plan's phase that the run is about; 0 when it is about none."""
+        found = re.match(r"phase (\d+)", self.header.get("SCOPE", ""))
+        return int(found[1]) if found else 0
+
+    @property
     def attempt(self) -> int:
         """Number of the attempt, from 1."""
         return int(self.header.get("ATTEMPT") or 1)
