@@ -142,6 +142,7 @@ class Pull:
     threads: list[Thread] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     counted: tuple[tuple[str, str], int] = (("", ""), 0)
+    asked_at: datetime | None = None
     conflicts: tuple[tuple[str, str], bool] | None = None
     size: tuple[tuple[str, str], tuple[int, int, int, int]] | None = None
 

@@ -176,12 +176,18 @@ async def state(world: "GitHubWorld", pull: Pull) -> tuple[bool | None, str]:
 
 
 async def ask(world: "GitHubWorld", pull: Pull) -> tuple[bool | None, str]:
-    """The same as a caller hears it: unknown for the first `knobs.mergeable_after` times after every change."""
+    """The same as a caller hears it: unknown for the first `knobs.mergeable_after` times after every change.
+
+    Asking starts the computing, which takes `knobs.mergeable_delay`.
+    """
     base = await world.git.branch(pull.repository.path, pull.base_ref) or ZERO
     key = (pull.head_sha, base)
     times = pull.counted[1] + 1 if pull.counted[0] == key else 1
+    if times == 1:
+        pull.asked_at = world.now()
     pull.counted = (key, times)
-    if times <= world.knobs.mergeable_after:
+    computing = pull.asked_at is not None and world.now() < pull.asked_at + world.knobs.mergeable_delay
+    if computing or times <= world.knobs.mergeable_after:
         return None, "unknown"
     return await state(world, pull)
 

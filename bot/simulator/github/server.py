@@ -48,6 +48,7 @@ class _Server:
             self._log(operation, fault.status, None)
             await _fail(fault, scope, receive, send)
             return
+        await self.world.let_happen(operation)
         response = await self._answer(request, operation, document)
         if fault is not None and fault.status != 200:
             await _fail(fault, scope, receive, send)

@@ -3,7 +3,7 @@
 import itertools
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,6 +53,9 @@ class _Node(Protocol):
 
 Kept = TypeVar("Kept", bound=_Node)
 
+Meanwhile = Callable[[], Awaitable[object]]
+"""Something that somebody does at an unlucky moment."""
+
 _RECEIVING = """\
 [http]
 \treceivepack = true
@@ -78,6 +81,8 @@ class Knobs:
 
     mergeable_after: int = 1
     """How many times a pull request must be asked for before `mergeable` is known."""
+    mergeable_delay: timedelta = timedelta(0)
+    """How long after it was first asked for it is not known either."""
     suite_first: bool = False
     """Deliver `check_suite` completed before the last `check_run` completed."""
     suite_lag: timedelta = timedelta(seconds=0.2)
@@ -111,6 +116,7 @@ class GitHubWorld:
     knobs: Knobs = field(default_factory=Knobs)
     faults: Faults = field(default_factory=Faults)
     post_office: PostOffice = field(default_factory=lambda: PostOffice(timeout=10.0))
+    meanwhiles: list[tuple[str, Meanwhile]] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     listeners: list[Callable[[Event], None]] = field(default_factory=list)
@@ -244,6 +250,21 @@ class GitHubWorld:
     def installations_of(self, bot: User) -> list[Installation]:
         """Where the App behind a bot is installed; nothing for people."""
         return [place for app in self.apps.values() if app.user is bot for place in app.installations]
+
+    def meanwhile(self, match: str, act: Meanwhile) -> None:
+        """Let somebody act once, right after a request has arrived and before it is answered.
+
+        `match` is part of the request's name, as faults know it: `PUT /repos/acme/youlab/pulls/1/merge`,
+        `enqueuePullRequest`, `git receive-pack acme/youlab`.
+        """
+        self.meanwhiles.append((match, act))
+
+    async def let_happen(self, operation: str) -> None:
+        """Do what was to happen meanwhile."""
+        due = [one for one in self.meanwhiles if one[0] in operation]
+        self.meanwhiles = [one for one in self.meanwhiles if one not in due]
+        for _, act in due:
+            await act()
 
     def lend(self, content: bytes, life: timedelta = BLOB_LIFE) -> str:
         """Put something on the other host for a short while; its address carries its own authority.
