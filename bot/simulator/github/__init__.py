@@ -11,6 +11,7 @@ answers with 501.
 
 from bot.simulator.github.actors import CI, CodeRabbit, Copilot, Person, ScriptedCI
 from bot.simulator.github.ci import Trial
+from bot.simulator.github.coderabbit_words import Finding
 from bot.simulator.github.errors import ApiError
 from bot.simulator.github.model import Protection, Pull, QueueEntry, QueueRule, Repository
 from bot.simulator.github.model_reviews import Review, Thread
@@ -27,6 +28,7 @@ __all__ = [
     "App",
     "CodeRabbit",
     "Copilot",
+    "Finding",
     "GitHubWorld",
     "Installation",
     "Knobs",

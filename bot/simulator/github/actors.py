@@ -5,6 +5,8 @@ from typing import Literal
 
 from bot.simulator.github import checks, comments, merge_queue, merging, pulls, reviews, suggestions, workflows
 from bot.simulator.github.ci import CI, ScriptedCI
+from bot.simulator.github.coderabbit import CodeRabbit
+from bot.simulator.github.copilot import Copilot
 from bot.simulator.github.errors import forbidden, not_found
 from bot.simulator.github.git import ZERO
 from bot.simulator.github.merging import Order
@@ -13,7 +15,6 @@ from bot.simulator.github.model_checks import CheckRun
 from bot.simulator.github.model_reviews import Comment, Review, ReviewComment, Thread
 from bot.simulator.github.people import LEVELS, User
 from bot.simulator.github.refs import changing
-from bot.simulator.github.review_bots import CodeRabbit, Copilot
 from bot.simulator.github.reviews import Note, Verdict
 from bot.simulator.github.world import GitHubWorld
 

@@ -25,6 +25,8 @@ class User:
     login: str
     kind: str = "User"
     name: str | None = None
+    remarks_as: str | None = None
+    """Another login under which REST shows what it says on lines (Copilot alone has one)."""
 
     @property
     def node(self) -> str:

@@ -244,7 +244,7 @@ def review_comment(world: "GitHubWorld", one: ReviewComment) -> Json:
         "original_position": position,
         "commit_id": thread.original_commit if thread.outdated else pull.head_sha,
         "original_commit_id": thread.original_commit,
-        "user": render.user(world, one.user),
+        "user": {**(render.user(world, one.user) or {}), "login": one.user.remarks_as or one.user.login},
         "body": one.body,
         "created_at": stamp(one.created_at),
         "updated_at": stamp(one.updated_at),

@@ -208,6 +208,15 @@ async def _commit(world: "GitHubWorld", pull: Pull, asked: str | None) -> str:
     return found
 
 
+async def shows(world: "GitHubWorld", pull: Pull, commit: str, note: Note) -> bool:
+    """Whether the diff of a pull request at `commit` shows the line of a note, so that it can be left there."""
+    try:
+        await _place(world, pull, commit, note)
+    except ApiError:
+        return False
+    return True
+
+
 async def _place(world: "GitHubWorld", pull: Pull, commit: str, note: Note) -> str:
     path = pull.repository.path
     base = await world.git.merge_base(path, pull.base_sha, commit) or pull.base_sha
