@@ -52,7 +52,7 @@ class Listener:
             author=login_of(node["author"]),
             body=unmarked(node["body"]) if ours else node["body"],
             created_at=datetime.fromisoformat(node["createdAt"]),
-            edited_at=datetime.fromisoformat(node["lastEditedAt"]) if node.get("lastEditedAt") else None,
+            edited_at=_edited(node),
             person=self._is_person(node, ours),
             may=self._may(node, ours),
             ours=ours,
@@ -71,6 +71,7 @@ class Listener:
             body=node["body"],
             commit=(node["commit"] or {}).get("oid", ""),
             submitted_at=datetime.fromisoformat(node["submittedAt"]),
+            edited_at=_edited(node),
             person=self._is_person(node, ours),
             may=self._may(node, ours),
             ours=ours,
@@ -86,6 +87,10 @@ class Listener:
 
     def _may(self, node: Node, ours: bool) -> bool:
         return self._is_person(node, ours) and login_of(node["author"]) in self.writers
+
+
+def _edited(node: Node) -> datetime | None:
+    return datetime.fromisoformat(node["lastEditedAt"]) if node.get("lastEditedAt") else None
 
 
 _OPINIONS = {opinion.value.upper(): opinion for opinion in Opinion}

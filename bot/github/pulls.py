@@ -103,8 +103,9 @@ def _queue(node: Node) -> QueueState | None:
 
 
 def _ejection(node: Node) -> Ejection | None:
+    """A merge leaves the queue as well, and is no ejection."""
     last = next(nodes(node.get("timelineItems")), None)
-    if last is None:
+    if last is None or node["state"] == "MERGED":
         return None
     return Ejection(
         reason=str(last.get("reason") or ""),

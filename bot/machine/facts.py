@@ -186,6 +186,7 @@ class Review:
     commit: str
     """The head it was given for."""
     submitted_at: datetime
+    edited_at: datetime | None = None
     person: bool = False
     may: bool = False
     ours: bool = False

@@ -152,6 +152,11 @@ async def test_what_github_says_about_landing_is_read(observe, a_pull, page):
     assert one.blocked_by_rules == "GitHub's rules for main ask for something that #7 does not have yet"
 
 
+async def test_what_left_the_queue_because_it_was_merged_was_not_put_out(observe, a_pull, page):
+    out = {"reason": "merge", "createdAt": "2026-05-04T12:00:00Z", "beforeCommit": None}
+    assert (await observe(a_pull(state="MERGED", timelineItems=page(out))))[7].ejected is None
+
+
 async def test_a_branch_that_is_behind_is_so_and_nothing_is_made_up(observe, a_pull):
     one = (await observe(a_pull(mergeStateStatus="BEHIND")))[7]
     assert (one.behind, one.blocked_by_rules, one.auto_merge) == (True, "", False)

@@ -61,6 +61,13 @@ async def test_a_thread_gets_one_reply_about_a_topic(github):
     assert len(github.asked) == before + 1
 
 
+async def test_a_thread_gets_another_reply_about_another_topic(github):
+    github.answers |= {"GET /user": (200, {"login": "alice", "id": 5})}
+    github.answers["POST /api/graphql"] = [(200, thread(("alice", f"Done\n\n{marker('run-1')}"))), (200, {"data": {}})]
+    await Ensure(github.github()).reply(PLACE, "PRRT_1", "Done as well", "run-2")
+    assert github.asked[-1].body["variables"] == {"thread": "PRRT_1", "body": f"Done as well\n\n{marker('run-2')}"}
+
+
 async def test_a_thread_that_is_gone_is_not_found(github):
     github.answers["POST /api/graphql"] = (200, {"data": {"node": None}})
     with pytest.raises(NotFound):
