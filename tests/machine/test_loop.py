@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.machine import loop
@@ -235,6 +235,7 @@ class Simulated:
         return Failed(plan, "bad") if fate == "bad" else Asked(plan, "what?")
 
 
+@settings(deadline=None)
 @given(st.data(), st.integers(0, 3), st.booleans())
 def test_whatever_happens_the_loop_ends_and_no_phase_is_committed_twice(data, retries, verify_all):
     world = Simulated(data.draw, retries, verify_all)
