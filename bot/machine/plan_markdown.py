@@ -17,7 +17,7 @@ from markdown_it.token import Token
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 """Lines as markdown-it counts them; `str.splitlines` knows more line ends than Markdown does."""
 _BOX = re.compile(r"\[([ xX])\](?![(\[])")
-_BOX_IN_LINE = re.compile(r"\ufeff?[ \t]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]+)*" + _BOX.pattern)
+_BOX_IN_LINE = re.compile(r"[ \t]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]+)*" + _BOX.pattern)
 _NOT_TEXT = {"softbreak": " ", "hardbreak": " ", "html_inline": ""}
 _END = "\n\n# end\n"
 
@@ -136,6 +136,7 @@ def _block(token: Token, before: list[str], opening: Token, lines: tuple[str, ..
     if before != ["list_item_open", "paragraph_open"]:
         return block
     box = _BOX.match(token.content)
+    # Only what can be ticked in its line is a box, so that ticking what was read can't fail.
     if box is None or box_in(lines[first]) is None:
         return replace(block, kind=Kind.ITEM)
     head, *rest = block.pieces
