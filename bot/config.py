@@ -36,6 +36,8 @@ class Limits(Strict):
     workers_per_epic: Annotated[int, Field(ge=1)] = 10
     workers_per_repository: Annotated[int, Field(ge=1)] = 10
     max_retries: Annotated[int, Field(ge=0)] = 3
+    max_fix_rounds: Annotated[int, Field(ge=0)] = 2
+    open_reviews: Annotated[int, Field(ge=0)] = 0
     run_minutes: Annotated[float, Field(gt=0)] = 60
     verify_minutes: Annotated[float, Field(gt=0)] = 20
     max_turns: Annotated[int, Field(ge=1)] = 200
@@ -50,6 +52,7 @@ class Gates(Strict):
     dependents_start: Literal["code_review", "done"] = "code_review"
     documentation: bool = True
     review_bots: tuple[str, ...] = ()
+    review_bot_minutes: Annotated[float, Field(ge=0)] = 20
     checks_appear_seconds: Annotated[float, Field(ge=0)] = 60
 
 

@@ -155,6 +155,10 @@ def rules_of(policy: Policy) -> Rules:
         people=frozenset(policy.people.users),
         checks_appear_seconds=policy.gates.checks_appear_seconds,
         spec_characters=policy.limits.spec_kilobytes * 1000,
+        review_bots=policy.gates.review_bots,
+        review_bot_minutes=policy.gates.review_bot_minutes,
+        max_fix_rounds=policy.limits.max_fix_rounds,
+        open_reviews=policy.limits.open_reviews,
     )
 
 

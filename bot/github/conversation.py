@@ -43,6 +43,7 @@ class Listener:
             outdated=node["isOutdated"],
             diff_hunk=comments[0]["diffHunk"] if comments else "",
             remarks=tuple(self._remark(comment) for comment in comments),
+            commit=((comments[0].get("originalCommit") or {}).get("oid", "")) if comments else "",
         )
 
     def _remark(self, node: Node) -> Remark:

@@ -158,6 +158,8 @@ class Thread:
     diff_hunk: str = ""
     remarks: tuple[Remark, ...] = ()
     """Oldest first. Empty when every remark was deleted meanwhile."""
+    commit: str = ""
+    """The commit that it was opened on."""
 
     @property
     def open(self) -> bool:
@@ -271,6 +273,28 @@ class Merging:
 
 
 @dataclass(frozen=True)
+class BotFinding:
+    """What a review bot wants changed. `thread` is empty when it stands in the body of its review only."""
+
+    thread: str
+    path: str
+    line: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class BotWord:
+    """What a review bot that the policy names says of this head (`bot/github/reviewers` knows its wording)."""
+
+    login: str
+    word: str
+    """One of `reviewing`, `paused`, `rate_limited`, `skipped`, `approved`, `findings`, `failed`, `silent`."""
+    reason: str = ""
+    until: datetime | None = None
+    findings: tuple[BotFinding, ...] = ()
+
+
+@dataclass(frozen=True)
 class PullRequest:
     """A pull request of ours, as GitHub tells it now."""
 
@@ -320,6 +344,8 @@ class PullRequest:
     """The last time that the merge queue took it out."""
     auto_merge: bool = False
     """GitHub will merge it by itself once the rules are met."""
+    bots: tuple[BotWord, ...] = ()
+    """The review bots that the policy waits for."""
 
 
 class RunState(StrEnum):
@@ -375,6 +401,11 @@ class Rules:
     """Linear user ids that may approve and command; empty: every active member who is no guest."""
     checks_appear_seconds: float = 60.0
     spec_characters: int = 150_000
+    review_bots: tuple[str, ...] = ()
+    review_bot_minutes: float = 20.0
+    max_fix_rounds: int = 2
+    open_reviews: int = 0
+    """How many pull requests may wait for a person at once; 0: any number."""
 
 
 @dataclass(frozen=True)
