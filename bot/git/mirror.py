@@ -9,11 +9,12 @@ adds objects and moves refs by compare-and-set.
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from bot.git.command import GitError, Result, failure, git
 from bot.git.names import checked
@@ -21,7 +22,10 @@ from bot.machine.errors import Refused
 
 WORK = "refs/callboard/work/"
 """Where the work in hand of each branch is kept: no branch, so nobody sees it and no check runs on it."""
-_LOCAL = {"protocol.file.allow": "always"}
+_LOCAL = {"protocol.file.allow": "always", "fetch.fsckObjects": "false"}
+"""A repository on this machine is trusted as it is; what runs bring into it is examined elsewhere."""
+_OTHER_SIDE = "git -c 'safe.directory=*' -c core.hooksPath=/dev/null -c receive.denyCurrentBranch=updateInstead"
+"""Git on a local other side. Its hooks may lie among the files that an agent's work changes, so none is run."""
 
 
 class Pushed(StrEnum):
@@ -82,6 +86,7 @@ class Mirror:
                 "--no-write-fetch-head",
                 "--no-recurse-submodules",
                 "--refmap=",
+                *((f"--upload-pack={_OTHER_SIDE} upload-pack",) if self.local else ()),
                 self.url,
                 "+refs/heads/*:refs/heads/*",
                 f"+{WORK}*:{WORK}*",
@@ -112,6 +117,10 @@ class Mirror:
         if not (await self.has(commit) and await self.has(ancestor)):
             return False
         return (await self.git("merge-base", "--is-ancestor", ancestor, commit, accept=(0, 1))).code == 0
+
+    async def fork(self, commit: str, other: str) -> str | None:
+        """The newest commit that both contain, one of them where there are more; None when they share nothing."""
+        return (await self.git("merge-base", commit, other, accept=(0, 1))).line or None
 
     async def read(self, commit: str, path: str) -> bytes | None:
         """The content of a file in `commit`; None when there is no regular file at `path`."""
@@ -155,12 +164,13 @@ class Mirror:
             "--porcelain",
             "--no-verify",
             "--no-follow-tags",
-            *(("--receive-pack=git -c receive.denyCurrentBranch=updateInstead receive-pack",) if self.local else ()),
+            *((f"--receive-pack={_OTHER_SIDE} receive-pack",) if self.local else ()),
             f"--force-with-lease={ref}:{expected or ''}",
             self.url,
             f"{commit or ''}:{ref}",
         )
-        result = await self.git(*arguments, token=token, accept=range(256))
+        pushing = self.git(*arguments, token=token, accept=range(256))
+        result = await (_whole(pushing) if self.local else pushing)
         said = (line for line in result.text.splitlines() if "\t" in line and line.split("\t")[1].endswith(f":{ref}"))
         line = next(said, "")
         if result.code and not line.startswith("!"):
@@ -198,3 +208,16 @@ class Mirror:
                 yield
             finally:
                 os.close(file)
+
+
+async def _whole(push: Coroutine[Any, Any, Result]) -> Result:
+    """Finish a push even when cancelled meanwhile: it would leave half of its files in a working tree."""
+    task, cancelled = asyncio.ensure_future(push), None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        raise cancelled
+    return task.result()

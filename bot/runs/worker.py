@@ -61,7 +61,12 @@ class LoopOrder(BaseModel):
 
 
 class WorkOrder(BaseModel):
-    """What the engine carries for a worker: the run, and where its work stands and goes."""
+    """What the engine carries for a worker: the run, and where its work stands and goes.
+
+    `about` comes back unchanged in every result. `head` is the commit that the service pushed last to the branch: when
+    the tip is another one, a person pushed. `upstream`, for the prompt "update": the commit that the branch stood on
+    before its base changed, empty when nobody knows; what follows it is the branch's own.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -74,6 +79,9 @@ class WorkOrder(BaseModel):
     plan_digest: str = ""
     research_path: str = ""
     plan_path: str = ""
+    about: Mapping[str, JsonValue] = {}
+    head: str = ""
+    upstream: str = ""
     ordered_at: datetime
 
 
@@ -120,11 +128,14 @@ class Worker:
     async def work(self, order: WorkOrder, lease: Lease) -> Mapping[str, Any]:
         """Do one run; the result is plain JSON: a RunResult and what became of the branch.
 
-        Failures outside end as `transport_failed`, a refusal as `work_failed`, each with the reason.
+        Every result says what the run was `about`. One that had to do with a branch says where that stands: `head`,
+        and `base_at`, the commit of the base that it contains. Failures outside end as `transport_failed`, a refusal as
+        `work_failed`, each with the reason.
         """
-        run = order.run.run_id
+        run, about = order.run.run_id, {"about": dict(order.about)}
         try:
-            return await self._work(order, lease)
+            result = await self._work(order, lease)
+            return {**result, **await self._where(order, result), **about}
         except Transient as error:
             ended = _ended(Ending.TRANSPORT_FAILED, str(error))
         except NotMine:
@@ -133,7 +144,16 @@ class Worker:
             ended = _ended(Ending.WORK_FAILED, str(error))
         finally:
             spent = self._spent.pop(run, 0.0)
-        return ended | {"cost_usd": spent}
+        return ended | {"cost_usd": spent} | about
+
+    async def _where(self, order: WorkOrder, result: Mapping[str, Any]) -> Mapping[str, str]:
+        """Where the branch stands; nothing while there is none."""
+        mirror = self._mirrors[order.repository]
+        head, base = result.get("head") or await mirror.tip(order.branch), await mirror.tip(order.base)
+        if not head:
+            return {}
+        shared = await mirror.fork(head, base) if base else None
+        return {"head": head} | ({"base_at": shared} if shared else {})
 
     async def clean_up(self, repository: str, branch: str) -> None:
         """Remove the checkout of a branch, whatever an agent left in it."""

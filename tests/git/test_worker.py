@@ -172,3 +172,18 @@ async def test_every_run_begins_in_a_fresh_checkout(worker, agent, tmp_path):
     assert "left.over" not in agent.trees[-1]
     await worker.clean_up("acme/youlab", "agent/YOU-2")
     assert not (tmp_path / "repositories" / "acme" / "youlab" / ".trees" / "agent" / "YOU-2").exists()
+
+
+async def test_every_result_says_what_it_was_about_and_where_the_branch_stands(worker, agent, remote):
+    about = {"kind": "checks", "number": 7}
+    agent.files = {"a.py": "1\n"}
+    begun = remote.git("rev-parse", "main")
+    result = await worker.work(order(about=about), Lease())
+    assert (result["about"], result["base_at"]) == (about, begun)
+    remote.commit({"README.md": "moved on\n"})
+    agent.files = {}
+    again = await worker.work(order(run="run-2", about=about), Lease())
+    assert (again["about"], again["base_at"], again["head"]) == (about, begun, result["head"])
+    remote.answers = [(502, "bad gateway")] * 9
+    failed = await worker.work(order(run="run-3", about=about), Lease())
+    assert (failed["kind"], failed["about"]) == ("transport_failed", about)
