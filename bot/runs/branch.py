@@ -80,16 +80,17 @@ async def read(mirror: Mirror, place: Place, tip: str, wishes: tuple[str, ...]) 
     kept = await mirror.work(place.branch)
     text, files, memory = _decoded(found), tip, _Memory()
     if kept is not None:
-        memory = await _remembered(mirror, kept)
+        memory = await _remembered(mirror, place, kept)
         files, text = await _on_top(mirror, place, tip, kept, text, memory)
     standing = plan.read(text)
     history = await _history(mirror, place, tip)
     answered = {one for commit in history for one in commit.get(ANSWERS, "").split()}
+    done = _done(standing, place.ticket, history)
     progress = Progress(
         standing,
-        done=_done(standing, place.ticket, history),
+        done=done,
         work=memory.work,
-        receipts=memory.receipts,
+        receipts=_with_commits(memory.receipts, {one.number: one.commit for one in done}),
         wishes=tuple(one for one in wishes if one not in answered),
         closed=memory.closed,
     )
@@ -142,9 +143,7 @@ async def commit(mirror: Mirror, place: Place, standing: Standing, run: str) -> 
         at=place.at,
     )
     step = loop.next_step(progress, Committed(head))
-    receipts = tuple(
-        replace(one, commit=head) if one.passed and not one.commit else one for one in step.progress.receipts
-    )
+    receipts = _with_commits(step.progress.receipts, {work.phase: head})
     after = replace(step.progress, plan=plan.read(text), receipts=receipts)
     return replace(standing, progress=after, text=text, tip=head, files=head)
 
@@ -174,8 +173,11 @@ async def _on_top(mirror: Mirror, place: Place, tip: str, kept: str, text: str, 
     return moved, plan.take_ticks(text, mine, memory.work.phase)[0]
 
 
-async def _remembered(mirror: Mirror, kept: str) -> _Memory:
-    message = (await mirror.git("log", "-1", "--format=%b", kept)).text
+async def _remembered(mirror: Mirror, place: Place, kept: str) -> _Memory:
+    """What the commit remembers; nothing when it is another ticket's: on a person's own branch plan may follow plan."""
+    subject, message = (await mirror.git("log", "-1", "--format=%s%x00%b", kept)).text.split("\0")
+    if not subject.startswith(f"{place.ticket}: "):
+        return _Memory()
     try:
         return _MEMORY.validate_json(message.strip())
     except ValidationError as error:
@@ -211,6 +213,13 @@ def _done(standing: plan.Plan, ticket: str, history: list[dict[str, str]]) -> tu
                 number = int(attempts) if attempts.isdecimal() else 1
                 done[phase.number] = Done(phase.number, phase.name, commit["commit"], number, commit["body"].strip())
     return tuple(done.values())
+
+
+def _with_commits(receipts: tuple[Receipt, ...], commits: Mapping[int, str]) -> tuple[Receipt, ...]:
+    """What passed names the commit of its phase; a service that died right after pushing that could not keep it."""
+    return tuple(
+        replace(one, commit=commits.get(one.phase, "")) if one.passed and not one.commit else one for one in receipts
+    )
 
 
 def _json(memory: _Memory) -> str:
