@@ -43,6 +43,7 @@ async def _merge_ready(world: "GitHubWorld", repo: Repository) -> None:
         try:
             if rules.protection(pull).queue:
                 await merge_queue.enqueue(world, pull, wish.by, pull.head_sha)
+                pull.auto_merge = None  # the wish is spent: who is put out of the queue is not put in again
             else:
                 await merge(world, pull, wish.by, Order(pull.head_sha, wish.method, wish.title, wish.message))
         except ApiError:  # it changed under our hands; the event of that change comes here again

@@ -30,7 +30,7 @@ APP_PERMISSIONS = {
     "issues": "write",
     "checks": "write",
     "statuses": "read",
-    "actions": "read",
+    "actions": "write",
 }
 APP_EVENTS = (
     "pull_request",

@@ -195,6 +195,20 @@ async def test_auto_merge_goes_through_the_queue_with_a_ci_that_works_by_itself(
     assert await stage.world.git.branch(stage.repo.path, "topic") is None
 
 
+async def test_who_is_put_out_is_not_put_in_again_by_auto_merge(stage: Any) -> None:
+    queue(stage)
+    stage.repo.auto_merge = True
+    pull = await stage.opened()
+    await stage.alice.merges_when_ready(pull)
+    await stage.ci.passes(pull)
+    group = (await told(stage, "checks_requested"))["merge_group"]["head_sha"]
+    await stage.ci.fails(pull, sha=group)
+    assert await reasons(stage) == ["CI_FAILURE"]
+    await stage.bob.comments(pull, "What now?")
+    await asyncio.sleep(0.1)
+    assert (pull.open, pull.queued, pull.auto_merge) == (True, None, None)
+
+
 async def test_a_clean_pull_request_has_no_need_of_auto_merge(stage: Any) -> None:
     pull = await green(stage)
     stage.repo.auto_merge = True
