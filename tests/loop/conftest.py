@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +205,7 @@ class Lab:
             branch=BRANCH,
             base="main",
             plan_path=PATH,
-            ordered_at=datetime(2026, 11, 21, 0, 0, self.orders, tzinfo=UTC),
+            ordered_at=datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=self.orders),
             loop=LoopOrder(**{**self.rules, **more}),
         )
 
