@@ -114,17 +114,19 @@ async def test_a_conflict_with_what_is_in_front_puts_out(stage: Any) -> None:
     assert (await reasons(stage), first.queued is not None) == (["MERGE_CONFLICT"], True)
 
 
-async def test_a_push_to_the_head_puts_out(stage: Any) -> None:
+async def test_a_push_to_the_head_puts_out_even_where_the_new_head_is_green(stage: Any) -> None:
     queue(stage)
     pull = await green(stage)
+    later = await stage.alice.force_pushes(stage.repo, "later", {"b.txt": "b"}, "One more", onto="topic")
+    await stage.ci.passes(pull, sha=later)
     await stage.bob.enqueues(pull)
     await until(lambda: pull.queued.group)
     group = pull.queued.group
-    await stage.alice.pushes(stage.repo, "topic", {"app.py": changed(10, 11)}, "One more")
+    await stage.bob.resets(stage.repo, "topic", later)
     await stage.ci.passes(pull, sha=group)
     await until(lambda: pull.queued is None)
-    assert pull.open
-    assert (await reasons(stage))[0] != "MERGE"
+    assert (pull.open, pull.head_sha) == (True, later)
+    assert await reasons(stage) == ["UNKNOWN_REMOVAL_REASON"]
 
 
 async def test_a_person_takes_it_out_or_a_reviewer_takes_back_the_approval(stage: Any) -> None:
