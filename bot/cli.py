@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bot import app, logs
+from bot import app, local, logs
 from bot.board import Board, describe, open_board
 from bot.config import PolicyFile, Settings, read_settings, require_for_serving
 from bot.engine.port import Engine
@@ -69,7 +69,22 @@ def _parser() -> argparse.ArgumentParser:
     cleanup = trees.add_parser("cleanup", help="remove .trees/BRANCH")
     cleanup.add_argument("branch", metavar="BRANCH")
     cleanup.set_defaults(command=_cleanup_worktree)
+    _add_plan(add("plan", _no_plan, "a plan in this repository, on this machine, with no Linear and no GitHub"))
     return parser
+
+
+def _add_plan(plan: argparse.ArgumentParser) -> None:
+    commands = plan.add_subparsers(metavar="COMMAND")
+    check = commands.add_parser("check", help="validate a plan, show what a run would do, start nothing")
+    run = commands.add_parser("run", help="run a plan phase by phase, one commit each; exit code 3 blocked, 4 asks")
+    for one, command in ((check, _check_plan), (run, _run_plan)):
+        one.add_argument("file", type=Path, metavar="FILE", help="the plan, a Markdown file of this repository")
+        one.add_argument("--max-retries", type=int, metavar="N", help="repairs per phase before it is blocked")
+        one.add_argument("--start-phase", type=int, metavar="N", help="leave out the phases before this one")
+        one.set_defaults(command=command)
+    run.add_argument("--answer", metavar="TEXT", help="your answer or hint for the next run")
+    run.add_argument("--verify", choices=("all",), help="run every command once more after the last phase")
+    run.add_argument("--budget", type=float, metavar="USD", help="no further run starts once the plan has cost this")
 
 
 def _settings(*, quiet: bool) -> Settings:
@@ -166,6 +181,26 @@ async def _cleanup_worktree(arguments: argparse.Namespace) -> int:
     path = await worktree.cleanup(arguments.branch, repository=Path.cwd())
     print(f"Worktree removed: {path}")
     return 0
+
+
+async def _no_plan(_arguments: argparse.Namespace) -> int:
+    raise UserError("Say `callboard plan check FILE` or `callboard plan run FILE`.")
+
+
+async def _check_plan(arguments: argparse.Namespace) -> int:
+    return await local.check(local.Wanted(arguments.file, arguments.max_retries, arguments.start_phase))
+
+
+async def _run_plan(arguments: argparse.Namespace) -> int:
+    wanted = local.Wanted(
+        arguments.file,
+        arguments.max_retries,
+        arguments.start_phase,
+        arguments.verify,
+        arguments.budget,
+        arguments.answer,
+    )
+    return await local.run(wanted)
 
 
 if __name__ == "__main__":
