@@ -1,100 +1,17 @@
-"""What the demo is about: a small repository, a spec for it, and the work of the agents who build it.
+"""The scenario `epic`: the user dashboard, seven tasks that depend on each other and the documentation after them.
 
-The repository and the work are real files below `repository/`, so that they can be read and changed as what they are:
-`main/` is the repository as it stands before the epic; `tasks/KEY/` holds a task's research, its plan and, below
-`files/`, every file it adds or replaces, complete. Independent tasks never touch the same file. They carry imports and
-tests of their own and are no part of this project: our linters leave the folder alone.
+Independent tasks never touch the same file.
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
-REPOSITORY = "acme/youlab"
-_HERE = Path(__file__).parent
-_PHASE = re.compile(r"^## Phase (?P<number>\d+): (?P<name>.+)$", re.MULTILINE)
-_FILE = re.compile(r"^- \*\*File\*\*: `(?P<path>[^`]+)`", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One phase of a plan, with the files it adds or replaces by path."""
-
-    number: int
-    name: str
-    files: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One task and all that is done about it. `files` are complete contents by path in the repository."""
-
-    key: str
-    title: str
-    description: str
-    scope: str
-    depends_on: tuple[str, ...]
-    areas: tuple[str, ...]
-    impact: str
-    research: str
-    plan: str
-    files: Mapping[str, str]
-    summary: str
-
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """The phases of the plan; each names its files in lines that begin with `- **File**:`."""
-        heads = list(_PHASE.finditer(self.plan))
-        ends = [head.start() for head in heads[1:]] + [len(self.plan)]
-        return tuple(
-            Phase(
-                int(head["number"]),
-                head["name"],
-                MappingProxyType({path: self.files[path] for path in _FILE.findall(self.plan[head.end() : end])}),
-            )
-            for head, end in zip(heads, ends, strict=True)
-        )
-
-
-def repository_files() -> dict[str, str]:
-    """The repository before the epic: contents by path."""
-    return _tree(_HERE / "repository" / "main")
-
-
-def _tree(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
-    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in files}
-
-
-def _task(
-    key: str, title: str, *, description: str, scope: str, impact: str, summary: str, depends_on: tuple[str, ...] = ()
-) -> Task:
-    folder = _HERE / "repository" / "tasks" / key
-    files = _tree(folder / "files")
-    return Task(
-        key=key,
-        title=title,
-        description=description,
-        scope=scope,
-        depends_on=depends_on,
-        areas=tuple(files),
-        impact=impact,
-        research=(folder / "research.md").read_text(encoding="utf-8"),
-        plan=(folder / "plan.md").read_text(encoding="utf-8"),
-        files=MappingProxyType(files),
-        summary=summary,
-    )
-
+from bot.simulator.demo.scenario import Scenario, read_task
 
 SPEC = (files("prompts") / "spec.md").read_text(encoding="utf-8")
 """The example spec, as the description of the epic. Its title is its first heading."""
 
 STORY = (
-    _task(
+    read_task(
         "session-metrics",
         "Show session metrics on the dashboard",
         description=(
@@ -109,7 +26,7 @@ STORY = (
             " go on count, but not into the average; without a finished session the average is a dash."
         ),
     ),
-    _task(
+    read_task(
         "activity-chart",
         "Draw the activity chart",
         depends_on=("session-metrics",),
@@ -124,7 +41,7 @@ STORY = (
             " Each bar says its day and number, and the whole chart has a label that can be read out."
         ),
     ),
-    _task(
+    read_task(
         "settings",
         "Add settings with notification preferences",
         description=(
@@ -139,7 +56,7 @@ STORY = (
             " Values that are not offered are refused. Nothing is sent yet, and the code says so."
         ),
     ),
-    _task(
+    read_task(
         "theme",
         "Let users choose a light or a dark theme",
         depends_on=("settings",),
@@ -154,7 +71,7 @@ STORY = (
             " script. The choice is a panel of the settings page; an unknown theme is refused."
         ),
     ),
-    _task(
+    read_task(
         "api-keys",
         "Manage API keys",
         depends_on=("settings",),
@@ -169,7 +86,7 @@ STORY = (
             " is never cached; only its digest is stored. No page accepts a key yet."
         ),
     ),
-    _task(
+    read_task(
         "activity-feed",
         "Show recent conversations in an activity feed",
         description=(
@@ -183,7 +100,7 @@ STORY = (
             " link, its day, the number of messages and its first message, cut where it is long."
         ),
     ),
-    _task(
+    read_task(
         "feed-search",
         "Search the activity feed and filter it by date",
         depends_on=("activity-feed",),
@@ -201,7 +118,7 @@ STORY = (
 )
 """The tasks of the epic, in the order of the breakdown."""
 
-DOCUMENTATION = _task(
+DOCUMENTATION = read_task(
     "documentation",
     "Document the user dashboard",
     depends_on=tuple(task.key for task in STORY),
@@ -215,24 +132,14 @@ DOCUMENTATION = _task(
 )
 """What the documentation agent does after all other tasks."""
 
-BREAKDOWN: dict[str, Any] = {
-    "summary": (
+EPIC = Scenario(
+    title="User dashboard",
+    spec=SPEC,
+    summary=(
         "The user dashboard in seven tasks. Session metrics, settings and the activity feed start at once; the chart,"
         " theme, API keys and the search each build upon one of them. Pages and panels are found by themselves, so"
         " tasks that don't depend on each other change no file in common."
     ),
-    "tasks": [
-        {
-            "key": task.key,
-            "title": task.title,
-            "description": task.description,
-            "scope": task.scope,
-            "depends_on": list(task.depends_on),
-            "areas": list(task.areas),
-            "impact": task.impact,
-        }
-        for task in STORY
-    ],
-    "questions": [],
-}
-"""The outcome of the breakdown run."""
+    tasks=STORY,
+    documentation=DOCUMENTATION,
+)

@@ -1,6 +1,10 @@
-"""The demo's repository works: before the epic, after every phase of every task, and when all is merged."""
+"""The demo's repository works: before the epic, after every phase of every task, and when all is merged.
+
+The mistakes of the long plan are mistakes: what is to find them does.
+"""
 
 import importlib
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -9,8 +13,12 @@ from typing import Any
 
 import pytest
 
-from bot.simulator.demo.story import DOCUMENTATION, STORY, Task, repository_files
+from bot.machine import plan
+from bot.simulator.demo.long_plan import EXPORT, PLAN
+from bot.simulator.demo.scenario import Phase, Task
+from bot.simulator.demo.story import DOCUMENTATION, EPIC, STORY
 
+ALL_TESTS = "python3 -m unittest discover -s tests -t ."
 BY_KEY = {task.key: task for task in STORY}
 
 
@@ -28,10 +36,15 @@ def write_with_dependencies(folder: Path, task: Task) -> None:
 
 def assert_tests_pass(folder: Path) -> int:
     """Run the repository's own tests as its plans say; return how many there were."""
-    command = [sys.executable, "-m", "unittest", "discover", "-s", "tests", "-t", "."]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    ended = run(ALL_TESTS, folder)
     assert ended.returncode == 0, ended.stderr
     return int(ended.stderr.partition("Ran ")[2].split()[0])
+
+
+def run(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a command of a plan, with this Python."""
+    command = command.replace("python3", shlex.quote(sys.executable))
+    return subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
 def written_tests(folder: Path) -> int:
@@ -40,7 +53,7 @@ def written_tests(folder: Path) -> int:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    write(tmp_path, repository_files())
+    write(tmp_path, EPIC.files)
     return tmp_path
 
 
@@ -67,6 +80,53 @@ def test_tasks_can_be_merged_in_another_order_and_pass_every_time(repository: Pa
         assert_tests_pass(repository)
     write(repository, DOCUMENTATION.files)
     assert assert_tests_pass(repository) > 80
+
+
+def test_each_phase_of_the_long_plan_passes_its_verification_on_top_of_the_one_before(repository: Path) -> None:
+    count = written_tests(repository)
+    for phase in plan.read(EXPORT.plan).phases:
+        write(repository, EXPORT.phases[phase.number - 1].files)
+        for command in dict.fromkeys([*(item.command for item in phase.automated), ALL_TESTS]):
+            ended = run(command, repository)
+            assert ended.returncode == 0, ended.stderr
+        before, count = count, written_tests(repository)
+        assert count > before, f"phase {phase.number} brings no test"
+    everything = {**PLAN.files, **EXPORT.files}
+    assert all((repository / path).read_text(encoding="utf-8") == content for path, content in everything.items())
+
+
+def until(repository: Path, number: int) -> Phase:
+    """The repository as the first run of a phase leaves it, mistakes included."""
+    for phase in EXPORT.phases[:number]:
+        write(repository, phase.files)
+    phase = EXPORT.phases[number - 1]
+    write(repository, phase.first)
+    return phase
+
+
+def test_the_mistake_in_phase_3_passes_what_the_worker_ticks_and_fails_what_the_service_runs(repository: Path) -> None:
+    phase = until(repository, 3)
+    codes = {item: run(item.command, repository).returncode for item in plan.read(EXPORT.plan).phase(3).automated}
+    assert [codes.pop(item) for item in phase.run] == [0]
+    assert list(codes.values()) == [1]
+    assert_tests_pass(repository)
+
+
+def test_the_mistake_in_phase_5_passes_every_command_and_the_review_can_show_it(repository: Path) -> None:
+    phase = until(repository, 5)
+    assert phase.mistake is not None
+    assert [run(item.command, repository).returncode for item in plan.read(EXPORT.plan).phase(5).automated] == [0]
+    assert_tests_pass(repository)
+    assert run(phase.mistake.shown_by, repository).stdout.startswith("=HYPERLINK(")
+    write(repository, phase.files)
+    assert run(phase.mistake.shown_by, repository).stdout.startswith("'=HYPERLINK(")
+
+
+@pytest.mark.parametrize("number", [3, 5])
+def test_the_tests_that_a_repair_brings_fail_without_the_repair(repository: Path, number: int) -> None:
+    phase = until(repository, number)
+    write(repository, {path: content for path, content in phase.files.items() if path.startswith("tests/test_")})
+    assert [run(item.command, repository).returncode for item in phase.run] == [1]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The tasks of the demo fit together: keys, dependencies, files, plans and research."""
+"""The tasks of the demo's scenarios fit together: keys, dependencies, files, plans and research."""
 
 import itertools
 import re
@@ -7,15 +7,19 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from bot.machine import plan
 from bot.runs.contract import BreakdownOutcome
-from bot.simulator.demo.story import BREAKDOWN, DOCUMENTATION, SPEC, STORY, Task, repository_files
+from bot.simulator.demo.long_plan import EXPORT, PLAN
+from bot.simulator.demo.scenario import Task
+from bot.simulator.demo.story import DOCUMENTATION, EPIC, SPEC, STORY
 
 BY_KEY = {task.key: task for task in STORY}
 REFERENCE = re.compile(r"`([^`\s]+)`\s+\(`([^`]+):(\d+)`")
 PATH = re.compile(r"`((?:youlab|tests|docs)/[\w./-]+\.\w+)`")
 COMMAND = re.compile(r"^- \[ \] .+: `([^`]+)`$", re.MULTILINE)
 
-every_task = pytest.mark.parametrize("task", [*STORY, DOCUMENTATION], ids=lambda task: task.key)
+every_task_of_the_epic = pytest.mark.parametrize("task", [*STORY, DOCUMENTATION], ids=lambda task: task.key)
+every_task = pytest.mark.parametrize("task", [*STORY, DOCUMENTATION, EXPORT], ids=lambda task: task.key)
 
 
 def ancestors(task: Task) -> Iterator[Task]:
@@ -27,14 +31,14 @@ def ancestors(task: Task) -> Iterator[Task]:
 
 def before(task: Task) -> dict[str, str]:
     """The repository as the task finds it."""
-    files = repository_files()
+    files = dict(EPIC.files)
     for done in ancestors(task):
         files |= done.files
     return files
 
 
 def test_the_breakdown_is_a_valid_outcome_with_the_tasks_of_the_story() -> None:
-    outcome = BreakdownOutcome.model_validate(BREAKDOWN)
+    outcome = BreakdownOutcome.model_validate(EPIC.breakdown)
     assert [task.key for task in outcome.tasks] == list(BY_KEY)
     assert outcome.questions == []
 
@@ -67,7 +71,7 @@ def test_a_task_changes_something_and_stays_inside_the_repository(task: Task) ->
         assert content != found.get(path), f"{path} is as it was"
 
 
-@every_task
+@every_task_of_the_epic
 def test_each_file_belongs_to_one_phase_of_the_plan(task: Task) -> None:
     named = [path for phase in task.phases for path in phase.files]
     assert sorted(named) == sorted(task.files)
@@ -81,7 +85,7 @@ def test_a_plan_has_two_or_three_phases_and_each_brings_tests(task: Task) -> Non
         assert any(path.startswith("tests/test_") for path in phase.files), phase.name
 
 
-@every_task
+@every_task_of_the_epic
 def test_each_phase_says_how_it_is_verified(task: Task) -> None:
     first, *rest = re.split(r"^## Phase ", task.plan, flags=re.MULTILINE)
     assert "- [ ]" not in first
@@ -97,9 +101,11 @@ def test_each_phase_says_how_it_is_verified(task: Task) -> None:
 @every_task
 def test_the_tests_that_a_plan_names_are_there(task: Task) -> None:
     there = before(task) | task.files
-    modules = re.findall(r"\btests\.(test_\w+)", task.plan)
+    modules = re.findall(r"\btests\.((?:test|check)_\w+)", task.plan)
     assert {f"tests/{name}.py" for name in modules} <= there.keys()
-    assert {f"tests/{name}.py" for name in modules} >= {path for path in task.files if path.startswith("tests/")}
+    assert {f"tests/{name}.py" for name in modules} >= {
+        path for path in task.files if path.startswith(("tests/test_", "tests/check_"))
+    }
 
 
 @every_task
@@ -127,3 +133,42 @@ def test_the_spec_asks_for_what_the_story_builds() -> None:
     for word in words:
         assert word in SPEC.lower()
         assert word in story
+
+
+def test_the_long_plan_has_seven_phases_and_no_finding() -> None:
+    planned = plan.read(EXPORT.plan)
+    assert [phase.number for phase in planned.phases] == [1, 2, 3, 4, 5, 6, 7]
+    assert planned.findings == ()
+    assert sum(bool(phase.manual) for phase in planned.phases) == 2
+    assert PLAN.tasks == (EXPORT,)
+    assert BreakdownOutcome.model_validate(PLAN.breakdown).tasks[0].title == EXPORT.title
+
+
+def test_every_file_of_the_long_plan_is_named_by_its_phases() -> None:
+    named = {path for phase in EXPORT.phases for path in phase.files}
+    assert named == EXPORT.files.keys()
+    for phase in EXPORT.phases:
+        assert phase.first.keys() <= phase.files.keys()
+        assert bool(phase.first) == bool(phase.mistake)
+        for path, content in phase.first.items():
+            assert content != phase.files[path], f"{path} has no mistake"
+
+
+def test_a_file_that_two_phases_name_is_another_one_in_each() -> None:
+    for one, later in itertools.combinations(EXPORT.phases, 2):
+        for path in one.files.keys() & later.files.keys():
+            assert one.files[path] != later.files[path], f"{path} in phases {one.number} and {later.number}"
+
+
+def test_the_worker_leaves_the_slow_commands_to_the_service_and_ticks_at_least_one_of_each_phase() -> None:
+    planned = plan.read(EXPORT.plan)
+    left = {phase.number: set(phase.automated) - set(EXPORT.phases[phase.number - 1].run) for phase in planned.phases}
+    assert [number for number, items in left.items() if items] == [3, 7]
+    assert all(phase.run for phase in EXPORT.phases)
+
+
+def test_blockers_point_at_the_line_they_are_about() -> None:
+    phase = EXPORT.phases[4]
+    assert phase.mistake is not None
+    path, line = re.findall(r"(\S+\.py):(\d+):", phase.mistake.blockers[0])[0]
+    assert "conversation.title" in phase.first[path].splitlines()[int(line) - 1]
