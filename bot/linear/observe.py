@@ -17,6 +17,7 @@ from bot.linear.complexity import MOST, cost
 from bot.linear.directory import Directory
 from bot.linear.errors import NotFound
 from bot.linear.marker import effect_id
+from bot.linear.movers import with_movers
 from bot.linear.operations import combined, operation
 from bot.linear.reading import OVER, Reader, document, labels_of
 from bot.machine.facts import Document, Issue
@@ -104,6 +105,8 @@ class Observer:
     async def observe_epic(self, issue: str) -> LinearPicture:
         """The epic with this id or identifier: tickets, labels, relations, records, comments, documents.
 
+        Where an issue is not in the stage that its record remembers, one more request tells who moved it.
+
         Raises:
             NotFound: there is no such issue, or we may not see it.
         """
@@ -118,9 +121,11 @@ class Observer:
         await self._complete([epic, *epic.children.nodes])
         self._remember(issue, len(epic.children.nodes))
         reader = Reader(self._states, self._keys, viewer, await self._teams())
+        seen = [reader.issue(node) for node in (epic, *epic.children.nodes)]
+        first, *tickets = await with_movers(self._client, reader, seen)
         return LinearPicture(
-            epic=reader.issue(epic),
-            tickets=tuple(reader.issue(node) for node in epic.children.nodes),
+            epic=first,
+            tickets=tuple(tickets),
             documents=tuple(document(node) for node in epic.documents.nodes if not node.trashed),
             viewer=viewer,
         )

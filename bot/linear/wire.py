@@ -148,6 +148,31 @@ class Issue(Wire):
     children: Page["Issue"] = Field(default_factory=lambda: Page[Issue]())
 
 
+class Bot(Wire):
+    """An integration or automation that acts for itself."""
+
+    id: str | None = None
+    type: str
+    name: str | None = None
+
+
+class Change(Wire):
+    """An entry of an issue's history. `toStateId` is there when it moved the issue."""
+
+    createdAt: datetime
+    toStateId: str | None = None
+    actor: User | None = None
+    botActor: Bot | None = None
+
+
+class Moved(Wire):
+    """An issue with its newest changes, and the state it stands in."""
+
+    id: str
+    state: State
+    history: Page[Change]
+
+
 class Root(Wire):
     """An issue with what is above it."""
 

@@ -65,6 +65,19 @@ class Blocking:
     """Whether Linear counts it as completed or canceled."""
 
 
+class Mover(StrEnum):
+    """Who put an issue into the workflow state it is in, as its history tells.
+
+    UNKNOWN: the history doesn't say (Linear writes none in an issue's first three minutes), or nobody asked, because
+    the issue stands where we remember it.
+    """
+
+    PERSON = "person"
+    AUTOMATION = "automation"
+    US = "us"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True)
 class Issue:
     """An epic or a ticket as Linear tells it. `stage` is None in a state that no stage is mapped to."""
@@ -89,6 +102,10 @@ class Issue:
     parent: str | None = None
     project: str = ""
     archived: bool = False
+    mover: Mover = Mover.UNKNOWN
+    """Read only where Linear's state is not that of the stage we remember."""
+    moved_by: Author | None = None
+    """The person who moved it, or the automation by its name."""
 
     @property
     def disposition(self) -> Disposition | None:

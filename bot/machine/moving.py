@@ -3,12 +3,21 @@
 The record says which stage the machine last saw or set. Another one in Linear means that somebody moved the issue, or
 that our own move was written and the record after it was not; both are treated alike, because following our own move
 leads where we wanted to go.
+
+Linear's automation (its GitHub integration above all) is nobody, and people who may not steer have no say here either.
+What they move is put right once for each stage and state. When the same happens again we don't fight: Linear shows what
+they like, work goes on from the stage that we remember, and one comment says who does it and how to end it. What they
+do is not undone where it says what we are about to say ourselves: done, when the pull request is merged.
+
+A move of which the history tells nothing is taken for a person's. Linear writes no history in an issue's first three
+minutes; nothing but a person, or we, moves an issue that has no branch yet.
 """
 
 from dataclasses import dataclass, replace
 
+from bot.machine.approval import Allowed, authorise
 from bot.machine.decision import NOTHING, Blocker, Decision, Dispose, Move, Post, StopRun
-from bot.machine.facts import Issue, RunState, Ticket
+from bot.machine.facts import Comment, Issue, Mover, Rules, RunState, Ticket
 from bot.machine.record import Record
 from bot.machine.running import record_of
 from bot.machine.stages import Disposition, Stage
@@ -21,6 +30,7 @@ _TYPES = {
     "canceled": Stage.CANCELED,
     "duplicate": Stage.CANCELED,
 }
+_RULES = Rules()
 
 
 @dataclass(frozen=True)
@@ -34,19 +44,26 @@ class Arrived:
 
 
 def stage_of(issue: Issue) -> Stage:
-    """The stage of an issue, also in states that are not ours: by Linear's type, else the stage we remember."""
+    """The stage of an issue, also in states that are not ours: by Linear's type, else the stage we remember.
+
+    Where automation put it says nothing: then it is the stage we remember.
+    """
+    if issue.record is not None and issue.mover is Mover.AUTOMATION:
+        return issue.record.stage
     if issue.stage is not None:
         return issue.stage
     return _TYPES.get(issue.state_type) or (issue.record.stage if issue.record else Stage.TODO)
 
 
-def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool) -> Arrived:
-    """Follow a move by hand, or put right a state that is none of ours. `fresh`: it was never seen before."""
+def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool, rules: Rules = _RULES) -> Arrived:
+    """Follow a move by hand, or put right what should not be followed. `fresh`: it was never seen before."""
     issue, record = ticket.issue, record_of(ticket)
     stage = stage_of(issue)
     if fresh:
         first = stage if stage.over else Stage.TODO
         return Arrived(first, replace(record, stage=first))
+    if issue.stage is not record.stage and (reason := _not_followed(issue, rules)):
+        return _put_right(ticket, record, reason)
     if issue.stage is None and stage is record.stage and not stage.over:
         return Arrived(stage, record, Decision((Move(issue.id, stage),)))
     if stage is record.stage or stage.over:
@@ -54,6 +71,45 @@ def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool) -> Arrived:
     if stage.rank < record.stage.rank:
         return _back(ticket, stage, record)
     return _forward(ticket, stage, record, missing=_missing(ticket, stage, is_epic=is_epic))
+
+
+def _not_followed(issue: Issue, rules: Rules) -> str:
+    """Why a move doesn't count, as the end of a sentence; empty when it does."""
+    if issue.mover is Mover.AUTOMATION:
+        return "only people move tickets"
+    if issue.mover is not Mover.PERSON:
+        return ""
+    word = Comment(issue.id, "", issue.moved_by, issue.created_at)  # whose move is followed is whose word is heard
+    verdict = authorise(word, rules)
+    return "" if isinstance(verdict, Allowed) else verdict.reason
+
+
+def _put_right(ticket: Ticket, record: Record, reason: str) -> Arrived:
+    """Once for each stage and state; then only say so. The stage stays the one that we remember."""
+    issue = ticket.issue
+    if _soon_true(ticket):
+        return Arrived(record.stage, record)
+    values = {
+        "who": issue.moved_by.name if issue.moved_by else "Linear",
+        "state": issue.state_name,
+        "stage": str(record.stage),
+        "team": issue.team,
+        "reason": reason,
+    }
+    automatic = issue.mover is Mover.AUTOMATION
+    said = Post(issue.id, "not-followed", "moved_by_automation" if automatic else "move_refused", values)
+    pair = (str(record.stage), issue.state_name)
+    if pair in record.put_right:
+        return Arrived(record.stage, record, Decision((said,), (Blocker(issue.id, "not_followed", values),)))
+    noted = replace(record, put_right=(*record.put_right, pair))
+    back = Move(issue.id, record.stage)
+    return Arrived(record.stage, noted, Decision((back,) if automatic else (back, said)))
+
+
+def _soon_true(ticket: Ticket) -> bool:
+    """Whether Linear says what the next decision says anyway: the work is merged."""
+    done = ticket.issue.stage is Stage.DONE or ticket.issue.state_type == "completed"
+    return done and ticket.pull_request is not None and ticket.pull_request.merged
 
 
 def _back(ticket: Ticket, stage: Stage, record: Record) -> Arrived:
