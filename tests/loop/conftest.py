@@ -237,6 +237,11 @@ class Lab:
                 await run
         self.starts_anew()
 
+    @staticmethod
+    def alive(words: str) -> bool:
+        """Whether a process has these words in its command line."""
+        return words in subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout
+
     def read_plan(self) -> Plan:
         """The plan as it stands on the branch."""
         return read(self.remote.show(PATH))

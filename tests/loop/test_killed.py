@@ -1,6 +1,9 @@
 """The service is killed in the middle of the loop; another one, that has nothing of it, goes on where it stood."""
 
 import asyncio
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +13,12 @@ from bot.simulator.model import Block, runs, writes
 
 pytestmark = pytest.mark.slow
 Lab = Any
-BEGUN = "the-agent-hangs"
+BEGUN = f"hangs-{os.getpid()}"
 
 
 def hangs(*first: Block) -> tuple[Block, ...]:
     """The agent does some of the work and then runs something that never ends."""
-    return (*first, runs(f"touch {BEGUN}; tail -f /dev/null"))
+    return (*first, runs(f"touch {BEGUN}; tail -f {BEGUN}"))
 
 
 def begun(lab: Lab) -> bool:
@@ -63,6 +66,29 @@ async def test_while_a_verification_runs(lab: Lab) -> None:
     assert result["completed"]["by_worker"] == ["test -f lexer.py"]
     assert [one["attempts"] for one in result["loop"]["phases"]] == [1], "to be killed is not to fail"
     assert lab.remote.files() == ["check.sh", "lexer.py"]
+
+
+async def test_by_a_signal_that_nobody_can_catch(lab: Lab) -> None:
+    lab.plan(lexer=["test -f lexer.py"])
+    lab.agent("implement 1", *hangs(writes("garbage.py", "x\n")))
+    lab.agent("implement 1", writes("lexer.py", "1\n"))
+    service = Path(__file__).with_name("service.py")
+    told = (str(lab.service), str(lab.remote.path), lab.upstream, lab.order().model_dump_json())
+    process = await asyncio.create_subprocess_exec(sys.executable, str(service), *told)
+    async with asyncio.timeout(60):
+        while not begun(lab):
+            assert process.returncode is None
+            await asyncio.sleep(0.01)
+        assert lab.alive(f"tail -f {BEGUN}")
+        process.kill()
+        await process.wait()
+        while lab.alive(f"tail -f {BEGUN}"):  # the kernel tells the agent's warden, which needs a moment
+            await asyncio.sleep(0.01)
+    lab.starts_anew()
+    await lab.goes_on()
+    assert lab.model.steps == ["implement 1", "implement 1"]
+    assert lab.remote.log() == ["YOU-2: plan", "Phase 1: Add the lexer"]
+    assert lab.remote.files() == ["lexer.py"]
 
 
 def dies_at_each_push(when: str, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
