@@ -35,6 +35,18 @@ class Conflict:
     paths: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Merged:
+    """The files of two histories merged. `clashes` are the paths that don't merge by themselves; marks stand there.
+
+    What is not `clean` may still name no path: folders that were renamed into each other, say.
+    """
+
+    tree: str
+    clean: bool
+    clashes: tuple[str, ...] = ()
+
+
 async def commit_file(
     mirror: Mirror,
     base: str,
@@ -55,7 +67,7 @@ async def commit_file(
     async with _index(mirror, base) as index:
         await mirror.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", environment=index)
         tree = (await mirror.git("write-tree", environment=index)).line
-    return await _commit(mirror, tree, (base,), _message(message, trailers or {}), author, at)
+    return await commit_tree(mirror, tree, (base,), message=message, trailers=trailers, author=author, at=at)
 
 
 async def squash(
@@ -76,11 +88,31 @@ async def squash(
     The folders and files of `drop` are left as they are in `base`; those of `put` get the content given there. With
     `always` there is a commit even when no file differs: its message is what matters.
     """
-    kept = await _entries(mirror, base, drop)
-    gone = (f"0 {_ABSENT}\t{path}" for path in (await _entries(mirror, tip, drop)).keys() - kept.keys())
-    new = [await _entry(mirror, path, content) for path, content in (put or {}).items()]
-    entries = "".join(f"{line}\0" for line in (*gone, *kept.values(), *new))
-    async with _index(mirror, tip) as index:
+    tree = await tree_of(mirror, tip, restore={base: drop}, put=put)
+    return await commit_tree(
+        mirror, tree, (base,), message=message, trailers=trailers, author=author, at=at, always=always
+    )
+
+
+async def tree_of(
+    mirror: Mirror,
+    files: str,
+    *,
+    restore: Mapping[str, Sequence[str]] | None = None,
+    put: Mapping[str, bytes] | None = None,
+) -> str:
+    """The files of `files`, but the paths of `restore` as they are in the commit named there, and `put` on top.
+
+    A path is a file, or a folder with all below it; what the commit does not have there is not in the result either.
+    """
+    lines: list[str] = []
+    for commit, paths in (restore or {}).items():
+        kept = await _entries(mirror, commit, paths)
+        lines += [f"0 {_ABSENT}\t{path}" for path in (await _entries(mirror, files, paths)).keys() - kept.keys()]
+        lines += kept.values()
+    lines += [await _entry(mirror, path, content) for path, content in (put or {}).items()]
+    entries = "".join(f"{line}\0" for line in lines)
+    async with _index(mirror, files) as index:
         await mirror.git(
             "update-index",
             "--replace",
@@ -89,8 +121,31 @@ async def squash(
             input=entries.encode("utf-8", "surrogateescape"),
             environment=index,
         )
-        tree = (await mirror.git("write-tree", environment=index)).line
-    return await _commit(mirror, tree, (base,), _message(message, trailers or {}), author, at, always=always)
+        return (await mirror.git("write-tree", environment=index)).line
+
+
+async def merged(mirror: Mirror, one: str, other: str) -> Merged:
+    """What merging two commits gives.
+
+    Raises:
+        GitError: the histories have nothing in common.
+    """
+    found = await mirror.git(
+        "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", one, other, accept=(0, 1)
+    )
+    tree, *paths = found.fields
+    return Merged(tree, found.code == 0, tuple(paths))
+
+
+async def carried(mirror: Mirror, tip: str, *, upstream: str, onto: str) -> Merged:
+    """The files of `onto` with what `tip` changed since `upstream`.
+
+    A helper commit with the files of `onto` and the parent `upstream` makes `upstream` the merge base (git 2.39 can't
+    be told which to take).
+    """
+    nobody = _identity(Author("Callboard", "callboard@callboard.invalid"), datetime.fromtimestamp(0, UTC))
+    helper = await mirror.git("commit-tree", f"{onto}^{{tree}}", "-p", upstream, "-m", "helper", environment=nobody)
+    return await merged(mirror, helper.line, tip)
 
 
 async def merge(
@@ -114,13 +169,10 @@ async def merge(
         if await mirror.descends(other, current):
             current = other
             continue
-        merged = await mirror.git(
-            "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", current, other, accept=(0, 1)
-        )
-        tree, *paths = merged.fields
-        if merged.code:
-            return Conflict(other, tuple(paths))
-        current = await _commit(mirror, tree, (current, other), message, author, at)
+        found = await merged(mirror, current, other)
+        if not found.clean:
+            return Conflict(other, found.clashes)
+        current = await commit_tree(mirror, found.tree, (current, other), message=message, author=author, at=at)
     return current
 
 
@@ -137,18 +189,31 @@ async def transplant(
 ) -> str | Conflict:
     """One commit on top of `onto` with what `tip` changed since `upstream`; `onto` itself when nothing is left of it.
 
-    For a stacked branch whose lower branch (`upstream`) went into the base branch (`onto`) as other commits. A helper
-    commit with the files of `onto` and the parent `upstream` makes `upstream` the merge base (git 2.39 can't be told).
+    For a stacked branch whose lower branch (`upstream`) went into the base branch (`onto`) as other commits.
     """
-    helper = (await mirror.git("commit-tree", f"{onto}^{{tree}}", "-p", upstream, "-m", "helper",
-                               environment=_identity(author, at))).line  # fmt: skip
-    merged = await mirror.git(
-        "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", helper, tip, accept=(0, 1)
-    )
-    tree, *paths = merged.fields
-    if merged.code:
-        return Conflict(tip, tuple(paths))
-    return await _commit(mirror, tree, (onto,), _message(message, trailers or {}), author, at)
+    found = await carried(mirror, tip, upstream=upstream, onto=onto)
+    if not found.clean:
+        return Conflict(tip, found.clashes)
+    return await commit_tree(mirror, found.tree, (onto,), message=message, trailers=trailers, author=author, at=at)
+
+
+async def commit_tree(
+    mirror: Mirror,
+    tree: str,
+    parents: Sequence[str],
+    *,
+    message: str,
+    author: Author,
+    trailers: Mapping[str, str] | None = None,
+    at: datetime | None = None,
+    always: bool = False,
+) -> str:
+    """A commit with exactly these files; the only parent itself when it has them already, unless `always`."""
+    if not always and len(parents) == 1 and (await mirror.tree(parents[0])) == tree:
+        return parents[0]
+    before = [word for parent in parents for word in ("-p", parent)]
+    words = _message(message, trailers or {}).encode()
+    return (await mirror.git("commit-tree", tree, *before, input=words, environment=_identity(author, at))).line
 
 
 async def _entries(mirror: Mirror, commit: str, paths: Sequence[str]) -> dict[str, str]:
@@ -163,23 +228,6 @@ async def _entry(mirror: Mirror, path: str, content: bytes) -> str:
     """The line that makes `path` a plain file with this content."""
     blob = (await mirror.git("hash-object", "-w", "--stdin", input=content)).line
     return f"100644 {blob}\t{path}"
-
-
-async def _commit(
-    mirror: Mirror,
-    tree: str,
-    parents: Sequence[str],
-    message: str,
-    author: Author,
-    at: datetime | None,
-    *,
-    always: bool = False,
-) -> str:
-    if not always and len(parents) == 1 and (await mirror.git("rev-parse", f"{parents[0]}^{{tree}}")).line == tree:
-        return parents[0]
-    before = [word for parent in parents for word in ("-p", parent)]
-    made = await mirror.git("commit-tree", tree, *before, input=message.encode(), environment=_identity(author, at))
-    return made.line
 
 
 def _message(message: str, trailers: Mapping[str, str]) -> str:

@@ -76,8 +76,7 @@ class Mirror:
             Transient, Refused, GitError: as `bot.git.command.git`.
         """
         async with self._alone():
-            if not (self.path / "HEAD").exists():
-                await git("init", "--quiet", "--bare", str(self.path))
+            await self._begin()
             await self.git(
                 "fetch",
                 "--quiet",
@@ -131,17 +130,31 @@ class Mirror:
                 return (await self.git("cat-file", "blob", blob)).out
         return None
 
-    async def push(self, branch: str, commit: str, expected_old: str | None, token: str | None) -> Pushed:
+    async def tree(self, commit: str) -> str:
+        """The id of a commit's files: the same for the same files."""
+        return (await self.git("rev-parse", "--verify", f"{commit}^{{tree}}")).line
+
+    async def differing(self, one: str, other: str) -> tuple[str, ...]:
+        """The paths in which two commits (or trees) differ."""
+        return tuple((await self.git("diff-tree", "-r", "-z", "--name-only", "--no-renames", one, other)).fields)
+
+    async def push(
+        self, branch: str, commit: str, expected_old: str | None, token: str | None, *, rewrites: bool = False
+    ) -> Pushed:
         """Put `branch` of the other side on `commit`, if it stands at `expected_old` (None: if it does not exist).
 
         A branch that is already at `commit` is UNCHANGED whatever was expected, so a push whose answer got lost may
-        be sent again.
+        be sent again. What stands on the branch is only ever added to, except with `rewrites`: for a branch that
+        nobody else pushed to, whose commits come again on top of another base.
 
         Raises:
+            ValueError: commits of the branch would be lost, and it is not said to be rewritten.
             Refused: no right to push, or a rule of the other side forbids it; the message is its own.
             Transient, GitError: as `bot.git.command.git`.
         """
         ref = f"refs/heads/{checked(branch)}"
+        if expected_old is not None and not rewrites and not await self.descends(commit, expected_old):
+            raise ValueError(f"{commit} would drop commits of {branch}, which is at {expected_old}")
         return await self._send(ref, commit, expected_old, token)
 
     async def push_work(self, branch: str, commit: str | None, expected: str | None, token: str | None) -> Pushed:
@@ -149,6 +162,14 @@ class Mirror:
         if commit is None and expected is None:
             return Pushed.UNCHANGED
         return await self._send(f"{WORK}{checked(branch)}", commit, expected, token)
+
+    async def drop_work(self, branch: str, token: str | None) -> Pushed:
+        """Delete the work in hand of `branch` wherever it stands; nothing has to be fetched first. Raises as `push`."""
+        ref = f"{WORK}{checked(branch)}"
+        async with self._alone():
+            await self._begin()
+        found = (await self.git("ls-remote", "--refs", self.url, ref, token=token)).text
+        return await self._send(ref, None, found.partition("\t")[0], token) if found else Pushed.UNCHANGED
 
     async def delete(self, branch: str, expected: str, token: str | None) -> Pushed:
         """Delete `branch` on the other side if it stands at `expected`; UNCHANGED when it is gone. Raises as `push`."""
@@ -197,6 +218,10 @@ class Mirror:
         """
         async with self._alone():
             await self.git(*(("update-ref", ref, commit) if commit else ("update-ref", "-d", ref)))
+
+    async def _begin(self) -> None:
+        if not (self.path / "HEAD").exists():
+            await git("init", "--quiet", "--bare", str(self.path))
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:

@@ -71,8 +71,27 @@ async def test_a_new_branch_is_pushed_once(remote, mirror, main, token, write):
 async def test_a_push_replaces_exactly_what_was_expected(remote, mirror, main, token, write):
     old, new = await write(main, "a.txt", "a"), await write(main, "a.txt", "b")
     await mirror.push("agent/YOU-1", old, None, token)
-    assert await mirror.push("agent/YOU-1", new, old, token) is Pushed.PUSHED
+    assert await mirror.push("agent/YOU-1", new, old, token, rewrites=True) is Pushed.PUSHED
     assert remote.git("rev-parse", "agent/YOU-1") == new
+
+
+async def test_a_push_that_would_drop_commits_is_not_made_unless_it_says_so(remote, mirror, main, token, write):
+    old, other = await write(main, "a.txt", "a"), await write(main, "b.txt", "b")
+    await mirror.push("agent/YOU-1", old, None, token)
+    for wrong in (other, main):
+        with pytest.raises(ValueError, match="would drop commits"):
+            await mirror.push("agent/YOU-1", wrong, old, token)
+    assert remote.git("rev-parse", "agent/YOU-1") == old
+    above = await write(old, "b.txt", "b")
+    assert await mirror.push("agent/YOU-1", above, old, token) is Pushed.PUSHED
+
+
+async def test_work_in_hand_is_dropped_by_a_mirror_that_never_fetched_it(remote, mirror, main, token, tmp_path):
+    await mirror.push_work("agent/YOU-1", main, None, token)
+    fresh = Mirror(tmp_path / "fresh" / "youlab.git", remote.url)
+    assert await fresh.drop_work("agent/YOU-1", token) is Pushed.PUSHED
+    assert remote.git("for-each-ref", "refs/callboard/work/") == ""
+    assert await fresh.drop_work("agent/YOU-1", token) is Pushed.UNCHANGED
 
 
 @pytest.mark.parametrize("expectation", ["none", "older"])
