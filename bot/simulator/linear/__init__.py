@@ -6,6 +6,7 @@ It is never kinder than the real one: it refuses, rewrites, limits and forgets a
 from bot.simulator.linear.app import linear_app
 from bot.simulator.linear.content import Attachment, Comment, Document
 from bot.simulator.linear.errors import LinearError
+from bot.simulator.linear.github import GitHubIntegration, connect_github
 from bot.simulator.linear.model import (
     Issue,
     Label,
@@ -23,6 +24,7 @@ __all__ = [
     "Attachment",
     "Comment",
     "Document",
+    "GitHubIntegration",
     "Integration",
     "Issue",
     "Knobs",
@@ -36,6 +38,7 @@ __all__ = [
     "Team",
     "User",
     "Webhook",
+    "connect_github",
     "linear_app",
     "sign",
 ]

@@ -1,6 +1,5 @@
 """The history of issues: who changed what. What happens in the first three minutes belongs to the creation."""
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from bot.simulator.linear.content import History
@@ -9,7 +8,6 @@ from bot.simulator.linear.model import Actor, Issue
 if TYPE_CHECKING:
     from bot.simulator.linear.world import LinearWorld
 
-FOLDED = timedelta(minutes=3)
 _FROM_TO = ("title", "state", "parent", "assignee", "delegate", "priority", "estimate")
 
 
@@ -32,7 +30,7 @@ def record(world: "LinearWorld", actor: Actor, issue: Issue, changed: dict[str, 
             entry["updated_description"] = True
         elif name in ("archived", "trashed", "auto_closed", "relation_changes"):
             entry[name] = value
-    if entry and world.moment() - issue.created_at >= FOLDED:
+    if entry and world.moment() - issue.created_at >= world.knobs.folded:
         issue.history.append(
             History(**world.fresh(), issue=issue, actor=actor.user, bot_actor=actor.bot, changes=entry)
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bot.simulator.linear.content import Attachment, Comment, Document, History, Reaction
+    from bot.simulator.linear.git_rules import GitAutomation
 
 
 @dataclass(eq=False, kw_only=True)
@@ -127,17 +128,6 @@ class State(Entity):
     team: Team
     color: str = "#95a2b3"
     description: str | None = None
-
-
-@dataclass(eq=False, kw_only=True)
-class GitAutomation(Entity):
-    """A rule of Linear's GitHub integration: when `event` happens to a linked pull request, move to `state`."""
-
-    team: Team
-    event: str
-    state: State | None
-    target_branch: None = None
-    branch_pattern: None = None
 
 
 @dataclass(eq=False, kw_only=True)

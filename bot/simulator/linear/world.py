@@ -1,14 +1,18 @@
 """The state of one simulated Linear workspace, and the knobs that make it unpleasant."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
 
 from bot.simulator.faults import Faults
 from bot.simulator.linear.auth import Credentials
 from bot.simulator.linear.content import Attachment, Comment, Document
+from bot.simulator.linear.git_rules import GitAutomation, TargetBranch
 from bot.simulator.linear.limits import Limits
 from bot.simulator.linear.model import (
     Entity,
@@ -56,6 +60,7 @@ class Knobs:
     carry no more than the id. `drift`: unknown fields in events. `loosen_lists`: blank lines between list items.
     `issue_limit`: active issues of a free workspace. `disable_after`: so many letters in a row that nobody took,
     retries included, switch a webhook off (the real number is not published).
+    `folded`: how long what happens to a new issue belongs to its creation and leaves no history.
     """
 
     conflict_status: int = 200
@@ -66,6 +71,7 @@ class Knobs:
     loosen_lists: bool = True
     issue_limit: int | None = None
     disable_after: int = 20
+    folded: timedelta = timedelta(minutes=3)
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,8 @@ class LinearWorld:
     events: list[dict[str, Any]] = field(default_factory=list)
     deliveries: dict[str, Webhook] = field(default_factory=dict)
     sync_id: int = 0
+    github_webhook: Callable[[Request], Awaitable[Response]] | None = None
+    """Who takes GitHub's webhooks, when the workspace is connected with GitHub."""
 
     def __post_init__(self) -> None:
         self.post_office = PostOffice(
@@ -243,6 +251,14 @@ class LinearWorld:
         state = self.add(State(**self.fresh(), name=name, type=kind, position=position, team=team))
         team.states.append(state)
         return state
+
+    def automate(self, team: Team, event: str, state: str | None, *, branch: str | None = None) -> GitAutomation:
+        """A rule of the team for what the GitHub integration does on `event` (draft start review mergeable merge)."""
+        aimed = self.add(TargetBranch(**self.fresh(), team=team, branch_pattern=branch)) if branch else None
+        target = self.state(state, team.key) if state else None
+        rule = GitAutomation(**self.fresh(), team=team, event=event, state=target, target_branch=aimed)
+        team.git_automation_states.append(self.add(rule))
+        return rule
 
     def add_user(self, name: str, *, teams: tuple[Team, ...] = (), **properties: Any) -> User:
         """A user whose display name is `name`."""
