@@ -38,10 +38,10 @@ async def check(wanted: Wanted) -> int:
         chosen = choose(wanted, state)
         how = rules(chosen, setup.policy, standing.plan)
         step = next_of(standing, how, state)
-        made = begin(repository, how, chosen, step, state)
-        states.write(repository, made.model_copy(update={"policy_digest": setup.policy_digest}))
+        made = begin(repository, how, chosen, step, state).model_copy(update={"policy_digest": setup.policy_digest})
+        states.write(repository, made)
         obstacles = await repository.obstacles() + await setup.obstacles()
-        _show(console, words.report(repository, setup, how, step, obstacles))
+        _show(console, words.report(repository, setup, how, step, made, obstacles))
     return 0
 
 

@@ -58,7 +58,7 @@ async def run(wanted: Wanted) -> int:
             logs.configure(out=log, secrets=drive.setup.settings.secrets())
             with _interruptible(), drive.display:
                 stop = await drive.go()
-        drive.display.say(f"\n{stop.text}")
+        drive.display.say(stop.text)
     return stop.code
 
 
@@ -143,6 +143,7 @@ class Drive:
         """Go on until there is a reason to stop."""
         try:
             while True:
+                # Looked at before each run, so that nothing is owed that nobody allowed.
                 if self.state.spent_usd >= self.rules.budget_usd:
                     return self._stops("blocked", words.dear(self.repository, self.rules, self.state))
                 work = order(self.repository, self.setup, self.plan, self.rules, self.state, datetime.now(UTC))
@@ -152,7 +153,7 @@ class Drive:
                     return stop
         except asyncio.CancelledError:
             # It was ours, by a signal, and everything below has ended: there is nobody left to tell.
-            return self._stops(states.INTERRUPTED, words.interrupted(self.repository))
+            return self._stops(states.INTERRUPTED, words.interrupted(self.repository, self.display.step))
 
     async def _once(self, work: WorkOrder) -> Mapping[str, Any]:
         """One run; what it came to is in the state before anything else happens."""

@@ -198,4 +198,4 @@ def _last(error: GitError) -> str:
 async def _git(folder: Path, *arguments: str, accept: tuple[int, ...] = (0,)) -> Result:
     environment = {name: value for name, value in os.environ.items() if name not in _INHERITED_STATE}
     environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1"}
-    return await run(("git", *arguments), environment, accept=accept, cwd=folder)
+    return await run(("git", "-c", "core.hooksPath=/dev/null", *arguments), environment, accept=accept, cwd=folder)

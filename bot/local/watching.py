@@ -46,8 +46,10 @@ class Display:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self.step = ""
         if self.live is not None:
             self.live.stop()
+        self.say("")
 
     def say(self, text: str, style: str = "") -> None:
         """A line, or a few, that stay."""

@@ -8,7 +8,7 @@ from bot.local.repository import FOLDER, Repository
 from bot.local.settings import Rules, Setup
 from bot.local.state import NAME, State
 from bot.machine import loop
-from bot.machine.loop import Kind, Progress, Step
+from bot.machine.loop import Kind, Progress, Step, Work
 from bot.machine.plan import Phase, Plan
 
 _SHORT = 10
@@ -28,7 +28,9 @@ def findings(plan: Plan) -> str:
     return "\n".join(["Findings:", *lines]) if lines else ""
 
 
-def report(repository: Repository, setup: Setup, rules: Rules, step: Step, obstacles: list[str]) -> str:
+def report(
+    repository: Repository, setup: Setup, rules: Rules, step: Step, state: State, obstacles: Iterable[str]
+) -> str:
     """All that there is to know before a run."""
     progress, plan = step.progress, step.progress.plan
     phases = sorted(plan.phases, key=lambda phase: phase.number)
@@ -37,8 +39,9 @@ def report(repository: Repository, setup: Setup, rules: Rules, step: Step, obsta
         "\n".join(_phase(phase, progress) for phase in phases),
         findings(plan),
         _ahead(setup, rules, step),
-        f"To start it:\n  callboard plan run {repository.named}" if step.kind is not Kind.COMPLETED else "",
-        "\n".join(["Before it can start:", *(f"  - {one}" for one in obstacles)]) if obstacles else "",
+        _list("It stopped with:", (state.last_error or "").splitlines()) if state.resume else "",
+        f"To start it:\n  {_start(repository, state)}" if step.kind is not Kind.COMPLETED else "",
+        _list("Before it can start:", (f"- {one}" for one in obstacles)),
         f"The state is in {FOLDER}/{NAME}. Nothing was started.",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -50,7 +53,7 @@ def goal(rules: Rules, step: Step, state: State) -> str:
     if step.kind is Kind.COMPLETED:
         return f"All {len(plan.phases)} phases are committed already."
     spent = f"${state.spent_usd:.2f} of ${rules.budget_usd:.2f} spent"
-    return f"Begins with {step.name} ({step.kind}); {spent}. Ctrl-C stops, and the same command goes on."
+    return f"Begins with {step.name} ({step.kind}); {spent}.\nCtrl-C stops it; the same command goes on from there."
 
 
 def completed(repository: Repository, state: State, done: Mapping[str, Any], look: list[str]) -> Stop:
@@ -114,12 +117,13 @@ def run_dear(repository: Repository, at: str, most: float) -> Stop:
                    f"  callboard plan run {repository.named}")  # fmt: skip
 
 
-def interrupted(repository: Repository) -> Stop:
+def interrupted(repository: Repository, step: str) -> Stop:
     """Somebody pressed Ctrl-C."""
+    where = f" in {step}" if step else ""
     return Stop(
         130,
-        "Stopped: interrupted. No agent is running; every step that ended is kept. To go on from there:\n"
-        f"  callboard plan run {repository.named}",
+        f"Stopped: interrupted{where}.\n\nNothing of it runs any more, and every step that had ended is kept."
+        f" To go on from there:\n  callboard plan run {repository.named}",
     )
 
 
@@ -130,7 +134,7 @@ def _phase(phase: Phase, progress: Progress) -> str:
         mark, how = "✓", f"committed {done[phase.number][:_SHORT]}"
     elif phase.number in progress.skipped:
         mark, how = "-", "left out"
-    elif work is not None and work.phase == phase.number and (work.attempt > 1 or work.changed or work.written):
+    elif work is not None and work.phase == phase.number and work != Work(work.phase, work.digest):
         mark, how = ">", f"in hand, attempt {work.attempt}"
     else:
         mark, how = " ", "to do"
@@ -150,6 +154,12 @@ def _ahead(setup: Setup, rules: Rules, step: Step) -> str:
         f"{at}\nAt most {loop.most_runs(step.progress)} runs with {rules.max_retries} retries per phase,"
         f" {limits.run_minutes:g} minutes and ${setup.policy.budget.run_usd:g} each, ${rules.budget_usd:g} in all."
     )
+
+
+def _start(repository: Repository, state: State) -> str:
+    """The command, with what may be said."""
+    hint = ' [--answer "your answer, or a hint"]' if state.resume else ""
+    return f"callboard plan run {repository.named}{hint}"
 
 
 def _receipt(one: Mapping[str, Any]) -> str:

@@ -28,7 +28,8 @@ def tick(label):
     PLAN.write_text(PLAN.read_text().replace(f"- [ ] {label}", f"- [x] {label}"))
 
 
-print(f"working on {name} {phase}", flush=True)
+sys.stdout.write(f"working on {name} {phase}\n")
+sys.stdout.flush()
 script = json.loads(Path(__file__).with_name("script.json").read_text())
 steps = [script[key] for key in (f"{name} {phase} attempt {attempt}", f"{name} {phase}", name) if key in script]
 exec(steps[0] if steps else "")

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 
 from bot.cli import main
-from bot.runs.sandbox import Bubblewrap
 
 AGENT = Path(__file__).with_name("agent.py")
 PYTHON = Path(sys.base_prefix) / "bin" / "python3"
@@ -34,6 +32,7 @@ PLAN = """# A parser
 #### Manual Verification:
 - [ ] It feels quick
 """
+SMALL = PLAN.split("\n## Phase 2")[0]
 POLICY = """
 [agent]
 runtime = "command"
@@ -68,9 +67,7 @@ class Desk:
         }
 
     def git(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *arguments], cwd=self.root, env=self.environment, capture_output=True, text=True
-        )
+        done = subprocess.run(["git", *arguments], cwd=self.root, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -91,6 +88,10 @@ class Desk:
         text = POLICY.format(python=PYTHON, agent=self.tools / "agent.py", folder=self.tools)
         (self.tools / "callboard.toml").write_text(text + more)
 
+    def small(self) -> None:
+        """Only the first phase is planned."""
+        self.commit({FILE: SMALL}, "A smaller plan")
+
     def plan(self, *arguments: str) -> tuple[int, str]:
         """Type `callboard plan …`: the exit code, and all that was printed."""
         self.capsys.readouterr()
@@ -107,6 +108,10 @@ class Desk:
     @property
     def state(self) -> dict[str, Any]:
         return json.loads((self.root / ".callboard" / "orchestrator-state.json").read_text())
+
+    def has_spent(self, dollars: float) -> None:
+        """What the plan cost so far."""
+        (self.root / ".callboard/orchestrator-state.json").write_text(json.dumps(self.state | {"spent_usd": dollars}))
 
     def log(self, form: str = "%s") -> list[str]:
         return self.git("log", "--reverse", f"--format={form}").splitlines()
@@ -130,7 +135,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Desk:
     one = Desk(tmp_path / "home", tmp_path / "tools", capsys)
     one.root.mkdir(parents=True)
     one.tools.mkdir()
@@ -147,11 +152,4 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Iterat
     one.git("config", "user.email", "dora@example.org")
     one.commit({"README.md": "# Youlab\n", FILE: PLAN}, "Begin")
     monkeypatch.chdir(one.root)
-    yield one
-
-
-@pytest.fixture
-async def walls() -> None:
-    """Skip where there is no bubblewrap: what the walls hold can't be tried there."""
-    if missing := await Bubblewrap().missing():
-        pytest.skip(missing)
+    return one
