@@ -22,6 +22,7 @@ from bot.git.commit import Author, Conflict, squash, transplant
 from bot.git.mirror import Mirror
 from bot.machine import loop, plan
 from bot.machine.loop import AFTER, Committed, Done, Progress, Receipt, Work
+from bot.runs.messages import one_line, paragraphs
 from bot.words import say
 
 log = structlog.get_logger()
@@ -102,7 +103,7 @@ async def keep(mirror: Mirror, place: Place, standing: Standing) -> str:
     progress = standing.progress
     memory = _Memory(progress.work, progress.receipts, progress.closed)
     about = loop.name_of(progress.plan, progress.work.phase) if progress.work else "nothing in hand"
-    message = f"{place.ticket}: {_one_line(about)}\n\n{_json(memory)}"
+    message = f"{place.ticket}: {one_line(about)}\n\n{_json(memory)}"
     return await squash(
         mirror,
         standing.tip,
@@ -128,14 +129,14 @@ async def commit(mirror: Mirror, place: Place, standing: Standing, run: str) -> 
         trailers |= {ANSWERS: " ".join(work.wishes)} if work.wishes else {}
     else:
         phase = progress.plan.phase(work.phase)
-        subject = f"Phase {phase.number}: {_one_line(phase.name)}"
+        subject = f"Phase {phase.number}: {one_line(phase.name)}"
         trailers |= {PHASE: str(phase.number), TEXT: phase.digest[:_SHORT]}
         text = plan.sign(text, _signatures(work))
     head = await squash(
         mirror,
         standing.tip,
         standing.files,
-        message=f"{subject}\n\n{_paragraphs(work.summary)}".strip(),
+        message=f"{subject}\n\n{paragraphs(work.summary)}".strip(),
         author=place.author,
         trailers={**trailers, "Callboard-Run": run},
         put={place.plan_path: _encoded(text)},
@@ -230,16 +231,6 @@ def _json(memory: _Memory) -> str:
 def _signatures(work: Work) -> list[str]:
     values: Mapping[str, Any] = {"phase": work.phase, "worker": work.ticked, "service": work.ran}
     return [line for line in say("ticked", values).splitlines() if line.strip()]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:120]
-
-
-def _paragraphs(text: str) -> str:
-    """The summary as paragraphs of a commit message; no line of it can pass for a trailer of ours."""
-    lines = ("".join(one for one in line if one.isprintable() or one == "\t") for line in text.strip().splitlines())
-    return "\n".join(f" {line}" if line.startswith("Callboard-") else line for line in lines)[:4_000]
 
 
 def _decoded(content: bytes) -> str:
