@@ -91,7 +91,7 @@ class Listener:
 
 
 def _edited(node: Node) -> datetime | None:
-    return datetime.fromisoformat(node["lastEditedAt"]) if node.get("lastEditedAt") else None
+    return datetime.fromisoformat(node["lastEditedAt"]) if node["lastEditedAt"] else None
 
 
 _OPINIONS = {opinion.value.upper(): opinion for opinion in Opinion}

@@ -104,7 +104,7 @@ def _queue(node: Node) -> QueueState | None:
 
 def _ejection(node: Node) -> Ejection | None:
     """A merge leaves the queue as well, and is no ejection."""
-    last = next(nodes(node.get("timelineItems")), None)
+    last = next(nodes(node["timelineItems"]), None)
     if last is None or node["state"] == "MERGED":
         return None
     return Ejection(

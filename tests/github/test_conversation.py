@@ -40,7 +40,8 @@ def thread(*comments: dict[str, Any], **changed: Any) -> dict[str, Any]:
 
 def review(author: Any, state: str = "APPROVED", **changed: Any) -> dict[str, Any]:
     return {
-        "id": "R1", "state": state, "body": "Fine", "submittedAt": "2026-05-04T13:00:00Z", "url": "http://x/r1",
+        "id": "R1", "state": state, "body": "Fine", "submittedAt": "2026-05-04T13:00:00Z", "lastEditedAt": None,
+        "url": "http://x/r1",
         "commit": {"oid": "abc"}, "author": author, **changed,
     }  # fmt: skip
 

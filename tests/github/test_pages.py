@@ -30,7 +30,8 @@ def thread(name: str, comments: dict[str, Any]) -> dict[str, Any]:
 def review(name: str) -> dict[str, Any]:
     when = "2026-05-04T12:00:00Z"
     return {
-        "id": name, "state": "COMMENTED", "body": "", "submittedAt": when, "url": "", "commit": None, "author": None,
+        "id": name, "state": "COMMENTED", "body": "", "submittedAt": when, "lastEditedAt": None, "url": "",
+         "commit": None, "author": None,
     }  # fmt: skip
 
 

@@ -213,6 +213,25 @@ async def test_threads_are_read_answered_once_and_resolved(stage):
     assert (thread.resolved, one.open_threads) == (True, 0)
 
 
+async def test_what_is_said_otherwise_or_taken_back_is_read_as_it_is_now(stage):
+    number, _ = await stage.open()
+    alice, pull = Person(stage.world, "alice"), stage.pull(number)
+    review = await alice.reviews(pull, "comment", "Hm", comments=[("a.txt", 1, "Why a?"), ("a.txt", 1, "Why?")])
+    comment = await alice.comments(pull, "Please hurry")
+    one = await stage.see(number)
+    said = [*one.conversation, *one.reviews, *(thread.remarks[0] for thread in one.threads)]
+    assert [each.edited_at for each in said] == [None] * 4
+    first, second = review.comments
+    await alice.edits(first, "Why not b?")
+    await alice.edits(review, "Hm!")
+    await alice.edits(comment, "No hurry")
+    await alice.removes(second)
+    one = await stage.see(number)
+    said = [*one.conversation, *one.reviews, *(thread.remarks[0] for thread in one.threads)]
+    assert [each.body for each in said] == ["No hurry", "Hm!", "Why not b?"]
+    assert all(each.edited_at for each in said)
+
+
 async def test_who_may_not_write_is_heard_and_may_not(stage):
     stage.world.grant(PLACE, "mallory", "read")
     number, _ = await stage.open()

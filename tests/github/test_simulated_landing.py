@@ -48,7 +48,7 @@ async def test_a_pull_request_goes_through_the_merge_queue(stage):
     await CI(stage.world).passes(pull, sha=pull.queued.group)
     await until(lambda: pull.merged)
     one = await stage.see(number)
-    assert (one.merged, one.queue, one.head) == (True, None, head)
+    assert (one.merged, one.queue, one.ejected, one.head) == (True, None, None, head)
     assert one.merge_commit == await stage.world.git.branch(stage.place.path, "main")
     await stage.ensure.enqueue(PLACE, number, head)
 
@@ -69,6 +69,22 @@ async def test_a_head_that_moved_is_not_queued_and_one_that_moves_there_leaves_t
     with pytest.raises(HeadMoved):
         await stage.ensure.enqueue(PLACE, number, head)
     assert (await stage.see(number)).queue is None
+
+
+@pytest.mark.usefixtures("queue")
+async def test_why_the_queue_put_a_pull_request_out_is_read_and_it_may_go_in_again(stage):
+    number, head = await green(stage)
+    pull = stage.pull(number)
+    assert (await stage.see(number)).ejected is None
+    await stage.ensure.enqueue(PLACE, number, head)
+    await until(lambda: pull.queued and pull.queued.group)
+    await CI(stage.world).fails(pull, sha=pull.queued.group)
+    await until(lambda: pull.queued is None)
+    one = await stage.see(number)
+    assert (one.open, one.queue, one.ejected.head) == (True, None, head)
+    assert one.ejected.reason == "ci_failure"
+    await stage.ensure.enqueue(PLACE, number, head)
+    assert (await stage.see(number)).queue
 
 
 @pytest.mark.usefixtures("queue")

@@ -15,7 +15,7 @@ from bot.simulator.github import hooks, pulls, render, rules
 from bot.simulator.github.errors import ApiError
 from bot.simulator.github.git import ZERO
 from bot.simulator.github.merging import MAKERS, Order
-from bot.simulator.github.model import Protection, Pull, QueueEntry, Repository
+from bot.simulator.github.model import Protection, Pull, QueueEntry, Removal, Repository
 from bot.simulator.github.people import User
 from bot.simulator.github.refs import changing
 from bot.simulator.github.rules import NO_RULES
@@ -153,6 +153,7 @@ async def _merge(world: "GitHubWorld", entry: QueueEntry) -> None:
 async def _leave(world: "GitHubWorld", entry: QueueEntry, reason: str, actor: User) -> None:
     entry.pull.repository.queue.remove(entry)
     entry.state = "UNMERGEABLE" if reason != "MERGE" else "LOCKED"
+    entry.pull.removals.append(Removal(world.id(), entry, actor, reason, world.now()))
     await _tear_down(world, entry, "merged" if reason == "MERGE" else "dequeued")
     await pulls.announce(world, entry.pull, "dequeued", actor, reason=reason)
 

@@ -141,6 +141,7 @@ class Pull:
     reviews: list[Review] = field(default_factory=list)
     threads: list[Thread] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
+    removals: list["Removal"] = field(default_factory=list)
     counted: tuple[tuple[str, str], int] = (("", ""), 0)
     asked_at: datetime | None = None
     conflicts: tuple[tuple[str, str], bool] | None = None
@@ -165,6 +166,22 @@ class Pull:
     def node(self) -> str:
         """The GraphQL id."""
         return node_id("PR", self.id)
+
+
+@dataclass(eq=False)
+class Removal:
+    """A pull request left the merge queue: when it stood at `head_sha`, by whom, and why."""
+
+    id: int
+    entry: "QueueEntry"
+    actor: User
+    reason: str
+    at: datetime
+
+    @property
+    def node(self) -> str:
+        """The GraphQL id."""
+        return node_id("RFMQE", self.id)
 
 
 @dataclass(eq=False)

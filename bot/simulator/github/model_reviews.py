@@ -54,6 +54,7 @@ class Review:
     via: App | None = None
     comments: list["ReviewComment"] = field(default_factory=list)
     minimized: str | None = None
+    edited_at: datetime | None = None
 
     @property
     def node(self) -> str:

@@ -131,7 +131,7 @@ def edit_review(world: "GitHubWorld", review: Review, actor: User, body: str) ->
     """
     if not body.strip():
         raise unprocessable("Body can't be blank")
-    was, review.body = review.body or "", body
+    was, review.body, review.edited_at = review.body or "", body, world.now()
     _announce_review(world, review, actor, "edited", changes={"body": {"from": was}})
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.simulator.github import diff, render, rules
-from bot.simulator.github.errors import not_found
+from bot.simulator.github.errors import not_found, not_simulated
 from bot.simulator.github.git import ChangedFile
 from bot.simulator.github.graph import basics, checks, queues, reviews
 from bot.simulator.github.graph.context import Context, Once, View, connection
@@ -177,6 +177,11 @@ def _lists(context: Context, one: Pull) -> View:
         ]
         return connection("reviews", found, lambda each: reviews.review(context, each), args)
 
+    def timeline(**args: Any) -> View:
+        if args.pop("itemTypes", None) != ["REMOVED_FROM_MERGE_QUEUE_EVENT"] or args.keys() & {"since", "skip"}:
+            raise not_simulated("timelineItems of other kinds")
+        return connection("timelineItems", one.removals, lambda each: queues.removal(context, each), args)
+
     return {
         "latestReviews": latest,
         "latestOpinionatedReviews": opinions,
@@ -187,6 +192,7 @@ def _lists(context: Context, one: Pull) -> View:
         "comments": lambda **args: connection(
             "comments", one.comments, lambda each: reviews.comment(context, each), args
         ),
+        "timelineItems": timeline,
         "commits": commits,
         "files": files,
         "labels": lambda **args: connection("labels", one.labels, _label, args),

@@ -5,7 +5,7 @@ from typing import Any
 from bot.simulator.github import render
 from bot.simulator.github.graph import basics
 from bot.simulator.github.graph.context import Context, View, connection
-from bot.simulator.github.model import QueueEntry, Repository
+from bot.simulator.github.model import QueueEntry, Removal, Repository
 from bot.simulator.github.people import node_id
 
 
@@ -28,6 +28,24 @@ def queue(context: Context, repo: Repository, branch: str) -> View | None:
         "repository": lambda: basics.repository(context, repo),
         "resourcePath": path,
         "url": context.world.base_url + path,
+    }
+
+
+def removal(context: Context, one: Removal) -> View:
+    """That a pull request left its merge queue."""
+    from bot.simulator.github.graph import pulls
+
+    repo, entry_ = one.entry.pull.repository, one.entry
+    return {
+        "__typename": "RemovedFromMergeQueueEvent",
+        "id": one.node,
+        "actor": lambda: basics.actor(context, one.actor),
+        "beforeCommit": lambda: basics.commit(context, repo, entry_.head_sha),
+        "createdAt": render.stamp(one.at),
+        "enqueuer": lambda: basics.actor(context, entry_.by) if entry_.by.kind == "User" else None,
+        "mergeQueue": lambda: queue(context, repo, entry_.base_ref),
+        "pullRequest": lambda: pulls.pull(context, entry_.pull),
+        "reason": one.reason.lower(),
     }
 
 

@@ -48,6 +48,7 @@ def review(context: Context, one: Review) -> View:
         "commit": lambda: basics.commit(context, one.pull.repository, one.commit_id),
         "submittedAt": render.stamp(one.submitted_at),
         "createdAt": render.stamp(one.submitted_at),
+        "lastEditedAt": render.stamp(one.edited_at),
         "comments": lambda **args: connection(
             "comments", one.comments, lambda each: review_comment(context, each), args
         ),
@@ -66,6 +67,7 @@ def review_comment(context: Context, one: ReviewComment) -> View:
         "diffHunk": thread_.hunk,
         "createdAt": render.stamp(one.created_at),
         "updatedAt": render.stamp(one.updated_at),
+        "lastEditedAt": render.stamp(one.updated_at if one.updated_at != one.created_at else None),
         "commit": lambda: basics.commit(context, repo, thread_.pull.head_sha),
         "originalCommit": lambda: basics.commit(context, repo, thread_.original_commit),
         "replyTo": lambda: review_comment(context, one.reply_to) if one.reply_to else None,
