@@ -134,6 +134,7 @@ async def open_service(
             github=Ensure(board.github),
             runs=engine,
             clean_up=worker.clean_up,
+            log_of=reads.log_of,
             policy=board.policy,
             page=settings.base_url,
         )

@@ -14,6 +14,7 @@ from bot.linear.directory import Directory
 from bot.linear.errors import NotFound
 from bot.machine.facts import Facts, Issue, PullRequest, Repository, Rules, Run, RunState, Ticket
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
+from bot.reviewing import Reviewers
 
 
 class GitHubReads(Protocol):
@@ -50,6 +51,7 @@ class Observer:
     policy: Callable[[], Policy]
     clock: Callable[[], datetime]
     known: set[tuple[str, str]] = field(default_factory=set)
+    reviewers: Reviewers = field(default_factory=Reviewers)
 
     async def observe(self, epic: str) -> Facts | None:
         """Facts about an epic or lone ticket, or None when it is not ours."""
@@ -128,7 +130,11 @@ class Observer:
             if number is not None:
                 numbers[number] = issue.id
         pulls = await self.github.observe_pulls(place.name, tuple(numbers)) if numbers else {}
-        return {numbers[number]: pull for number, pull in pulls.items()}
+        pushed = {issue.id: issue.record.head_at if issue.record else None for issue in issues}
+        bots = self.policy().gates.review_bots
+        return {
+            numbers[number]: self.reviewers.hear(pull, bots, pushed[numbers[number]]) for number, pull in pulls.items()
+        }
 
     async def _route(self, key: str, place: RepositoryPolicy | None, tickets: Iterable[Ticket]) -> None:
         subjects = [f"linear:{one.issue.id}" for one in tickets]

@@ -6,42 +6,47 @@ when the generation they carry is remembered.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import structlog
 
 from bot.config import Policy
 from bot.engine.port import RunOrder
-from bot.github.client import HeadMoved, NotMergeable
+from bot.github.errors import HeadMoved, NotFound, NotMergeable
 from bot.linear.ensure import NewTicket, Writes
 from bot.linear.marker import effect_id
 from bot.machine.breakdown import Task
 from bot.machine.decision import (
     Action,
+    Answer,
     CleanUp,
     ClosePullRequest,
     CreateTickets,
     Decision,
     Dispose,
+    Enqueue,
     Merge,
     Move,
     OpenPullRequest,
     Post,
     Remember,
+    RequestReview,
+    Rerun,
     Retarget,
+    ShowCheck,
     StartRun,
     StopRun,
     WriteBreakdown,
 )  # fmt: skip
 from bot.machine.errors import Transient
-from bot.machine.facts import Facts, Issue
+from bot.machine.facts import Facts, Failure, Issue
 from bot.machine.loop import AGENT_STEPS, Kind
 from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATED, Disposition, Stage
 from bot.runs.contract import RunSpec
 from bot.runs.worker import LoopOrder, WorkOrder
-from bot.words import say
+from bot.words import say, sentence
 
 log = structlog.get_logger()
 
@@ -60,8 +65,31 @@ class GitHubEffects(Protocol):
     async def retarget(self, repository: str, number: int, base: str) -> None:
         """The pull request goes into `base`."""
 
-    async def merge(self, repository: str, number: int, head: str, title: str) -> None:
-        """The pull request is merged at this head."""
+    async def merge(self, repository: str, number: int, head: str, title: str, methods: tuple[str, ...]) -> None:
+        """The pull request is merged at this head, by the first of these methods that GitHub takes."""
+
+    async def enqueue(self, repository: str, number: int, head: str) -> None:
+        """The pull request is in the merge queue at this head."""
+
+    async def rerun(self, repository: str, failure: Failure) -> bool:
+        """The failed check runs once more; False: it can't."""
+
+    async def reply(self, repository: str, thread: str, body: str, topic: str) -> None:
+        """The thread has our reply about a topic."""
+
+    async def resolve(self, repository: str, thread: str) -> None:
+        """The thread is resolved."""
+
+    async def answer(self, repository: str, number: int, body: str, topic: str) -> int:
+        """The conversation has our comment about a topic."""
+
+    async def request_review(self, repository: str, number: int, logins: tuple[str, ...]) -> tuple[str, ...]:
+        """These people are asked to look again; returns those that GitHub refused."""
+
+    async def our_check(
+        self, repository: str, head: str, status: str, conclusion: str, title: str, summary: str, url: str
+    ) -> None:
+        """Our own check on a head says this."""
 
     async def close_pull(self, repository: str, number: int) -> None:
         """The pull request is closed."""
@@ -88,8 +116,12 @@ class Performer:
     github: GitHubEffects
     runs: Runs
     clean_up: Callable[[str, str], Awaitable[None]]
+    log_of: Callable[[str, Failure], Awaitable[str]]
+    """What a failing check printed, as far as it tells."""
     policy: Callable[[], Policy]
     page: str
+    shown: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What our checks say now, as far as this process knows: what is so already costs no request."""
 
     async def perform(self, facts: Facts, decision: Decision) -> float | None:
         """Carry a decision out; returns in how many seconds to look again, or None.
@@ -112,7 +144,7 @@ class Performer:
         await self._linear(facts, decision)
         for action in decision.actions:
             if isinstance(action, StartRun):
-                await self.runs.start_run(self._order(facts, action))
+                await self.runs.start_run(self._order(facts, await self._with_logs(action)))
             elif isinstance(action, CleanUp):
                 await self.clean_up(action.repository, action.branch)
         return max(refused) if refused else decision.recheck_after
@@ -125,12 +157,56 @@ class Performer:
                 await self.github.ensure_pull(repository, branch, base, title, say("pull_request_body", values))
             case Retarget(repository, number, base):
                 await self.github.retarget(repository, number, base)
-            case Merge(repository, number, head, title):
-                await self.github.merge(repository, number, head, title)
+            case Merge(repository, number, head, title, methods):
+                await self.github.merge(repository, number, head, title, methods)
+            case Enqueue(repository, number, head):
+                await self.github.enqueue(repository, number, head)
+            case Rerun(repository, failure):
+                await self.github.rerun(repository, failure)
+            case Answer():
+                await self._answer(action)
+            case RequestReview(repository, number, logins):
+                await self.github.request_review(repository, number, logins)
+            case ShowCheck():
+                await self._show(action)
             case ClosePullRequest(repository, number):
                 await self.github.close_pull(repository, number)
             case CleanUp(repository, branch, delete_branch) if delete_branch:
                 await self.github.delete_branch(repository, branch)
+
+    async def _answer(self, answer: Answer) -> None:
+        """Say it where it belongs; a thread that is gone was deleted by somebody who wants no answer."""
+        body = say(answer.words, answer.values)
+        if not answer.thread:
+            await self.github.answer(answer.repository, answer.number, body, answer.topic)
+            return
+        try:
+            await self.github.reply(answer.repository, answer.thread, body, answer.topic)
+            if answer.resolve:
+                await self.github.resolve(answer.repository, answer.thread)
+        except NotFound as gone:
+            log.info("thread is gone", reason=str(gone))
+
+    async def _show(self, check: ShowCheck) -> None:
+        """Our own check: how far the ticket is. It is neutral at most, so it gates nothing."""
+        done = check.stage.over or check.stage is Stage.MERGE
+        title = "; ".join(sentence(one) for one in check.blockers)[:200] or str(check.stage)
+        place = (check.repository, check.head)
+        if self.shown.get(place) == f"{check.stage} {title}":
+            return
+        status, conclusion = ("completed", "neutral") if done else ("in_progress", "")
+        await self.github.our_check(check.repository, check.head, status, conclusion, title, "", self.page)
+        self.shown[place] = f"{check.stage} {title}"
+
+    async def _with_logs(self, start: StartRun) -> StartRun:
+        """The run is shown what its failing checks printed."""
+        if not start.failures:
+            return start
+        findings = [
+            f"{told}\n\nThe relevant part of its log:\n{await self.log_of(start.repository, failure)}"
+            for told, failure in zip(start.variables["findings"], start.failures, strict=True)
+        ]
+        return replace(start, variables={**start.variables, "findings": findings})
 
     async def _linear(self, facts: Facts, decision: Decision) -> None:
         """All writes of the round; records last, so that none claims what did not happen."""
@@ -195,6 +271,9 @@ class Performer:
             plan_digest=start.plan_digest,
             research_path=start.research_path,
             plan_path=start.plan_path,
+            about=start.about,
+            head=start.head,
+            upstream=start.upstream,
             ordered_at=facts.now,
             loop=_loop(policy, start),
         )

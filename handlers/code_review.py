@@ -1,12 +1,10 @@
 """Code Review: a ticket's pull request is open and must become green; the epic shows its summary (turn 2)."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from bot.machine.decision import NOTHING, Blocker, Decision, Move, OpenPullRequest, Post
 from bot.machine.facts import Facts, PullRequest, Ticket
-from bot.machine.listening import Heard, reply
+from bot.machine.listening import Heard
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
 from bot.machine.stack import look_again
@@ -18,75 +16,80 @@ from bot.machine.train import (
     heads,
     hear_merge_approval,
     landed,
+    open_reviews,
     shown_comment,
     what_stands_against,
 )
-from handlers.replies import elsewhere, nothing_to_approve
+from handlers.concerns import hand_on
+from handlers.mending import mend, seen
+from handlers.replies import noted, nothing_to_approve
+from handlers.results import with_record
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Show what would be merged, and hear the approval of exactly that (turn 3)."""
     approval, replies = hear_merge_approval(facts, ticket, heard)
-    said = replies + elsewhere(ticket, heard)
+    said = replies + hand_on(facts, ticket, heard)
+    record = said.record or heard.record
     if approval is not None:
-        record = replace(heard.record, approval=_merged_with(heard.record, approval), turns=heard.record.turns + 1)
+        record = replace(record, approval=_merged_with(record, approval), turns=record.turns + 1)
         return said + Decision((Move(ticket.issue.id, Stage.MERGE),), recheck_after=0.0, record=record)
     if all(one.issue.stage is not None and one.issue.stage.over for one in facts.tickets):
-        return said + Decision((Move(ticket.issue.id, Stage.MERGE),), recheck_after=0.0, record=heard.record)
-    under_way = [one.issue.identifier for one in facts.tickets if not arrived(one)]
+        return said + Decision((Move(ticket.issue.id, Stage.MERGE),), recheck_after=0.0, record=record)
+    under_way = [one.issue.identifier for one in facts.tickets if not arrived(facts, one)]
     if under_way:
         waits = Blocker(ticket.issue.id, "tickets", {"tickets": ", ".join(under_way)})
-        return said + Decision(blockers=(waits,), record=heard.record)
-    return said + ask_when_changed(facts, ticket, heard.record)
+        return said + Decision(blockers=(waits,), record=record)
+    return said + ask_when_changed(facts, ticket, record)
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
-    """Wait until nothing stands against the merge; what a person says goes to a worker."""
-    if heard.wishes:
-        return again(ticket, heard)
-    said = nothing_to_approve(ticket, heard)
+    """Have workers mend what the pull request wants mended; wait until nothing stands against the merge."""
+    said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
     pull = ticket.pull_request
     if pull is None:
-        waits = Decision(
-            blockers=(Blocker(ticket.issue.id, "no_pull_request"),), recheck_after=15.0, record=heard.record
-        )
-        return said + open_pull_request(facts, ticket, {}) + waits
-    record, told = with_pull_request(ticket, heard.record, pull)
-    said += told + follow_base(facts, ticket)
+        return said + replace(request_review(facts, ticket), record=heard.record)
+    record, told = with_pull_request(ticket, seen(facts, heard.record, pull), pull)
+    said += told
+    ticket = with_record(ticket, record)
     if pull.merged:
-        return said + replace(landed(ticket), record=record)
+        return said + replace(landed(facts, ticket), record=record)
+    mending = mend(facts, ticket) if pull.open else None
+    if mending is not None:
+        return said + replace(mending, record=mending.record or record)
+    if record.guidance:
+        return said + Decision((Move(ticket.issue.id, Stage.DEV),), recheck_after=0.0, record=record)
+    said += follow_base(facts, ticket)
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is None:
         return said + Decision((Move(ticket.issue.id, Stage.MERGE),), recheck_after=0.0, record=record)
     return said + Decision(blockers=(blocker,), recheck_after=look_again(facts, ticket, pull), record=record)
 
 
-def again(ticket: Ticket, heard: Heard) -> Decision:
-    """A person wants something changed: the implementation runs again with what was said."""
-    replies = tuple(reply(ticket, one, "noted", {}) for one in heard.wishes)
-    return Decision((*replies, Move(ticket.issue.id, Stage.DEV)), recheck_after=0.0, record=heard.record)
-
-
-def open_pull_request(facts: Facts, ticket: Ticket, result: Mapping[str, Any]) -> Decision:
-    """The branch gets a pull request with a body that a reviewer likes to read."""
+def request_review(facts: Facts, ticket: Ticket) -> Decision:
+    """The branch gets a pull request, unless enough of them wait for a person already."""
+    waiting = open_reviews(facts, ticket)
+    if facts.rules.open_reviews and waiting >= facts.rules.open_reviews:
+        return Decision(blockers=(Blocker(ticket.issue.id, "open_reviews", {"count": waiting}),))
     record, issue = record_of(ticket), ticket.issue
     assert facts.repository is not None
-    outcome = result.get("outcome") or result
     values = {
         "identifier": issue.identifier,
         "url": issue.url,
         "summary": record.summary,
-        "verified": outcome.get("verified") or [],
-        "by_worker": result.get("by_worker") or [],
-        "skipped": outcome.get("skipped") or [],
-        "manual": result.get("manual") or [],
-        "protected": result.get("protected") or [],
+        "verified": record.verified,
+        "by_worker": record.by_worker,
+        "skipped": record.skipped,
+        "manual": record.manual,
+        "protected": record.protected,
         "research": record.research.path if record.research else "",
         "plan": record.plan.path if record.plan else "",
         "stacked_on": record.base if record.base != facts.repository.base else "",
     }
     title = f"{issue.identifier}: {issue.title}"
-    return Decision((OpenPullRequest(issue.id, facts.repository.name, record.branch, record.base, title, values),))
+    waits = Blocker(issue.id, "no_pull_request")
+    opening = OpenPullRequest(issue.id, facts.repository.name, record.branch, record.base, title, values)
+    return Decision((opening,), (waits,), recheck_after=15.0)
 
 
 def with_pull_request(ticket: Ticket, record: Record, pull: PullRequest) -> tuple[Record, Decision]:

@@ -15,14 +15,16 @@ from bot.machine.running import record_of, start, work
 from bot.machine.stages import Stage
 from bot.machine.train import arrived
 from handlers import orders
-from handlers.code_review import open_pull_request
-from handlers.replies import elsewhere, noted, nothing_to_approve
-from handlers.results import summary_of, with_head, with_record
+from handlers.code_review import request_review
+from handlers.concerns import hand_on
+from handlers.replies import noted, nothing_to_approve
+from handlers.results import about_the_work, summary_of, with_record
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Watch the breakdown stay what was approved, and the tickets arrive; then turn 2."""
-    said = nothing_to_approve(ticket, heard) + elsewhere(ticket, heard)
+    said = nothing_to_approve(ticket, heard) + hand_on(facts, ticket, heard)
+    heard = replace(heard, record=said.record or heard.record)
     changed = _changed_since_approval(facts, ticket, heard)
     if changed is not None:
         return said + changed
@@ -30,9 +32,9 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if missing:
         create = CreateTickets(ticket.issue.id, ticket.issue.team, missing)
         return said + Decision((create,), recheck_after=1.0, record=heard.record)
-    if facts.tickets and all(arrived(one) for one in facts.tickets):
+    if facts.tickets and all(arrived(facts, one) for one in facts.tickets):
         return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0, record=heard.record)
-    under_way = [one.issue.identifier for one in facts.tickets if not arrived(one)]
+    under_way = [one.issue.identifier for one in facts.tickets if not arrived(facts, one)]
     return said + Decision(
         blockers=(Blocker(ticket.issue.id, "tickets", {"tickets": ", ".join(under_way)}),), record=heard.record
     )
@@ -51,7 +53,6 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
             return Decision((post, Move(ticket.issue.id, Stage.DONE)), record=record)
         if "changed_plan" in result:
             return _plan_changed(ticket, record, result["changed_plan"])
-        record = with_head(facts, record, result)
         completed: Mapping[str, Any] = result if documentation else result.get("completed") or {}
         if not completed or (record.guidance and not documentation):
             return start(facts, with_record(ticket, record), order)
@@ -63,13 +64,13 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 def _completed(facts: Facts, ticket: Ticket, record: Record, completed: Mapping[str, Any]) -> Decision:
     """The work stands: its receipts are shown, its pull request opens."""
-    record = replace(record, summary=summary_of(completed)[:2000])
+    record = replace(record, summary=summary_of(completed)[:2000], **about_the_work(completed))
     posts: tuple[Post, ...] = ()
     if "receipts" in completed:
         values = {"receipts": completed["receipts"], "by_worker": completed["by_worker"]}
         posts = (Post(ticket.issue.id, f"receipt-{record.generation}", "receipt", values),)
     move = Decision((*posts, Move(ticket.issue.id, Stage.CODE_REVIEW)), recheck_after=0.0, record=record)
-    return open_pull_request(facts, with_record(ticket, record), completed) + move
+    return request_review(facts, with_record(ticket, record)) + move
 
 
 def _plan_changed(ticket: Ticket, record: Record, plan: Mapping[str, str]) -> Decision:

@@ -5,57 +5,92 @@ from dataclasses import replace
 from bot.machine.decision import Blocker, Decision, Move
 from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard
-from bot.machine.running import record_of
+from bot.machine.mending import UPDATE, wanted
+from bot.machine.running import Order, current_run, record_of
 from bot.machine.stages import Stage
-from bot.machine.train import couple, follow_base, hear_merge_approval, landed, riding, what_stands_against
-from handlers.code_review import again, ask_when_changed, with_pull_request
-from handlers.replies import elsewhere, nothing_to_approve
+from bot.machine.train import (
+    couple,
+    covers,
+    follow_base,
+    hear_merge_approval,
+    landed,
+    riding,
+    was_ejected,
+    what_stands_against,
+)
+from handlers.code_review import ask_when_changed, with_pull_request
+from handlers.concerns import hand_on
+from handlers.mending import mend, seen
+from handlers.replies import noted, nothing_to_approve
+from handlers.results import with_record
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Watch the train; when nothing more can merge under this approval, either all is done or a person is asked."""
-    said = nothing_to_approve(ticket, heard) + elsewhere(ticket, heard)
+    said = nothing_to_approve(ticket, heard) + hand_on(facts, ticket, heard)
+    record = said.record or heard.record
     under_way = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
     if not under_way:
-        return said + Decision((Move(ticket.issue.id, Stage.DONE),), recheck_after=0.0, record=heard.record)
-    aboard = riding(facts, heard.record.approval)
+        return said + Decision((Move(ticket.issue.id, Stage.DONE),), recheck_after=0.0, record=record)
+    aboard = riding(facts, record.approval)
     merged = [one for one in under_way if one.pull_request and one.pull_request.merged]
     if not aboard and not merged:
-        return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0, record=heard.record)
+        return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0, record=record)
     names = ", ".join(one.issue.identifier for one in (*merged, *aboard))
-    return said + Decision(blockers=(Blocker(ticket.issue.id, "train", {"tickets": names}),), record=heard.record)
+    return said + Decision(blockers=(Blocker(ticket.issue.id, "train", {"tickets": names}),), record=record)
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Merge this head when it was approved, when its turn in the train has come and nothing stands against it."""
-    if heard.wishes:
-        return again(ticket, heard)
+    said = noted(ticket, heard)
     pull = ticket.pull_request
     if pull is None:
-        said = nothing_to_approve(ticket, heard)
+        said += nothing_to_approve(ticket, heard)
         return said + Decision(blockers=(Blocker(ticket.issue.id, "no_pull_request"),), record=heard.record)
-    record, told = with_pull_request(ticket, heard.record, pull)
-    if pull.merged and facts.repository and pull.base_branch == facts.repository.base:
-        return told + replace(landed(ticket), record=record)
+    record, told = with_pull_request(ticket, seen(facts, heard.record, pull), pull)
+    said, ticket = said + told, with_record(ticket, record)
+    if pull.merged:
+        return said + replace(landed(facts, ticket), record=record)
+    elsewhere = _to_be_mended(facts, ticket)
+    if elsewhere is not None:
+        return said + replace(elsewhere, record=record)
+    mending = mend(facts, ticket) if pull.open else None
+    if mending is not None:
+        return said + replace(mending, record=mending.record or record)
     if facts.lone:
-        return told + _alone(facts, ticket, replace(heard, record=record))
-    said = told + nothing_to_approve(ticket, heard) + follow_base(facts, ticket)
+        return said + _alone(facts, ticket, replace(heard, record=record))
+    said += nothing_to_approve(ticket, heard) + follow_base(facts, ticket)
     approval = record_of(facts.epic).approval
-    if facts.epic.issue.stage is Stage.MERGE and approval is not None and ticket.issue.disposition is None:
-        return said + replace(couple(facts, ticket, approval), record=record)
+    running = facts.epic.issue.stage is Stage.MERGE and approval is not None and ticket.issue.disposition is None
+    if running and approval is not None and not was_ejected(approval, pull):
+        coupled = couple(facts, ticket, approval)
+        return said + replace(coupled, record=coupled.record or record)
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is not None and blocker.reason not in ("computing",):
         return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), (blocker,), record=record)
-    return said + Decision(
-        blockers=(Blocker(ticket.issue.id, "approval", {"epic": facts.epic.issue.identifier}),), record=record
-    )
+    if approval is not None and was_ejected(approval, pull) and pull.ejected is not None:
+        values = {"number": pull.number, "reason": pull.ejected.reason}
+        return said + Decision(blockers=(Blocker(ticket.issue.id, "ejected", values),), record=record)
+    waits = Blocker(ticket.issue.id, "approval", {"epic": facts.epic.issue.identifier})
+    return said + Decision(blockers=(waits,), record=record)
+
+
+def _to_be_mended(facts: Facts, ticket: Ticket) -> Decision | None:
+    """Somebody wants it changed, or it no longer is well: that is Code Review's. Only its base is seen to here."""
+    if current_run(ticket) is not None:
+        return None
+    want = wanted(facts, ticket) if ticket.pull_request is not None and ticket.pull_request.open else None
+    if record_of(ticket).guidance or (isinstance(want, Order) and want.about.get("kind") != UPDATE):
+        return Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0)
+    return None
 
 
 def _alone(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """A single ticket asks for its own approval."""
     approval, replies = hear_merge_approval(facts, ticket, heard)
     given = approval or (heard.record.approval if heard.record.approval and heard.record.approval.heads else None)
-    pull = ticket.pull_request
-    if given is not None and pull is not None and dict(given.heads).get(ticket.issue.id) == pull.head:
-        return replies + replace(couple(facts, ticket, given), record=replace(heard.record, approval=given))
+    if given is not None and covers(given, ticket):
+        record = replace(heard.record, approval=given)
+        coupled = couple(facts, with_record(ticket, record), given)
+        return replies + replace(coupled, record=coupled.record or record)
     return replies + ask_when_changed(facts, ticket, heard.record)

@@ -28,6 +28,16 @@ def implement() -> Order:
     return Order("implement", Stage.DEV, {})
 
 
+def concern(facts: Facts, epic: Ticket) -> Order:
+    """What people said on the epic, and the tickets that it may be about."""
+    tickets = [
+        {"identifier": one.issue.identifier, "title": one.issue.title, "summary": record_of(one).summary}
+        for one in in_train_order(facts)
+        if one.issue.stage is None or not one.issue.stage.over
+    ]
+    return Order("concern", epic.issue.stage or Stage.CODE_REVIEW, {"tickets": tickets})
+
+
 def documentation(facts: Facts) -> Order:
     """What every other ticket of the epic did."""
     tickets = [

@@ -15,7 +15,7 @@ from bot.machine.running import start, take_in, work
 from bot.machine.stages import Stage
 from handlers import orders
 from handlers.replies import noted, nothing_to_approve
-from handlers.results import artifact_of, summary_of, with_head, with_record
+from handlers.results import artifact_of, summary_of, with_record
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -43,9 +43,9 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         wrong = wrong_with(result)
         if wrong:
             failed = {"kind": "work_failed", "error": f"the plan can't be used: {' '.join(wrong)}"}
-            written = with_head(facts, replace(record, plan=artifact_of(result)), result)
+            written = replace(record, plan=artifact_of(result))
             return take_in(facts, with_record(ticket, written), orders.plan(wrong), failed, taken)
-        record = with_head(facts, replace(record, plan=artifact_of(result), approval=None, shown=None), result)
+        record = replace(record, plan=artifact_of(result), approval=None, shown=None)
         values = {"url": result.get("document_url", ""), "summary": summary_of(result)}
         post = Post(ticket.issue.id, f"plan-{record.generation}", "plan", values)
         if facts.rules.plan_by_person:

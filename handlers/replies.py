@@ -11,10 +11,6 @@ def nothing_to_approve(ticket: Ticket, heard: Heard) -> Decision:
 
 
 def noted(ticket: Ticket, heard: Heard) -> Decision:
-    """Say that the next run will be told."""
-    return Decision(tuple(reply(ticket, comment, "noted", {}) for comment in heard.wishes))
-
-
-def elsewhere(ticket: Ticket, heard: Heard) -> Decision:
-    """Say where a wish must be said to have an effect."""
-    return Decision(tuple(reply(ticket, comment, "elsewhere", {}) for comment in heard.wishes))
+    """Say that the next run will be told; what was said on the epic is answered there."""
+    here = {comment.id for comment in ticket.issue.comments}
+    return Decision(tuple(reply(ticket, comment, "noted", {}) for comment in heard.wishes if comment.id in here))

@@ -12,14 +12,14 @@ from bot.machine.running import start, work
 from bot.machine.stages import Stage
 from handlers import orders
 from handlers.replies import noted, nothing_to_approve
-from handlers.results import artifact_of, summary_of, with_head, with_record
+from handlers.results import artifact_of, summary_of, with_record
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Run the research; its document, committed and linked, opens the planning."""
 
     def taken(record: Record, result: Mapping[str, Any]) -> Decision:
-        record = with_head(facts, replace(record, research=artifact_of(result)), result)
+        record = replace(record, research=artifact_of(result))
         values = {"url": result.get("document_url", ""), "summary": summary_of(result)}
         post = Post(ticket.issue.id, f"research-{record.generation}", "research", values)
         move = Decision((post, Move(ticket.issue.id, Stage.PLAN)))

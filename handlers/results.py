@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bot.machine.facts import Facts, Ticket
+from bot.machine.facts import Ticket
 from bot.machine.record import Artifact, Record
 
 
@@ -14,15 +14,11 @@ def artifact_of(result: Mapping[str, Any]) -> Artifact | None:
     return Artifact(document["path"], document["digest"], document["commit"]) if document else None
 
 
-def with_head(facts: Facts, record: Record, result: Mapping[str, Any]) -> Record:
-    """The record with the commit that the run's work was pushed as."""
-    head = str(result.get("head") or record.head)
-    moved = head != record.head
-    return replace(
-        record,
-        head=head,
-        head_at=facts.now if moved else record.head_at,
-    )
+def about_the_work(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What the pull request tells about finished work besides its summary, as fields of the record, each bounded."""
+    told = {**result, **(result.get("outcome") or {})}
+    names = ("verified", "by_worker", "skipped", "manual", "protected")
+    return {name: tuple(str(one)[:300] for one in (told.get(name) or ())[:20]) for name in names}
 
 
 def summary_of(result: Mapping[str, Any]) -> str:

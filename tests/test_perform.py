@@ -41,7 +41,10 @@ def performer(done, error=None):
     async def clean(*_):
         done.append("clean")
 
-    return Performer(lambda: Linear(done), GitHub(done, error), None, clean, Policy, "https://callboard")
+    async def log_of(*_):
+        return "line 1: boom"
+
+    return Performer(lambda: Linear(done), GitHub(done, error), None, clean, log_of, Policy, "https://callboard")
 
 
 @pytest.fixture

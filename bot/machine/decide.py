@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from bot.machine.comments import SAYINGS, Word
-from bot.machine.decision import NOTHING, Action, Blocker, Decision, Dispose, Move, Post, Remember, StopRun
+from bot.machine.decision import NOTHING, Action, Blocker, Decision, Dispose, Move, Post, Remember, ShowCheck, StopRun
 from bot.machine.facts import Facts, Issue, RunState, Ticket
 from bot.machine.listening import Heard, listen, reply
 from bot.machine.moving import Arrived, arrive, stage_of
@@ -61,7 +61,7 @@ def decide(facts: Facts, handlers: Handlers) -> Decision:
         whole += _with_record(original, turned[issue], decision)
     whole = _without_repeats(replace(whole, record=None))
     whole = replace(whole, actions=tuple(one for one in whole.actions if not _so_already(facts, one)))
-    return whole + _answers(now, turned, whole) + _panel(now, whole)
+    return whole + _answers(now, turned, whole) + _panel(now, whole) + _checks(now, whole)
 
 
 def _turn(facts: Facts, ticket: Ticket) -> _Turned:
@@ -144,6 +144,25 @@ def _panel(facts: Facts, whole: Decision) -> Decision:
     if facts.lone or (epic.record is None and not whole.actions):
         return NOTHING
     return Decision((Post(epic.id, "panel", "panel", progress(facts, whole)),))
+
+
+def _checks(facts: Facts, whole: Decision) -> Decision:
+    """Our own check on every open pull request tells what the ticket waits for."""
+    if facts.repository is None:
+        return NOTHING
+    moved = {action.issue: action.stage for action in whole.actions if isinstance(action, Move)}
+    return Decision(
+        tuple(
+            ShowCheck(
+                facts.repository.name,
+                one.pull_request.head,
+                moved.get(one.issue.id) or stage_of(one.issue),
+                tuple(blocker for blocker in whole.blockers if blocker.issue == one.issue.id),
+            )
+            for one in facts.tickets
+            if one.pull_request is not None and one.pull_request.open
+        )
+    )
 
 
 def progress(facts: Facts, decision: Decision) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.machine.breakdown import Task
+from bot.machine.facts import Failure
 from bot.machine.record import Record
 from bot.machine.stages import Disposition, Stage
 
@@ -89,6 +90,14 @@ class StartRun:
     """A person had a say since the implementation loop stood still."""
     wishes: tuple[str, ...] = ()
     """Ids of the comments that the run is told."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """JSON that comes back with the result."""
+    head: str = ""
+    """The commit that the service pushed last."""
+    upstream: str = ""
+    """The commit that the branch stood on before its base changed."""
+    failures: tuple[Failure, ...] = ()
+    """Failing checks whose logs the run is shown."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,56 @@ class Merge:
     number: int
     head: str
     title: str
+    methods: tuple[str, ...] = ("merge", "squash", "rebase")
+
+
+@dataclass(frozen=True)
+class Enqueue:
+    """The pull request is in GitHub's merge queue at exactly this head, which a person approved."""
+
+    repository: str
+    number: int
+    head: str
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """The failed check runs once more."""
+
+    repository: str
+    failure: Failure
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The thread (or, without one, the conversation) has our answer about `topic`; then it is resolved or not."""
+
+    repository: str
+    number: int
+    thread: str
+    topic: str
+    words: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    resolve: bool = False
+
+
+@dataclass(frozen=True)
+class RequestReview:
+    """These people are asked to look again."""
+
+    repository: str
+    number: int
+    logins: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ShowCheck:
+    """Our own check on this head says how far the ticket is; it never gates."""
+
+    repository: str
+    head: str
+    stage: Stage
+    blockers: "tuple[Blocker, ...]"
 
 
 @dataclass(frozen=True)
@@ -149,7 +208,7 @@ class CleanUp:
 
 Action = (
     Move | Dispose | Remember | Post | WriteBreakdown | CreateTickets | StartRun | StopRun | OpenPullRequest | Retarget
-    | Merge | ClosePullRequest | CleanUp
+    | Merge | Enqueue | Rerun | Answer | RequestReview | ShowCheck | ClosePullRequest | CleanUp
 )  # fmt: skip
 
 

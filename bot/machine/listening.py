@@ -35,10 +35,18 @@ def listen(facts: Facts, ticket: Ticket) -> Heard:
     """Hear the new comments of one issue (the epic or a ticket)."""
     record = record_of(ticket)
     heard = Heard(record, disposition=ticket.issue.disposition)
-    for comment in sorted(ticket.issue.comments, key=lambda one: (one.created_at, one.id)):
+    for comment in sorted(_said(facts, ticket), key=lambda one: (one.created_at, one.id)):
         if not comment.ours and comment.id not in record.heard:
             heard = _hear(facts, ticket, heard, comment)
     return heard
+
+
+def _said(facts: Facts, ticket: Ticket) -> tuple[Comment, ...]:
+    """The comments of an issue, and those of the epic that were found to concern it."""
+    if ticket.issue.id == facts.epic.issue.id:
+        return ticket.issue.comments
+    about = {comment for comment, tickets in record_of(facts.epic).concerns if ticket.issue.id in tickets}
+    return (*ticket.issue.comments, *(one for one in facts.epic.issue.comments if one.id in about))
 
 
 def _hear(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment) -> Heard:
@@ -75,7 +83,7 @@ def _obey(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment, command:
             stops = [_stop(run.id, comment) for one in (ticket, *everything) for run in one.runs if _live(run.state)]
             return _act(heard, ticket, comment, "stopped", Dispose(issue, Disposition.PAUSED), *stops)
         case Word.RETRY:
-            fresh = replace(heard.record, attempts=0, hiccups=0, wait_until=None, resume=True)
+            fresh = replace(heard.record, attempts=0, hiccups=0, wait_until=None, resume=True, rounds=(), failure="")
             others = [Dispose(one.issue.id, None) for one in everything if one.issue.disposition is Disposition.BLOCKED]
             return _act(replace(heard, record=fresh), ticket, comment, "retried", Dispose(issue, None), *others)
         case Word.CANCEL:

@@ -48,6 +48,39 @@ class Record:
     """A person must have, or had, a say: the next run of the implementation loop counts its attempts anew."""
     step: str = ""
     """Where the implementation loop is, for people."""
+    verified: tuple[str, ...] = ()
+    """Commands that passed, for the pull request."""
+    by_worker: tuple[str, ...] = ()
+    """Those of them that only the worker ran."""
+    skipped: tuple[str, ...] = ()
+    """What was not verified."""
+    manual: tuple[str, ...] = ()
+    """What a person should try, by the plan."""
+    protected: tuple[str, ...] = ()
+    """Changed files that a person should look at twice."""
+    base_at: str = ""
+    """The commit of the base that the head contains."""
+    own_base: bool = False
+    """Two or more blockers were merged into a base branch of its own at some time."""
+    stands_on: str = ""
+    """The branch that `base_at` was the tip of."""
+    carried: tuple[str, str] | None = None
+    """The head that was brought up to date without a conflict, and the head that this made: nothing else changed."""
+    rounds: tuple[tuple[str, int], ...] = ()
+    """How often, by kind, a run tried to mend the pull request since it was well or a person had a say."""
+    taken_up: tuple[str, ...] = ()
+    """Keys of what people and review bots said on the pull request that the last run was given."""
+    answered: tuple[str, ...] = ()
+    """The newest keys that were answered; GitHub may be slow to show it."""
+    failure: str = ""
+    """Names what the last run for failing checks was to repair."""
+    seen: str = ""
+    """The head of the pull request as last seen; `head_at` is since when."""
+    reran: tuple[str, ...] = ()
+    """Failed checks of this head that were asked to run once more."""
+    reran_at: datetime | None = None
+    concerns: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Of an epic: pairs of a comment's id and the ids of the tickets it is about."""
     hiccups: int = 0
     """Failures of the transport in a row; they delay, they don't count as attempts."""
     cost_usd: float = 0.0

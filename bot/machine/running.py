@@ -6,12 +6,12 @@ Three kinds of failing are counted apart: the work (attempts), the transport (hi
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.machine.decision import Blocker, Decision, Dispose, Post, StartRun, until
-from bot.machine.facts import Facts, Run, RunState, Ticket
+from bot.machine.facts import Comment, Facts, Failure, Run, RunState, Ticket
 from bot.machine.record import Record
 from bot.machine.stack import base_of, branch_of
 from bot.machine.stages import Disposition, Stage
@@ -27,6 +27,10 @@ class Order:
     prompt: str
     stage: Stage
     variables: Mapping[str, Any]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """JSON that comes back with the result."""
+    upstream: str = ""
+    failures: tuple[Failure, ...] = ()
 
 
 def record_of(ticket: Ticket) -> Record:
@@ -73,6 +77,7 @@ def take_in(facts: Facts, ticket: Ticket, order: Order, result: Mapping[str, Any
     """Sort a result by its kind; the ticket's record has the run settled already."""
     record = record_of(ticket)
     record = replace(record, cost_usd=round(record.cost_usd + float(result.get("cost_usd") or 0.0), 6))
+    record = _branch_now(facts, record, result)
     if at := result.get("loop"):
         record = replace(record, resume=False, step=f"{at['at']} ({at['next']})")
     match result.get("kind"):
@@ -120,6 +125,7 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
         generation=generation,
         branch=branch,
         base=base.branch,
+        own_base=record.own_base or bool(base.merges),
         started_at=record.started_at or facts.now,
         wait_until=None,
         told=record.guidance,
@@ -133,7 +139,7 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
         attempt=record.attempts + 1,
         priority=_priority(ticket, order.stage),
         header=_header(facts, ticket, order, record.attempts + 1),
-        variables={**order.variables, "guidance": guidance(ticket, record)},
+        variables={**order.variables, "guidance": guidance(facts, ticket, record)},
         repository=facts.repository.name,
         branch=branch,
         base=base.branch,
@@ -143,13 +149,18 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
         plan_path=record.plan.path if record.plan else "",
         resume=record.resume,
         wishes=record.guidance,
+        about=order.about,
+        head=record.head,
+        upstream=order.upstream,
+        failures=order.failures,
     )
     return Decision((run,), (Blocker(ticket.issue.id, "worker", {"ahead": 0}),), record=record)
 
 
-def guidance(ticket: Ticket, record: Record) -> list[dict[str, str]]:
-    """What people said that the next run must be told, oldest first, as it reads now."""
-    said = sorted((one for one in ticket.issue.comments if one.id in record.guidance), key=lambda one: one.created_at)
+def guidance(facts: Facts, ticket: Ticket, record: Record) -> list[dict[str, str]]:
+    """What people said that the next run must be told, oldest first, as it reads now; also on the epic."""
+    known: dict[str, Comment] = {one.id: one for one in (*facts.epic.issue.comments, *ticket.issue.comments)}
+    said = sorted((known[one] for one in record.guidance if one in known), key=lambda one: one.created_at)
     return [
         {"author": one.author.name if one.author else "", "body": one.body, "at": one.created_at.isoformat()}
         for one in said
@@ -199,9 +210,23 @@ def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
     return None
 
 
+def _branch_now(facts: Facts, record: Record, result: Mapping[str, Any]) -> Record:
+    """The record with the commits that the branch and its base have after a run."""
+    head, base_at = str(result.get("head") or record.head), str(result.get("base_at") or "")
+    if head != record.head:
+        record = replace(record, head=head, head_at=facts.now, reran=(), reran_at=None)
+    if base_at:
+        record = replace(record, base_at=base_at, stands_on=record.base)
+    if (moved := result.get("carried")) is not None:
+        before, after = str(moved[0]), str(moved[1])
+        first = record.carried[0] if record.carried and record.carried[1] == before else before
+        record = replace(record, carried=(first, after))
+    return record
+
+
 def _told(record: Record, result: Mapping[str, Any]) -> Record:
     """What people said is not said again to the next run, unless nobody acted upon it yet."""
-    if result.get("told") is False:
+    if result.get("told") is False or (result.get("about") or {}).get("kind") == "update":
         return record
     return replace(record, guidance=tuple(one for one in record.guidance if one not in record.told), told=())
 

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from bot.machine.approval import Denied
 from bot.machine.comments import APPROVES_MERGE, parse
-from bot.machine.decision import NOTHING, Action, Blocker, CleanUp, Decision, Merge, Move, Post, Retarget
+from bot.machine.decision import NOTHING, Action, Blocker, CleanUp, Decision, Enqueue, Merge, Move, Post, Retarget
 from bot.machine.facts import Comment, Facts, Mergeable, PullRequest, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.record import Approval, Record
-from bot.machine.running import record_of
-from bot.machine.stack import base_branch_of, base_of, checks_are_green, in_train_order, look_again
+from bot.machine.mending import update, wanted
+from bot.machine.running import current_run, record_of, start
+from bot.machine.stack import base_branch_of, base_of, branch_of, checks_are_green, in_train_order, look_again
 from bot.machine.stages import Stage
 
 
@@ -35,8 +36,9 @@ def ask(facts: Facts, asking: Ticket, record: Record) -> Decision:
             "url": pull.url if pull else "",
             "head": pull.head[:12] if pull else "",
             "checks": str(pull.checks) if pull else "",
-            "disposition": str(ticket.issue.disposition or ""),
-            "summary": record_of(ticket).summary,
+            "reviews": _reviews(pull) if pull else "",
+            "why": _why(facts, ticket),
+            "manual": record_of(ticket).manual,
             "cost": f"{record_of(ticket).cost_usd:.2f}",
         }
         for ticket in in_train_order(facts)
@@ -51,10 +53,53 @@ def without_heads(approval: Approval | None) -> Approval | None:
     return replace(approval, heads=()) if approval else None
 
 
-def arrived(ticket: Ticket) -> bool:
-    """Whether a ticket waits for the merge, is over, or stands still for a person."""
+def arrived(facts: Facts, ticket: Ticket) -> bool:
+    """Whether a ticket waits for the merge, is over, or stands still until a person does something."""
     stage = ticket.issue.stage
-    return (stage is not None and (stage is Stage.MERGE or stage.over)) or ticket.issue.disposition is not None
+    if (stage is not None and (stage is Stage.MERGE or stage.over)) or ticket.issue.disposition is not None:
+        return True
+    return stage is Stage.CODE_REVIEW and _waits_for_a_person(facts, ticket)
+
+
+def open_reviews(facts: Facts, but: Ticket) -> int:
+    """How many pull requests of the epic wait for a person now, besides that of one ticket."""
+    others = (one for one in facts.tickets if one.issue.id != but.issue.id)
+    return sum(one.pull_request is not None and one.pull_request.open for one in others)
+
+
+def _waits_for_a_person(facts: Facts, ticket: Ticket) -> bool:
+    pull = ticket.pull_request
+    if pull is None:
+        return bool(facts.rules.open_reviews) and open_reviews(facts, ticket) >= facts.rules.open_reviews
+    if current_run(ticket) is not None or not pull.open or wanted(facts, ticket) is not None:
+        return not pull.open and not pull.merged
+    against = what_stands_against(facts, ticket, pull)
+    return against is not None and against.reason in _FOR_PEOPLE
+
+
+def _why(facts: Facts, ticket: Ticket) -> Blocker | None:
+    """What keeps a ticket from merging, for the summary."""
+    pull = ticket.pull_request
+    if ticket.issue.stage is not None and ticket.issue.stage.over:
+        return None
+    if ticket.issue.disposition is not None:
+        values = {"disposition": str(ticket.issue.disposition), "issue": ticket.issue.identifier}
+        return Blocker(ticket.issue.id, "disposition", values)
+    if pull is None:
+        return Blocker(ticket.issue.id, "open_reviews", {"count": open_reviews(facts, ticket)})
+    return what_stands_against(facts, ticket, pull)
+
+
+def _reviews(pull: PullRequest) -> str:
+    """Who said what of a pull request: people and review bots."""
+    words = [f"{name} approved" for name in pull.approved_by]
+    words += [f"{name} wants changes" for name in pull.changes_requested_by]
+    words += [f"{bot.login}: {bot.word.replace('_', ' ')}" for bot in pull.bots]
+    return ", ".join(words)
+
+
+_FOR_PEOPLE = frozenset({"closed", "draft", "changes_requested", "threads", "review", "rules"})
+"""Reasons that only a person can take away."""
 
 
 def hash_of(pairs: tuple[tuple[str, str], ...]) -> int:
@@ -100,7 +145,7 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
     if pull is None:
         return Decision(blockers=(Blocker(issue.id, "no_pull_request"),))
     assert facts.repository is not None
-    if dict(approval.heads).get(issue.id) != pull.head:
+    if not covers(approval, ticket):
         return Decision(blockers=(Blocker(issue.id, "head_moved", {"head": pull.head[:12]}),))
     below = [one for one in facts.tickets if one.issue.id in {b.issue for b in issue.blocked_by} and not _merged(one)]
     if below:
@@ -109,11 +154,56 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
     moving = follow_base(facts, ticket)
     if moving.actions:
         return moving
+    if pull.merging.queue:
+        return _queue(facts, ticket, pull)
+    if pull.behind:
+        return _catch_up(facts, ticket, approval)
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is not None:
         return Decision(blockers=(blocker,), recheck_after=look_again(facts, ticket, pull))
     title = f"{issue.identifier}: {issue.title}"
-    return Decision((Merge(facts.repository.name, pull.number, pull.head, title),), recheck_after=0.1)
+    merge = Merge(facts.repository.name, pull.number, pull.head, title, pull.merging.methods)
+    return Decision((merge,), recheck_after=0.1)
+
+
+def _catch_up(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
+    """The rules want it up to date with its base: one car after the other, since each merge puts the others behind."""
+    first = next(iter(riding(facts, approval)), ticket)
+    if first.issue.id != ticket.issue.id and not facts.lone:
+        return Decision(blockers=(Blocker(ticket.issue.id, "train", {"tickets": first.issue.identifier}),))
+    return start(facts, ticket, update(facts, ticket))
+
+
+def _queue(facts: Facts, ticket: Ticket, pull: PullRequest) -> Decision:
+    """GitHub's own merge queue merges it; a push puts it out of the queue, so no other head can slip in."""
+    assert facts.repository is not None
+    if pull.queue is not None:
+        values = {"number": pull.number, "position": pull.queue.position, "state": pull.queue.state}
+        return Decision(blockers=(Blocker(ticket.issue.id, "queued", values),), recheck_after=30.0)
+    blocker = what_stands_against(facts, ticket, pull)
+    if blocker is not None:
+        return Decision(blockers=(blocker,), recheck_after=look_again(facts, ticket, pull))
+    return Decision((Enqueue(facts.repository.name, pull.number, pull.head),), recheck_after=2.0)
+
+
+def covers(approval: Approval | None, ticket: Ticket) -> bool:
+    """Whether an approval counts for the head of a pull request now.
+
+    It counts for the head that was shown, and for what the service alone made of that head by bringing it up to date
+    with its base without a conflict: no other change is in it.
+    """
+    pull = ticket.pull_request
+    return pull is not None and approval is not None and _counts_for(approval, ticket, pull.head)
+
+
+def _counts_for(approval: Approval, ticket: Ticket, head: str) -> bool:
+    given = dict(approval.heads).get(ticket.issue.id)
+    return given is not None and (head == given or record_of(ticket).carried == (given, head))
+
+
+def was_ejected(approval: Approval, pull: PullRequest) -> bool:
+    """Whether the merge queue took it out since it was approved: it is put aside until a person approves again."""
+    return pull.queue is None and pull.ejected is not None and pull.ejected.at > approval.at
 
 
 def what_stands_against(facts: Facts, ticket: Ticket, pull: PullRequest) -> Blocker | None:
@@ -139,29 +229,44 @@ def what_stands_against(facts: Facts, ticket: Ticket, pull: PullRequest) -> Bloc
         return Blocker(issue, "conflict", {"number": pull.number, "base": pull.base_branch})
     if pull.mergeable is Mergeable.UNKNOWN:
         return Blocker(issue, "computing", {"number": pull.number})
+    if pull.blocked_by_rules and not pull.behind:
+        return Blocker(issue, "rules", {"number": pull.number, "reason": pull.blocked_by_rules})
     return None
 
 
 def riding(facts: Facts, approval: Approval | None) -> tuple[Ticket, ...]:
     """The tickets that can still merge under this approval: approved as they are, sound, and stacked on such only."""
-    heads_given = dict(approval.heads) if approval else {}
     aboard: dict[str, Ticket] = {}
     for ticket in in_train_order(facts):
         pull = ticket.pull_request
-        if pull is None or heads_given.get(ticket.issue.id) != pull.head or ticket.issue.disposition is not None:
+        if approval is None or pull is None or ticket.issue.disposition is not None:
+            continue
+        moving = current_run(ticket) is not None and _counts_for(approval, ticket, record_of(ticket).head)
+        if not moving and not covers(approval, ticket):
             continue
         against = what_stands_against(facts, ticket, pull)
         below = [one for one in facts.tickets if one.issue.id in {b.issue for b in ticket.issue.blocked_by}]
-        sound = against is None or against.reason in ("computing", "checks")
+        sound = (moving or against is None or against.reason in _PASSING) and not was_ejected(approval, pull)
         if sound and all(_merged(one) or one.issue.id in aboard for one in below):
             aboard[ticket.issue.id] = ticket
     return tuple(one for one in aboard.values() if not _merged(one))
 
 
-def landed(ticket: Ticket) -> Decision:
-    """The ticket's work is on the base branch: it is done. Its branch goes when nothing stands on it any more."""
+_PASSING = frozenset({"computing", "checks", "conflict", "rerunning"})
+"""Reasons that pass by themselves, or that the service takes away: bringing up to date may clear a conflict."""
+
+
+def landed(facts: Facts, ticket: Ticket) -> Decision:
+    """The ticket's work is on the base branch: it is done. Its branch goes when nothing stands on it any more.
+
+    A stacked pull request that a person merged into the branch below is not there yet: it lands with that one.
+    """
     pull, issue = ticket.pull_request, ticket.issue
     assert pull is not None
+    below = next((one for one in facts.tickets if _branch(one) == pull.base_branch and not _merged(one)), None)
+    if below is not None:
+        waits = Blocker(issue.id, "ticket", {"ticket": below.issue.identifier, "state": below.issue.state_name})
+        return Decision(blockers=(waits,))
     post = Post(
         issue.id, "merged", "merged", {"number": pull.number, "url": pull.url, "commit": pull.merge_commit[:12]}
     )
@@ -173,8 +278,9 @@ def follow_base(facts: Facts, ticket: Ticket) -> Decision:
     pull, repository = ticket.pull_request, facts.repository
     if pull is None or repository is None or not pull.open or pull.base_branch == repository.base:
         return NOTHING
-    if base_of(facts, ticket).branch != repository.base:
-        return NOTHING
+    stands_on = record_of(ticket).stands_on or repository.base
+    if base_of(facts, ticket).branch != repository.base or stands_on != repository.base:
+        return NOTHING  # first the branch itself moves on, so that it shows nothing of what lies below
     return Decision((Retarget(repository.name, pull.number, repository.base),), recheck_after=0.5)
 
 
@@ -189,9 +295,13 @@ def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
     others = [one.pull_request for one in facts.tickets if one.pull_request is not None]
     if any(other.open and other.base_branch == pull.head_branch for other in others):
         return Decision(record=record)
-    own_base = (record.base,) if record.base == base_branch_of(record.branch) else ()
+    own_base = (base_branch_of(record.branch),) if record.own_base else ()
     clean = tuple(CleanUp(repository.name, branch, delete_branch=True) for branch in (record.branch, *own_base))
-    return Decision(clean, record=replace(record, branch="", base=""))
+    return Decision(clean, record=replace(record, branch="", base="", own_base=False))
+
+
+def _branch(ticket: Ticket) -> str:
+    return branch_of(ticket.issue.identifier)
 
 
 def _merged(ticket: Ticket) -> bool:

@@ -110,6 +110,13 @@ class DocumentationOutcome(WorkOutcome):
     """The documentation was brought up to date."""
 
 
+class ConcernOutcome(_Outcome):
+    """Which tickets a wish is about."""
+
+    summary: Text
+    tickets: list[Line] = Field(default_factory=list, description="Identifiers as given; empty: none of them.")
+
+
 OUTCOMES: dict[str, type[BaseModel]] = {
     "breakdown": BreakdownOutcome,
     "research": ResearchOutcome,
@@ -119,6 +126,7 @@ OUTCOMES: dict[str, type[BaseModel]] = {
     "review": ReviewOutcome,
     "feedback": FeedbackOutcome,
     "documentation": DocumentationOutcome,
+    "concern": ConcernOutcome,
 }
 """The outcome that each prompt must end with, by the prompt's name."""
 

@@ -9,18 +9,23 @@ import pytest
 from bot.machine import breakdown
 from bot.machine.decide import decide
 from bot.machine.decision import (
+    Answer,
     Blocker,
     CleanUp,
     ClosePullRequest,
     CreateTickets,
     Decision,
     Dispose,
+    Enqueue,
     Merge,
     Move,
     OpenPullRequest,
     Post,
     Remember,
+    RequestReview,
+    Rerun,
     Retarget,
+    ShowCheck,
     StartRun,
     StopRun,
     WriteBreakdown,
@@ -35,10 +40,12 @@ from bot.machine.facts import (
     Issue,
     Mergeable,
     PullRequest,
+    Remark,
     Repository,
     Rules,
     Run,
     RunState,
+    Thread,
     Ticket,
 )  # fmt: skip
 from bot.machine.stages import STATES, Disposition, Stage
@@ -81,6 +88,10 @@ class Board:
     decision: Decision = field(default_factory=Decision)
     orders: list[StartRun] = field(default_factory=list)
     merges: list[Merge] = field(default_factory=list)
+    updates: bool = True
+    """The service brings branches up to date at once; a test that wants to look between says no."""
+    done: list[Any] = field(default_factory=list)
+    """Answers, re-runs, requests and places in the queue, as they were asked for."""
     created: int = 0
     changed: bool = False
     cleaned: list[str] = field(default_factory=list)
@@ -140,7 +151,7 @@ class Board:
         raise AssertionError(f"never settles: {decision.actions}")
 
     def apply(self, action: Any) -> None:
-        self.changed |= not isinstance(action, Post)
+        self.changed |= not isinstance(action, Post | ShowCheck)
         match action:
             case Move(issue, stage):
                 self.walked.add((str(self.stage(issue)), str(stage)))
@@ -175,6 +186,8 @@ class Board:
                     RunState.QUEUED,
                 )
                 self.runs.setdefault(action.issue, []).append(run)
+                if action.prompt == "update" and self.updates:
+                    self.end(run, self._result(run))
             case StopRun(run, _):
                 self.set_run(run, state=RunState.CANCELED)
             case OpenPullRequest(issue, _, branch, base, _, values):
@@ -186,11 +199,17 @@ class Board:
                     )  # fmt: skip
             case Retarget(_, number, base):
                 self.pull(number, base_branch=base)
-            case Merge(_, number, head, _):
+            case Merge(_, number, head):
                 self.merges.append(action)
                 key = next(key for key, one in self.pulls.items() if one.number == number)
                 assert self.pulls[key].head == head
                 self.pull(number, open=False, merged=True, merge_commit=f"merge-{number}")
+            case Answer() | Rerun() | RequestReview() | Enqueue():
+                self.done.append(action)
+                self.changed = True
+                if isinstance(action, Answer):
+                    say(action.words, action.values)
+                    self.answer(action)
             case CleanUp(_, branch, delete_branch):
                 self.cleaned.append(branch)
                 standing = [one for one in self.pulls.values() if one.open and one.base_branch == branch]
@@ -245,10 +264,46 @@ class Board:
         return self.settle()
 
     def finish(self, **result: Any) -> "Board":
-        """All running runs end: well, unless `result` says otherwise."""
+        """All running runs end: well, unless `result` says otherwise. What they push is on the pull request."""
         for run in self.live():
-            self.set_run(run.id, state=RunState.FINISHED, result={**self._result(run), **result})
+            self.end(run, {**self._result(run), **result})
         return self.settle()
+
+    def end(self, run: Run, result: dict[str, Any]) -> None:
+        """One run ends."""
+        self.set_run(run.id, state=RunState.FINISHED, result=result)
+        pull = self.pulls.get(run.issue)
+        if pull is not None and result.get("head") and pull.open:
+            self.pull(pull.number, head=result["head"])
+
+    def answer(self, action: Answer) -> None:
+        """Our answer appears where it was given."""
+        pull = next(one for one in self.pulls.values() if one.number == action.number)
+        ours = Remark(f"r{len(self.done)}", "callboard[bot]", "answered", self.now, ours=True, topic=action.topic)
+        if not action.thread:
+            assert action.topic not in {one.topic for one in pull.conversation if one.ours}, "answered twice"
+            self.pull(action.number, conversation=(*pull.conversation, ours))
+            return
+        threads = []
+        for thread in pull.threads:
+            if thread.id == action.thread:
+                assert action.topic not in {one.topic for one in thread.remarks if one.ours}, "answered twice"
+                remarks = (*thread.remarks, ours)
+                thread = replace(thread, remarks=remarks, resolved=thread.resolved or action.resolve)
+            threads.append(thread)
+        still = sum(one.open for one in threads)
+        self.pull(action.number, threads=tuple(threads), open_threads=still)
+
+    def remarks(self, key: str, text: str, thread: str = "t1", author: str = "bob", *, may: bool = True) -> Remark:
+        """Somebody writes into a review thread, or begins one."""
+        self.now += timedelta(seconds=1)
+        pull = self.pulls[key]
+        said = Remark(f"{thread}-{self.now.timestamp()}", author, text, self.now, person=True, may=may)
+        known = {one.id: one for one in pull.threads}
+        before = known.get(thread) or Thread(thread, "a.py", 3)
+        known[thread] = replace(before, remarks=(*before.remarks, said), resolved=False)
+        self.pull(pull.number, threads=tuple(known.values()), open_threads=sum(one.open for one in known.values()))
+        return said
 
     def work(self, rounds: int = 1) -> "Board":
         for _ in range(rounds):
@@ -257,7 +312,15 @@ class Board:
 
     def _result(self, run: Run) -> dict[str, Any]:
         order = next(one for one in self.orders if (one.issue, one.generation) == (run.issue, run.generation))
-        result: dict[str, Any] = {"kind": "success", "cost_usd": 0.5, "outcome": {"summary": f"did {order.prompt}"}}
+        result: dict[str, Any] = {
+            "kind": "success",
+            "cost_usd": 0.5,
+            "outcome": {"summary": f"did {order.prompt}"},
+            "about": dict(order.about),
+        }
+        if order.prompt != "breakdown":
+            below = [one.head for one in self.pulls.values() if one.head_branch == order.base]
+            result["base_at"] = below[0] if below else f"{order.base}-{len(self.merges)}"
         if order.prompt == "breakdown":
             result["outcome"] = {"summary": "three tasks", "tasks": TASKS, "questions": []}
         elif order.prompt in ("research", "plan"):
@@ -268,6 +331,16 @@ class Board:
                 "commit": "c",
             }
             result["outcome"]["document"] = PLAN if order.prompt == "plan" else "# Found"
+        elif order.prompt == "update":
+            before = self.pulls[run.issue].head
+            result |= {"head": f"{before}+", "carried": [before, f"{before}+"], "cost_usd": 0.0}
+        elif order.prompt in ("feedback", "fix"):
+            result |= {"head": f"{self.pulls[run.issue].head}.{run.generation}"}
+            points = order.about.get("points", [])
+            replies = [{"thread_id": one["id"], "body": "done", "resolved": True} for one in points]
+            result["outcome"]["replies"] = replies
+        elif order.prompt == "concern":
+            result["outcome"]["tickets"] = []
         else:
             result |= {"head": f"sha-{run.issue}"}
             result["completed"] = {"summary": f"did {order.prompt}", "receipts": [], "by_worker": [], "verified": []}

@@ -1,0 +1,88 @@
+"""What the review bots that the policy names say of a pull request: GitHub's facts in their terms, their word in ours."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from prometheus_client import Counter
+
+from bot.github import reviewers
+from bot.github.reviewers import BotCheck, BotComment, BotReview, BotThread, Said
+from bot.machine.facts import BotFinding, BotWord, PullRequest
+
+WORDS = Counter("callboard_review_bot_words_total", "What review bots said of a head, each word once", ["bot", "word"])
+_FINAL = frozenset({"approved", "findings", "skipped", "failed"})
+
+
+class Reviewers:
+    """Hears review bots; counts each of their words on a head once, so that the approval rate can be told."""
+
+    def __init__(self) -> None:
+        self._counted: set[tuple[str, str, str]] = set()
+
+    def hear(self, pull: PullRequest, bots: Iterable[str], head_at: datetime | None) -> PullRequest:
+        """The pull request with the word of each bot on its head."""
+        if not pull.open:
+            return pull
+        return replace(pull, bots=tuple(self._word(pull, bot, head_at) for bot in bots))
+
+    def _word(self, pull: PullRequest, bot: str, head_at: datetime | None) -> BotWord:
+        said = said_by(pull, bot, head_at)
+        verdict = reviewers.verdict(bot, said)
+        findings = reviewers.findings_of(bot, said) if verdict.word == "findings" else ()
+        key = (bot, pull.head, str(verdict.word))
+        if verdict.word in _FINAL and key not in self._counted:
+            self._counted.add(key)
+            WORDS.labels(bot, str(verdict.word)).inc()
+        return BotWord(
+            bot,
+            str(verdict.word),
+            verdict.reason,
+            verdict.until,
+            tuple(BotFinding(one.thread, one.path, one.line, one.text) for one in findings),
+        )
+
+
+def said_by(pull: PullRequest, bot: str, head_at: datetime | None) -> Said:
+    """Everything that one bot put on a pull request, and nothing that anybody else did."""
+    return Said(
+        head=pull.head,
+        comments=tuple(
+            BotComment(one.body, one.created_at, one.edited_at or one.created_at)
+            for one in pull.conversation
+            if _same(one.author, bot)
+        ),
+        reviews=tuple(
+            BotReview(one.state.value.upper(), one.body, one.commit, one.submitted_at)
+            for one in pull.reviews
+            if _same(one.author, bot)
+        ),
+        threads=tuple(
+            BotThread(
+                one.id,
+                one.resolved,
+                one.outdated,
+                one.remarks[0].body,
+                one.commit,
+                one.path,
+                one.line,
+                tuple(reply.body for reply in one.remarks[1:] if _same(reply.author, bot)),
+            )
+            for one in pull.threads
+            if one.remarks and _same(one.remarks[0].author, bot)
+        ),
+        checks=tuple(
+            BotCheck(one.name, one.result, one.result, one.summary) for one in pull.checks_seen if _same(one.by, bot)
+        ),
+        head_at=head_at,
+    )
+
+
+def _same(login: str, bot: str) -> bool:
+    """GitHub spells bots in several ways: `x[bot]`, `x`, and Copilot by two names."""
+    first, second = (reviewers.dialect_of(one) or _plain(one) for one in (login, bot))
+    return first is second or first == second
+
+
+def _plain(login: str) -> str:
+    return login.lower().removesuffix("[bot]")
