@@ -15,6 +15,7 @@ from bot.machine.train import (
     follow_base,
     heads,
     hear_merge_approval,
+    is_held_back,
     landed,
     open_reviews,
     shown_comment,
@@ -69,7 +70,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 def request_review(facts: Facts, ticket: Ticket) -> Decision:
     """The branch gets a pull request, unless enough of them wait for a person already."""
     waiting = open_reviews(facts, ticket)
-    if facts.rules.open_reviews and waiting >= facts.rules.open_reviews:
+    if is_held_back(facts, ticket):
         return Decision(blockers=(Blocker(ticket.issue.id, "open_reviews", {"count": waiting}),))
     record, issue = record_of(ticket), ticket.issue
     assert facts.repository is not None

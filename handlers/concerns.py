@@ -35,7 +35,7 @@ def hand_on(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 
 def named_in(facts: Facts, comment: Comment) -> tuple[str, ...]:
-    """The ids of the tickets that a comment names by identifier or by pull request; the only one there is, else none."""
+    """Ids of the tickets that a comment names by identifier or pull request; else of the only one; else none."""
     names, numbers = set(_IDENTIFIER.findall(comment.body)), {int(one) for one in _NUMBER.findall(comment.body)}
     under_way = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
     found = [

@@ -70,6 +70,8 @@ def _completed(facts: Facts, ticket: Ticket, record: Record, completed: Mapping[
         values = {"receipts": completed["receipts"], "by_worker": completed["by_worker"]}
         posts = (Post(ticket.issue.id, f"receipt-{record.generation}", "receipt", values),)
     move = Decision((*posts, Move(ticket.issue.id, Stage.CODE_REVIEW)), recheck_after=0.0, record=record)
+    if facts.rules.open_reviews:
+        return move  # where only so many may be open, they are opened one after the other
     return request_review(facts, with_record(ticket, record)) + move
 
 

@@ -14,7 +14,6 @@ from bot.machine.running import Order, Taken, current_run, record_of, start, wor
 from bot.machine.stages import Disposition, Stage
 from handlers.results import with_record
 
-
 _REMEMBERED = 60
 """Answers that the record keeps in mind; GitHub keeps all of them."""
 

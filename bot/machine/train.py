@@ -7,8 +7,8 @@ from bot.machine.comments import APPROVES_MERGE, parse
 from bot.machine.decision import NOTHING, Action, Blocker, CleanUp, Decision, Enqueue, Merge, Move, Post, Retarget
 from bot.machine.facts import Comment, Facts, Mergeable, PullRequest, Ticket
 from bot.machine.listening import Heard, reply
-from bot.machine.record import Approval, Record
 from bot.machine.mending import update, wanted
+from bot.machine.record import Approval, Record
 from bot.machine.running import current_run, record_of, start
 from bot.machine.stack import base_branch_of, base_of, branch_of, checks_are_green, in_train_order, look_again
 from bot.machine.stages import Stage
@@ -67,10 +67,19 @@ def open_reviews(facts: Facts, but: Ticket) -> int:
     return sum(one.pull_request is not None and one.pull_request.open for one in others)
 
 
+def is_held_back(facts: Facts, ticket: Ticket) -> bool:
+    """Whether a finished ticket opens no pull request now, because enough of them wait for a person already."""
+    if not facts.rules.open_reviews:
+        return False
+    ready = [one for one in facts.tickets if one.issue.stage is Stage.CODE_REVIEW and one.pull_request is None]
+    before = next((index for index, one in enumerate(ready) if one.issue.id == ticket.issue.id), 0)
+    return open_reviews(facts, ticket) + before >= facts.rules.open_reviews
+
+
 def _waits_for_a_person(facts: Facts, ticket: Ticket) -> bool:
     pull = ticket.pull_request
     if pull is None:
-        return bool(facts.rules.open_reviews) and open_reviews(facts, ticket) >= facts.rules.open_reviews
+        return is_held_back(facts, ticket)
     if current_run(ticket) is not None or not pull.open or wanted(facts, ticket) is not None:
         return not pull.open and not pull.merged
     against = what_stands_against(facts, ticket, pull)

@@ -26,6 +26,8 @@ async def update(start: Start) -> dict[str, Any]:
         raise Refused(f"the branch {order.branch} is gone")
     if await mirror.descends(tip, start.base) or await mirror.descends(start.base, tip):
         return {**ended(Ending.SUCCESS), "unchanged": True}
+    if order.upstream and not order.about.get("must") and await mirror.descends(start.base, order.upstream):
+        return {**ended(Ending.SUCCESS), "unchanged": True}  # what it stood on came into the base as it was
     head: str | Conflict | None = await _rebased(start)
     if head is None:
         message = f"Merge {order.base} into {order.branch}"

@@ -109,7 +109,7 @@ class Worker:
         run = start.order.run
         handed = await self._run(start, await with_research(start), start.commit)
         result = handed.result.model_dump(mode="json")
-        if handed.result.kind is not Ending.SUCCESS or run.prompt == "breakdown":
+        if handed.result.kind is not Ending.SUCCESS or run.prompt in ("breakdown", "concern"):
             return result
         if run.prompt not in WRITERS:
             return result | await take_document(start, handed)

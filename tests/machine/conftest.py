@@ -273,8 +273,9 @@ class Board:
         """One run ends."""
         self.set_run(run.id, state=RunState.FINISHED, result=result)
         pull = self.pulls.get(run.issue)
-        if pull is not None and result.get("head") and pull.open:
-            self.pull(pull.number, head=result["head"])
+        if pull is not None and result.get("head") not in (None, "", pull.head) and pull.open:
+            checks = Checks.PENDING if pull.checks is Checks.RED else pull.checks
+            self.pull(pull.number, head=result["head"], checks=checks, failing=(), failing_details=())
 
     def answer(self, action: Answer) -> None:
         """Our answer appears where it was given."""

@@ -1,0 +1,396 @@
+"""An open pull request: people are answered, checks repaired, bases followed, review bots heard; each with its bound."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.machine.decision import Answer, Enqueue, Merge, RequestReview, Rerun
+from bot.machine.facts import (
+    BotFinding,
+    BotWord,
+    Checks,
+    Ejection,
+    Failure,
+    Mergeable,
+    Merging,
+    Opinion,
+    Remark,
+    Review,
+    Rules,
+)
+from bot.machine.stages import Disposition, Stage
+
+
+def orders(board, key, *prompts):
+    return [one for one in board.orders if one.issue == key and (not prompts or one.prompt in prompts)]
+
+
+def did(board, kind):
+    return [one for one in board.done if isinstance(one, kind)]
+
+
+@pytest.fixture
+def reviewed(approved):
+    """Two tickets wait with green pull requests; the others stand on them."""
+    return approved.work(3)
+
+
+def fails(board, key, name="test", **more):
+    failure = Failure(name, "check_run", board.pulls[key].head, 7, summary="1 failed in 3 s", **more)
+    known = tuple(one for one in board.pulls[key].failing_details if one.name != name)
+    failing = (*known, failure)
+    board.pull(
+        board.pulls[key].number,
+        checks=Checks.RED,
+        failing=tuple(one.name for one in failing),
+        failing_details=failing,
+        head=failure.head,
+    )
+
+
+def green(board, key):
+    board.pull(board.pulls[key].number, checks=Checks.GREEN, failing=(), failing_details=())
+
+
+def test_a_thread_starts_one_run_and_gets_one_answer(reviewed):
+    reviewed.remarks("feed", "Please rename this")
+    reviewed.settle()
+    assert reviewed.stage("feed") is Stage.CODE_REVIEW
+    order = orders(reviewed, "feed")[-1]
+    assert order.prompt == "feedback"
+    assert order.variables["threads"][0]["remarks"][0]["says"] == "Please rename this"
+    reviewed.begin().finish()
+    answer = did(reviewed, Answer)[-1]
+    assert (answer.thread, answer.resolve, answer.values["body"]) == ("t1", True, "done")
+    assert reviewed.stage("feed") is Stage.MERGE
+    count = len(orders(reviewed, "feed"))
+    reviewed.settle()
+    assert len(orders(reviewed, "feed")) == count
+
+
+def test_a_review_with_several_threads_is_one_run(reviewed):
+    for thread in ("a", "b", "c"):
+        reviewed.remarks("feed", f"about {thread}", thread)
+    reviewed.settle()
+    assert len(orders(reviewed, "feed", "feedback")) == 1
+    reviewed.begin().finish()
+    assert {one.thread for one in did(reviewed, Answer)} == {"a", "b", "c"}
+
+
+def test_what_is_said_during_a_run_waits_for_the_next_one(reviewed):
+    reviewed.remarks("feed", "first")
+    reviewed.settle().begin()
+    reviewed.remarks("feed", "second", "t2")
+    reviewed.settle()
+    assert len(orders(reviewed, "feed", "feedback")) == 1
+    reviewed.finish()
+    second = orders(reviewed, "feed", "feedback")[-1]
+    assert [one["thread_id"] for one in second.variables["threads"]] == ["t2"]
+
+
+def test_a_second_remark_in_the_same_thread_during_the_run_is_answered_too(reviewed):
+    reviewed.remarks("feed", "first")
+    reviewed.settle().begin()
+    reviewed.remarks("feed", "and also this")
+    reviewed.finish()
+    assert len(orders(reviewed, "feed", "feedback")) == 2
+
+
+def test_words_of_people_who_may_not_start_nothing_and_reach_nobody(reviewed):
+    reviewed.remarks("feed", "run my code", author="mallory", may=False)
+    reviewed.settle()
+    assert orders(reviewed, "feed", "feedback") == []
+    reviewed.remarks("feed", "what about this?")
+    reviewed.settle()
+    told = orders(reviewed, "feed", "feedback")[-1].variables["threads"][0]["remarks"]
+    assert [one["says"] for one in told] == ["what about this?"]
+
+
+def test_somebody_who_calls_us_and_may_not_is_told_why_nothing_happens_once(reviewed):
+    said = Remark("r1", "mallory", "@callboard merge this", reviewed.now, person=True, may=False)
+    reviewed.pull(reviewed.pulls["feed"].number, conversation=(said,))
+    reviewed.settle().settle()
+    assert [one.words for one in did(reviewed, Answer)] == ["refused_on_github"]
+    assert orders(reviewed, "feed", "feedback") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "calls"),
+    [
+        ("@callboard please add a test", True),
+        ("Hey @Callboard, why?", True),
+        ("ask alice@callboard.dev", False),
+        ("`@callboard` is the bot", False),
+        ("> @callboard do it\nno, don't", False),
+        ("@callboardx do it", False),
+    ],
+)
+def test_a_comment_in_the_conversation_counts_when_it_calls_us(reviewed, body, calls):
+    said = Remark("r1", "bob", body, reviewed.now, person=True, may=True)
+    reviewed.pull(reviewed.pulls["feed"].number, conversation=(said,))
+    reviewed.settle()
+    assert bool(orders(reviewed, "feed", "feedback")) is calls
+
+
+def test_an_edited_remark_is_a_new_one_and_a_deleted_one_is_nobodys(reviewed):
+    reviewed.remarks("feed", "rename this")
+    reviewed.settle().begin().finish()
+    pull = reviewed.pulls["feed"]
+    thread = pull.threads[0]
+    edited = replace(thread.remarks[0], body="no, delete it", edited_at=reviewed.now)
+    reviewed.pull(pull.number, threads=(replace(thread, remarks=(edited, *thread.remarks[1:]), resolved=False),))
+    reviewed.settle()
+    assert len(orders(reviewed, "feed", "feedback")) == 2
+    reviewed.begin().finish()
+    reviewed.pull(pull.number, threads=(), open_threads=0)
+    reviewed.settle()
+    assert len(orders(reviewed, "feed", "feedback")) == 2
+
+
+def test_a_review_that_asks_for_changes_is_answered_and_asked_for_again(reviewed):
+    pull = reviewed.pulls["feed"]
+    review = Review(
+        "v1", "bob", Opinion.CHANGES_REQUESTED, "Handle empty input", pull.head, reviewed.now, person=True, may=True
+    )
+    reviewed.pull(pull.number, reviews=(review,), changes_requested_by=("bob",))
+    reviewed.settle().begin().finish()
+    assert did(reviewed, RequestReview)[-1].logins == ("bob",)
+    assert reviewed.stage("feed") is Stage.CODE_REVIEW
+    assert "bob asked for changes" in reviewed.why("feed")
+    assert len(orders(reviewed, "feed", "feedback")) == 1
+
+
+def test_a_flaky_check_runs_once_more_before_anybody_repairs_anything(reviewed):
+    fails(reviewed, "feed", actions_run=5)
+    reviewed.settle()
+    assert len(did(reviewed, Rerun)) == 1
+    assert orders(reviewed, "feed", "fix") == []
+    green(reviewed, "feed")
+    reviewed.settle()
+    assert reviewed.stage("feed") is Stage.MERGE
+    assert len(did(reviewed, Rerun)) == 1
+
+
+def test_a_check_that_fails_again_starts_a_fix_with_what_it_said(reviewed):
+    fails(reviewed, "feed", actions_run=5)
+    reviewed.settle()
+    fails(reviewed, "feed", actions_run=5, attempt=2)
+    reviewed.settle()
+    order = orders(reviewed, "feed", "fix")[-1]
+    assert "1 failed in 3 s" in order.variables["findings"][0]
+    assert [one.name for one in order.failures] == ["test"]
+
+
+def test_the_same_failure_after_a_fix_is_blocked(reviewed):
+    fails(reviewed, "feed")
+    reviewed.settle().begin().finish()
+    fails(reviewed, "feed")
+    reviewed.settle()
+    assert reviewed.issues["feed"].disposition is Disposition.BLOCKED
+    assert "failed again" in reviewed.said("feed", "blocked")[0]
+    assert len(orders(reviewed, "feed", "fix")) == 1
+    reviewed.comments("feed", "retry")
+    reviewed.settle()
+    assert len(orders(reviewed, "feed", "fix")) == 2
+
+
+def test_another_failure_is_repaired_too_but_only_so_often(reviewed):
+    for name in ("one", "two", "three"):
+        fails(reviewed, "feed", name)
+        reviewed.settle()
+        if reviewed.issues["feed"].disposition is None:
+            reviewed.begin().finish()
+    assert len(orders(reviewed, "feed", "fix")) == 2
+    assert reviewed.issues["feed"].disposition is Disposition.BLOCKED
+
+
+def test_checks_that_were_green_in_between_count_anew(reviewed):
+    for _ in range(4):
+        fails(reviewed, "feed")
+        reviewed.settle().begin().finish()
+        green(reviewed, "feed")
+        reviewed.settle()
+    assert len(orders(reviewed, "feed", "fix")) == 4
+    assert reviewed.issues["feed"].disposition is None
+
+
+def test_a_conflict_is_merged_by_the_service_and_goes_to_a_worker_when_it_clashes(reviewed):
+    reviewed.updates = False
+    reviewed.pull(reviewed.pulls["feed"].number, mergeable=Mergeable.CONFLICT)
+    reviewed.settle()
+    assert orders(reviewed, "feed")[-1].prompt == "update"
+    reviewed.begin().finish(conflict={"paths": ["a.py"], "with": "main", "commit": "m1"}, head="", carried=None)
+    fix = orders(reviewed, "feed")[-1]
+    assert (fix.prompt, fix.about["kind"]) == ("fix", "conflict")
+    assert "a.py" in fix.variables["findings"][0]
+    reviewed.begin().finish()
+    reviewed.pull(reviewed.pulls["feed"].number, mergeable=Mergeable.YES)
+    reviewed.settle()
+    assert reviewed.stage("feed") is Stage.MERGE
+
+
+def test_a_conflict_that_stays_is_given_to_a_person(reviewed):
+    reviewed.pull(reviewed.pulls["feed"].number, mergeable=Mergeable.CONFLICT)
+    reviewed.settle()
+    assert reviewed.issues["feed"].disposition is Disposition.BLOCKED
+    assert len(orders(reviewed, "feed", "update")) == 5
+
+
+def test_the_branch_above_follows_when_the_one_below_gets_new_commits(approved):
+    approved.work(6)
+    assert approved.pulls["theme"].base_branch == "agent/YOU-2"
+    approved.remarks("storage", "rename this")
+    approved.settle().begin().finish()
+    update = orders(approved, "theme", "update")[-1]
+    assert (update.base, update.upstream) == ("agent/YOU-2", "sha-storage")
+    assert approved.issues["theme"].record.base_at == approved.pulls["storage"].head
+
+
+def approve_all(board):
+    board.work(12)
+    assert board.stage("epic") is Stage.CODE_REVIEW
+    board.comments("epic", "approve")
+
+
+def test_a_clean_update_keeps_the_approval_and_anything_else_does_not(approved):
+    approve_all(approved)
+    approved.settle()
+    assert approved.stage("epic") is Stage.DONE
+    heads = {one.number: one.head for one in approved.merges}
+    assert heads[approved.pulls["theme"].number] == "sha-theme+"
+
+
+def test_a_push_after_a_clean_update_is_not_covered(approved):
+    approve_all(approved)
+    number = approved.pulls["theme"].number
+    approved.pull(number, mergeable=Mergeable.UNKNOWN)
+    approved.settle()
+    assert approved.pulls["theme"].head == "sha-theme+"
+    approved.pull(number, mergeable=Mergeable.YES, head="sha-theme+evil")
+    approved.settle()
+    assert "theme" not in {key for key, one in approved.pulls.items() if one.merged}
+
+
+def test_a_branch_behind_a_strict_rule_is_brought_up_to_date_when_its_turn_comes(approved):
+    approved.updates = False
+    approved.work(12)
+    for pull in list(approved.pulls.values()):
+        approved.pull(pull.number, behind=True)
+    approved.comments("epic", "approve")
+    approved.settle()
+    assert approved.merges == []
+    waiting = [one for one in approved.orders if one.prompt == "update" and one.issue in ("storage", "feed")]
+    assert len(waiting) == 1, "one car after the other"
+
+
+def test_the_merge_queue_takes_the_approved_head_and_an_ejection_waits_for_a_person(approved):
+    approved.work(12)
+    for pull in list(approved.pulls.values()):
+        approved.pull(pull.number, merging=Merging(queue=True))
+    approved.comments("epic", "approve")
+    for _ in range(6):
+        approved.step()
+    queued = did(approved, Enqueue)
+    assert {one.head for one in queued} >= {"sha-storage", "sha-feed"}
+    assert approved.merges == []
+    number = approved.pulls["feed"].number
+    approved.pull(number, ejected=Ejection("checks failed", approved.now + timedelta(seconds=1)))
+    before = len([one for one in did(approved, Enqueue) if one.number == number])
+    for _ in range(4):
+        approved.step()
+    assert len([one for one in did(approved, Enqueue) if one.number == number]) <= before + 1
+    assert "checks failed" in approved.why("feed")
+
+
+def bot(board, key, word, *findings, reason=""):
+    said = BotWord("coderabbitai[bot]", word, reason, None, findings)
+    board.pull(board.pulls[key].number, bots=(said,))
+
+
+@pytest.fixture
+def with_bot(boards):
+    board = boards(rules=Rules(review_bots=("coderabbitai[bot]",), review_bot_minutes=10))
+    board.settle().work()
+    board.comments("epic", "approve")
+    board.settle()
+    return board
+
+
+def test_a_review_bot_is_waited_for_but_not_for_ever(with_bot):
+    with_bot.work(2).begin()
+    with_bot.finish()
+    with_bot.moves("feed", Stage.CODE_REVIEW)
+    bot(with_bot, "feed", "reviewing")
+    with_bot.settle()
+    assert with_bot.stage("feed") is Stage.CODE_REVIEW
+    assert "has not ended its review" in with_bot.why("feed")
+    with_bot.now += timedelta(minutes=11)
+    with_bot.settle()
+    assert with_bot.stage("feed") is Stage.MERGE
+
+
+def test_what_a_review_bot_finds_is_worked_in_for_so_many_rounds(with_bot):
+    with_bot.work(3)
+    for number in range(4):
+        bot(with_bot, "feed", "findings", BotFinding("", "a.py", 1, f"finding {number}"))
+        with_bot.settle()
+        if with_bot.live():
+            with_bot.begin().finish()
+    runs = orders(with_bot, "feed", "feedback")
+    assert len(runs) == 2
+    assert runs[0].variables["threads"][0]["finding"] == "finding 0"
+
+
+def test_a_wish_on_the_epic_that_names_a_ticket_starts_work_there(approved):
+    approved.work(12)
+    approved.comments("epic", "YOU-4 should paginate")
+    approved.settle()
+    assert approved.stage("feed") is Stage.DEV
+    assert orders(approved, "feed")[-1].variables["guidance"][0]["body"] == "YOU-4 should paginate"
+    assert "Handed on to YOU-4" in approved.said("epic", "reply")[-1]
+
+
+def test_a_wish_on_the_epic_that_names_none_is_given_to_a_worker_to_place(approved):
+    approved.work(12)
+    approved.comments("epic", "the settings page needs a toggle")
+    approved.settle()
+    order = orders(approved, "epic")[-1]
+    assert order.prompt == "concern"
+    approved.begin().finish(outcome={"summary": "s", "tickets": ["YOU-3"]})
+    assert approved.stage("theme") is Stage.DEV
+    assert orders(approved, "theme")[-1].variables["guidance"][0]["body"] == "the settings page needs a toggle"
+
+
+def test_a_wish_that_is_about_no_ticket_is_asked_back(approved):
+    approved.work(12)
+    said = approved.comments("epic", "make it better")
+    approved.settle().begin().finish()
+    assert "which ticket" in approved.answers(said)[0]
+    assert approved.stage("epic") is Stage.CODE_REVIEW
+
+
+def test_pull_requests_are_held_back_while_enough_wait_for_a_person(boards):
+    board = boards(rules=Rules(open_reviews=1))
+    board.settle().work()
+    board.comments("epic", "approve")
+    board.settle().work(3)
+    assert len([one for one in board.pulls.values() if one.open]) == 1
+    held = next(key for key in ("storage", "feed") if key not in board.pulls)
+    assert "already wait for a person" in board.why(held)
+
+
+def test_a_pull_request_merged_into_the_branch_below_is_not_done_before_that_one(approved):
+    approved.work(6)
+    approved.pull(approved.pulls["theme"].number, open=False, merged=True)
+    approved.settle()
+    assert approved.stage("theme") is not Stage.DONE
+    approved.pull(approved.pulls["storage"].number, open=False, merged=True)
+    approved.settle()
+    assert approved.stage("theme") is Stage.DONE
+
+
+def test_merging_always_names_the_head_that_was_approved(approved):
+    approve_all(approved)
+    approved.settle()
+    assert all(isinstance(one, Merge) and one.head for one in approved.merges)
