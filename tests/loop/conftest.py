@@ -237,6 +237,21 @@ class Lab:
                 await run
         self.starts_anew()
 
+    async def goes_on_until(self, dead: asyncio.Event) -> Mapping[str, Any] | None:
+        """As `goes_on`; None when the service died, and another one has taken its place."""
+        run, death = asyncio.create_task(self.goes_on()), asyncio.create_task(dead.wait())
+        async with asyncio.timeout(GUARD):
+            await asyncio.wait({run, death}, return_when=asyncio.FIRST_COMPLETED)
+            death.cancel()
+            if run.done():
+                return run.result()
+            run.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await run
+        dead.clear()
+        self.starts_anew()
+        return None
+
     @staticmethod
     def alive(words: str) -> bool:
         """Whether a process has these words in its command line."""

@@ -1,5 +1,6 @@
 """A plan's commands that misbehave: the receipt says so, and the loop goes on as with any failure."""
 
+import os
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ async def test_commands_that_hang_flood_and_fork(lab: Lab, monkeypatch: pytest.M
     monkeypatch.setattr(verification, "_FLOOD", 1 << 20)
     monkeypatch.setattr(verification, "_GRACE", 0.2)
     lab.rules["verify_minutes"] = 0.03
-    mine = f"stays-{lab.folder.parent.name}"
+    mine = f"stays-{os.getpid()}"
     lab.plan(lexer=["sh hangs.sh", "sh floods.sh", "sh forks.sh", "test -f lexer.py"])
     forks = f"for n in $(seq 50); do setsid nohup sh -c 'while :; do sleep 9; done' {mine} & done; exit 7\n"
     lab.agent(

@@ -94,7 +94,7 @@ async def test_it_breaks_its_repository(lab: Lab) -> None:
 async def test_it_leaves_a_process_in_the_background(lab: Lab) -> None:
     before = {process.pid for process in warden.descendants(os.getpid())}
     lab.plan(lexer=["test -f lexer.py"])
-    mine = f"stays-{lab.folder.name}"
+    mine = f"stays-{os.getpid()}"
     stays = f"setsid nohup sh -c 'while :; do echo {mine} >> lexer.py; sleep 0.01; done' >/dev/null 2>&1 & echo begun"
     lab.agent("implement 1", runs(stays), runs("until test -s lexer.py; do :; done; echo going"))
     await lab.once()
