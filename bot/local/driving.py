@@ -161,30 +161,31 @@ class Drive:
             result = await self.worker.work(work, _Mine())
         except GitError as error:
             raise UserError(f"git failed here: {error.message.strip() or error}") from error
-        spent = round(self.state.spent_usd + float(result.get("cost_usd") or 0.0), 6)
-        self._remember(spent_usd=spent)
-        told, at = result.get("told"), result.get("loop")
-        if told:
+        self._remember(spent_usd=round(self.state.spent_usd + float(result.get("cost_usd") or 0.0), 6))
+        if result.get("told"):
             self._remember(guidance=())
-        if at:
-            before = set(self.state.completed_phases)
-            done = tuple(Done(**one) for one in at["phases"])
-            left = [one.number for one in self.plan.phases if one.number not in {done_one.number for done_one in done}]
-            left = [number for number in left if number not in self.rules.skipped(self.plan)]
-            self._remember(
-                **phases_done(done),
-                head=result["head"],
-                current_phase=min(left, default=None),
-                phase_status=states.STATUS[Kind(at["next"])],
-                retry_count=max(0, at["attempt"] - 1),
-                resume=False,
-                last_error=None,
-            )
-            self.at = at["at"]
-            for commit in self.state.commits:
-                if commit.phase not in before:
-                    self.display.say(f"✓ committed {commit.hash[:10]}  {commit.message}", "green")
+        if result.get("loop"):
+            self._take_in(result["loop"], str(result["head"]))
         return result
+
+    def _take_in(self, stands: Mapping[str, Any], head: str) -> None:
+        """Where the loop stands after a run; what is committed since the last one is shown."""
+        before = set(self.state.completed_phases)
+        done = tuple(Done(**one) for one in stands["phases"])
+        over = {one.number for one in done} | self.rules.skipped(self.plan)
+        self.at = stands["at"]
+        self._remember(
+            **phases_done(done),
+            head=head,
+            current_phase=min((one.number for one in self.plan.phases if one.number not in over), default=None),
+            phase_status=states.STATUS[Kind(stands["next"])],
+            retry_count=max(0, stands["attempt"] - 1),
+            resume=False,
+            last_error=None,
+        )
+        for commit in self.state.commits:
+            if commit.phase not in before:
+                self.display.say(f"✓ committed {commit.hash[:10]}  {commit.message}", "green")
 
     async def _after(self, work: WorkOrder, result: Mapping[str, Any]) -> Stop | None:
         """Why to stop after this run, or None to go on, after a wait where one is due."""
@@ -224,11 +225,13 @@ class Drive:
         question = str(outcome["question"])
         if question != out_of_money(work.run):
             stop = words.needs_input(self.repository, self.at, question, outcome["options"])
-        elif self.state.spent_usd >= self.rules.budget_usd:
+            return self._stops(states.STATUS[Kind.NEEDS_INPUT], stop, question, resume=True)
+        if self.state.spent_usd >= self.rules.budget_usd:
             stop = words.dear(self.repository, self.rules, self.state)
         else:
             stop = words.run_dear(self.repository, self.at, work.run.budget_usd or 0.0)
-        return self._stops(states.STATUS[Kind.NEEDS_INPUT], stop, question, resume=True)
+        why = f"A run was ended when it had spent its ${work.run.budget_usd:.2f}."
+        return self._stops(states.STATUS[Kind.NEEDS_INPUT], stop, why, resume=True)
 
     async def _refused(self, error: str) -> Stop:
         """A push that the repository refused: the commit waits in the work in hand."""

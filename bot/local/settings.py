@@ -21,6 +21,7 @@ from bot.machine.plan import Plan
 from bot.machine.stages import Stage
 from bot.runs.contract import RunSpec
 from bot.runs.gateway import Upstream
+from bot.runs.runtimes import REGISTRY
 from bot.runs.sandbox import sandbox
 from bot.runs.worker import LoopOrder, WorkOrder
 
@@ -60,7 +61,10 @@ class Setup:
     async def obstacles(self) -> list[str]:
         """What keeps agents from running on this machine, one sentence each."""
         found = []
-        runtimes = {self.agent(step)["runtime"] for step in AGENT_STEPS}
+        runtimes = {str(self.agent(step)["runtime"]) for step in AGENT_STEPS}
+        if unknown := sorted(runtimes - REGISTRY.keys()):
+            known = " or ".join(f"`{name}`" for name in sorted(REGISTRY))
+            found.append(f"There is no runtime `{unknown[0]}`: {POLICY} can name {known} in `[agent] runtime`.")
         if "claude" in runtimes and self.upstream is None:
             found.append("There is no key for the model: set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN.")
         if "command" in runtimes and not self.policy.agent.command:

@@ -13,6 +13,7 @@ import pytest
 
 from bot.cli import main
 
+HERE = Path(__file__).parents[2]
 AGENT = Path(__file__).with_name("agent.py")
 PYTHON = Path(sys.base_prefix) / "bin" / "python3"
 FILE = "plans/parser.md"
@@ -98,6 +99,13 @@ class Desk:
         code = main(["plan", *arguments])
         out, err = self.capsys.readouterr()
         return code, out + err
+
+    def types(self, *arguments: str) -> tuple[int, str]:
+        """Type a command in a process of its own."""
+        command = [sys.executable, "-P", "-m", "bot.cli", *arguments]
+        environment = dict(os.environ) | {"PYTHONPATH": str(HERE)}
+        done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
 
     def run(self, *arguments: str) -> tuple[int, str]:
         return self.plan("run", FILE, *arguments)

@@ -31,17 +31,6 @@ def test_a_check_shows_what_would_run_and_starts_nothing(desk):
     assert "/.callboard/" in (desk.root / ".git/info/exclude").read_text().splitlines()
 
 
-def test_a_check_shows_which_phases_are_committed_and_how_the_loop_stands(desk):
-    desk.script(implement_2="sys.exit(1)")
-    assert desk.run("--max-retries", "0")[0] == 3
-    code, said = desk.check()
-    assert code == 0
-    assert f"✓ Phase 1: Add the lexer (committed {desk.git('rev-parse', 'HEAD')[:10]})\n    [x] test -f" in said
-    assert "> Phase 2: Add the parser (in hand, attempt 1)" in said
-    assert "It would begin with phase 2 of 2: Add the parser (implement)." in said
-    assert "It stopped with:\n  An earlier attempt at this ended with: The program ended with code 1" in said
-
-
 def test_a_plan_that_cannot_be_run_is_shown_with_its_lines_and_exit_code_one(desk):
     desk.commit({"plans/parser.md": BROKEN})
     code, said = desk.check()

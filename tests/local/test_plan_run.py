@@ -1,12 +1,18 @@
 """A plan in a person's own repository, run to one of its ends."""
 
+import asyncio
 import re
 from datetime import timedelta
+
+import pytest
 
 from bot.local import driving
 from bot.local.driving import Drive
 from bot.machine.loop import Kind
+from bot.simulator.model import Log, by_key, calls, concludes, model_app, writes
+from bot.simulator.serving import serve
 
+FILE = "plans/parser.md"
 OTHER = "# Another\n\n## Phase 1: Write docs\n\n#### Automated Verification:\n- [ ] Docs: `test -f docs.md`\n"
 ASKS = "outcome = {'status': 'needs_input', 'summary': '?', 'question': 'Which grammar?', 'options': ['LL', 'LR']}"
 
@@ -81,6 +87,10 @@ def test_blocked_says_what_was_tried_and_goes_on_from_there(desk):
     state = desk.state
     assert (state["phase_status"], state["current_phase"], state["max_retries"]) == ("blocked", 1, 1)
     assert "test ! -f ugly" in state["last_error"]
+    checked = desk.check()[1]
+    assert "> Phase 1: Add the lexer (in hand, attempt 1)" in checked
+    assert "It would begin with phase 1 of 1: Add the lexer (fix)." in checked
+    assert "It stopped with:\n  The command `test ! -f ugly` failed" in checked
     desk.script(fix="os.remove('ugly')")
     code, said = desk.run("--answer", "Just delete the file.")
     assert code == 0, said
@@ -88,6 +98,7 @@ def test_blocked_says_what_was_tried_and_goes_on_from_there(desk):
     assert "Just delete the file." in desk.prompt(2)
     assert "Just delete the file." not in desk.prompt(3), "a hint that was acted upon is not given again"
     assert not (desk.root / "ugly").exists()
+    assert desk.state["resume"] is False, "attempts would be counted anew for ever"
 
 
 def test_a_question_is_asked_and_its_answer_waits_for_a_run_that_acts_upon_it(desk, monkeypatch):
@@ -111,6 +122,35 @@ def test_a_question_is_asked_and_its_answer_waits_for_a_run_that_acts_upon_it(de
     assert "LR, as ever" not in desk.prompt(-1), "it is told once"
     assert (desk.root / "half.py").exists(), "what stood before the question is kept"
     assert "Callboard-Attempt: 1" in desk.git("log", "-1", "--format=%B"), "a failure outside is no attempt"
+
+
+@pytest.mark.slow
+async def test_the_real_agent_and_what_it_costs(desk, monkeypatch):
+    """Its model is scripted; the first run is ended in the middle, because its money is spent."""
+    desk.small()
+    (desk.tools / "callboard.toml").write_text("")
+    answers = {
+        ("parser", "implement"): [
+            calls(writes("lexer.py", "1\n")),
+            concludes({"status": "success", "summary": "done"}),
+        ],
+        ("parser", "review"): [concludes({"verdict": "approved", "summary": "fine", "blockers": []})],
+    }
+    async with serve(model_app(by_key(answers), Log())) as url:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-canary-7d1f")
+        code, said = await asyncio.to_thread(desk.types, "plan", "run", FILE, "--budget", "0.01")
+        assert code == 3, said
+        assert "phase 1 of 1: Add the lexer · implement · " in said
+        assert " · $0.02" in said
+        assert "The budget of $0.01 is spent ($0.02), so no further run starts." in said
+        assert desk.state["last_error"] == "A run was ended when it had spent its $0.01."
+        assert 0.01 <= desk.state["spent_usd"] < 0.03
+        code, said = await asyncio.to_thread(desk.types, "plan", "run", FILE, "--budget", "1")
+    assert code == 0, said
+    assert desk.runs() == ["implement 1", "implement 1", "review 1"]
+    for file in (desk.root / ".callboard").rglob("*"):
+        assert not file.is_file() or b"sk-canary" not in file.read_bytes(), file
 
 
 def test_no_run_starts_once_the_money_is_spent(desk):
@@ -158,15 +198,6 @@ def test_a_working_tree_that_is_changed_meanwhile_keeps_its_changes_and_the_comm
     assert "In the middle of it" in (desk.root / "README.md").read_text()
 
 
-def test_a_commit_made_meanwhile_stays_and_the_work_goes_on_on_top(desk, monkeypatch):
-    desk.small()
-    meanwhile(monkeypatch, Kind.REVIEW, lambda: desk.commit({"mine.py": "2\n"}, "By hand"))
-    code, said = desk.run()
-    assert code == 0, said
-    assert desk.log()[-2:] == ["By hand", "Phase 1: Add the lexer"]
-    assert (desk.root / "mine.py").exists()
-
-
 def test_a_plan_that_is_changed_meanwhile_stops_the_command(desk, monkeypatch):
     desk.small()
     text = (desk.root / "plans/parser.md").read_text().replace("test -f lexer.py", "true")
@@ -194,13 +225,23 @@ def test_one_plan_after_another_on_a_branch_inherits_nothing_of_the_first(desk):
     assert desk.log()[-1] == "Phase 1: Write docs"
 
 
-def test_a_plan_in_a_linked_worktree_stays_in_it(desk, monkeypatch):
+def test_in_a_linked_worktree_a_commit_made_meanwhile_stays_and_the_work_goes_on_on_top(desk, monkeypatch):
+    topic = desk.home / "topic"
     desk.small()
-    desk.git("worktree", "add", "-q", "-b", "topic", str(desk.home / "topic"))
-    monkeypatch.chdir(desk.home / "topic" / "plans")
+    desk.git("worktree", "add", "-q", "-b", "topic", str(topic))
+    monkeypatch.chdir(topic / "plans")
+
+    def commits():
+        (topic / "mine.py").write_text("2\n")
+        desk.git("-C", str(topic), "add", "mine.py")
+        desk.git("-C", str(topic), "commit", "-q", "-m", "By hand")
+
+    meanwhile(monkeypatch, Kind.REVIEW, commits)
     code, said = desk.plan("run", "parser.md")
     assert code == 0, said
-    assert (desk.home / "topic" / "lexer.py").exists()
+    log = desk.git("-C", str(topic), "log", "--reverse", "--format=%s").splitlines()
+    assert log[-3:] == ["A smaller plan", "By hand", "Phase 1: Add the lexer"]
+    assert (topic / "lexer.py").exists()
+    assert desk.git("-C", str(topic), "status", "--porcelain") == ""
     assert not (desk.root / "lexer.py").exists()
     assert desk.log()[-1] == "A smaller plan"
-    assert desk.git("-C", str(desk.home / "topic"), "status", "--porcelain") == ""

@@ -109,9 +109,13 @@ def test_another_run_under_way(desk):
         refused(desk, "is under way here: wait for it")
 
 
-def test_no_key_for_the_model(desk, monkeypatch):
+def test_no_key_for_the_model_and_no_such_runtime(desk):
     (desk.tools / "callboard.toml").write_text("")
     refused(desk, "There is no key for the model: set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN.")
+    (desk.tools / "callboard.toml").write_text('[agent]\nruntime = "wizard"\n')
+    refused(desk, "There is no runtime `wizard`: callboard.toml can name `claude` or `command` in `[agent] runtime`.")
+    (desk.tools / "callboard.toml").write_text('[agent]\nruntime = "command"\n')
+    refused(desk, "The runtime `command` needs a program")
 
 
 def test_no_walls(desk, monkeypatch):

@@ -72,6 +72,7 @@ def test_ctrl_c_leaves_nothing_running_and_no_phase_is_repeated(desk):
         assert time.monotonic() < end, "the second phase never began"
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)  # somebody impatient
     said, errors = process.communicate(timeout=20)
     assert process.returncode == 130, errors
     assert "Stopped: interrupted in phase 2 of 2: Add the parser · implement.\n" in said
@@ -80,6 +81,10 @@ def test_ctrl_c_leaves_nothing_running_and_no_phase_is_repeated(desk):
     state = desk.state
     assert (state["phase_status"], state["current_phase"], state["completed_phases"]) == ("interrupted", 2, [1])
     assert desk.git("status", "--porcelain") == ""
+    code, checked = desk.check()
+    assert f"✓ Phase 1: Add the lexer (committed {desk.git('rev-parse', 'HEAD')[:10]})\n    [x] test -f" in checked
+    assert "  Phase 2: Add the parser (to do)" in checked
+    assert "It would begin with phase 2 of 2: Add the parser (implement)." in checked
     desk.script()
     code, said = desk.run()
     assert code == 0, said
