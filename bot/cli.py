@@ -15,6 +15,7 @@ from bot.config import PolicyFile, Settings, read_settings, require_for_serving
 from bot.engine.port import Engine
 from bot.git import worktree
 from bot.machine.decide import progress
+from bot.machine.decision import ShowCheck
 from bot.machine.errors import Refused, Transient, UserError
 from bot.simulator.demo import command as demo
 from bot.words import sentence
@@ -151,7 +152,7 @@ async def _dry_run(arguments: argparse.Namespace) -> int:
     async with _looking() as (board, engine):
         facts, decision = await board.look(arguments.epic, engine)
     named = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
-    for action in decision.actions:
+    for action in (one for one in decision.actions if not isinstance(one, ShowCheck)):
         print(f"would {describe(action, named)}")
     for blocker in decision.blockers:
         print(f"waits {named.get(blocker.issue, blocker.issue)}: {sentence(blocker)}")

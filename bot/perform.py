@@ -6,7 +6,7 @@ when the generation they carry is remembered.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import structlog
@@ -120,8 +120,6 @@ class Performer:
     """What a failing check printed, as far as it tells."""
     policy: Callable[[], Policy]
     page: str
-    shown: dict[tuple[str, str], str] = field(default_factory=dict)
-    """What our checks say now, as far as this process knows: what is so already costs no request."""
 
     async def perform(self, facts: Facts, decision: Decision) -> float | None:
         """Carry a decision out; returns in how many seconds to look again, or None.
@@ -191,12 +189,9 @@ class Performer:
         """Our own check: how far the ticket is. It is neutral at most, so it gates nothing."""
         done = check.stage.over or check.stage is Stage.MERGE
         title = "; ".join(sentence(one) for one in check.blockers)[:200] or str(check.stage)
-        place = (check.repository, check.head)
-        if self.shown.get(place) == f"{check.stage} {title}":
-            return
         status, conclusion = ("completed", "neutral") if done else ("in_progress", "")
-        await self.github.our_check(check.repository, check.head, status, conclusion, title, "", self.page)
-        self.shown[place] = f"{check.stage} {title}"
+        summary = "\n".join(f"* {sentence(one)}" for one in check.blockers) or title
+        await self.github.our_check(check.repository, check.head, status, conclusion, title, summary, self.page)
 
     async def _with_logs(self, start: StartRun) -> StartRun:
         """The run is shown what its failing checks printed."""

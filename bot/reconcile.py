@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import Counter
 
 from bot.machine.decide import Handlers, decide
-from bot.machine.decision import Decision
+from bot.machine.decision import Decision, ShowCheck
 from bot.machine.facts import Facts
 from bot.words import sentence
 
@@ -76,6 +76,8 @@ def _tell(facts: Facts, decision: Decision) -> None:
         again_in=decision.recheck_after,
     )
     for action in decision.actions:
+        if isinstance(action, ShowCheck):
+            continue  # decided in every round, and mostly so already
         kind = type(action).__name__
         ACTIONS.labels(kind).inc()
         about = {name: value for name in _SHOWN if (value := getattr(action, name, None)) is not None}

@@ -1,4 +1,4 @@
-"""What the review bots that the policy names say of a pull request: GitHub's facts in their terms, their word in ours."""
+"""What the review bots that the policy names say of a pull request: GitHub's facts in, their word in ours out."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""An open pull request: people are answered, checks repaired, bases followed, review bots heard; each with its bound."""
+"""An open pull request: people answered, checks repaired, bases followed, review bots heard; each with its bound."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -39,7 +39,7 @@ class World:
     def epic(self, spec: str = "Write three modules.", title: str = "Modules", **more: Any) -> Any:
         return self.alice.creates("YOU", title, spec, **more)
 
-    async def until(self, true: Callable[[], Any], what: str = "", seconds: float = 40.0) -> Any:
+    async def until(self, true: Callable[[], Any], what: str = "", seconds: float = 90.0) -> Any:
         """Wait until something is so; fails with what people would see when it never is."""
         end = time.monotonic() + seconds
         while not (value := true()):
@@ -47,10 +47,10 @@ class World:
             await asyncio.sleep(0.05)
         return value
 
-    async def is_in(self, issue: Any, state: str, seconds: float = 40.0) -> None:
+    async def is_in(self, issue: Any, state: str, seconds: float = 90.0) -> None:
         await self.until(lambda: issue.state.name == state, f"{issue.identifier} in {state}", seconds)
 
-    async def says(self, issue: Any, text: str, seconds: float = 40.0) -> str:
+    async def says(self, issue: Any, text: str, seconds: float = 90.0) -> str:
         """Wait for a comment of the bot with this text; returns the comment."""
         return await self.until(
             lambda: next((one for one in self.said(issue) if text in one), None), f"a comment with {text!r}", seconds
