@@ -11,6 +11,7 @@ folder alone.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -74,7 +75,7 @@ class Task:
     mistakes: Mapping[int, Mistake]
     """By the number of the phase."""
 
-    @property
+    @cached_property
     def phases(self) -> tuple[Phase, ...]:
         """The phases of the plan; each names its files in lines that begin with `- **File**:`."""
         return tuple(self._phase(phase) for phase in read_plan(self.plan).phases)

@@ -86,7 +86,7 @@ def _ticking(check: Item, asked: Asked) -> str:
 
 
 def _summary(task: Task, phase: Phase) -> str:
-    wrote = f"Wrote {', '.join(phase.files)}."
+    wrote = f"Wrote {', '.join(f'`{path}`' for path in phase.files)}."
     return f"{task.summary} {wrote}" if phase.number == len(task.phases) else wrote
 
 

@@ -39,14 +39,14 @@ class Show:
 
     async def play(self, limit: float | None) -> None:
         """Watch until the epic is over, or for `limit` seconds."""
-        with Live(console=self.console, refresh_per_second=8, transient=False) as live:
+        with Live(console=self.console, refresh_per_second=5, transient=False) as live:
             while self.epic.state.name not in (DONE, CANCELED):
                 await self._look()
                 live.update(self._table())
                 self._tell()
                 if limit is not None and self.seconds > limit:
                     break
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.2)
             self.ended = time.monotonic()
             await self._look()
             self._tell()
