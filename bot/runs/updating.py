@@ -6,8 +6,8 @@ that no commit is there twice. To every other branch the base is merged: it is o
 
 from typing import Any
 
-from bot.git.commit import Conflict, carried, merge
-from bot.git.rebase import own_commits, replay
+from bot.git.commit import Conflict, carried, commit_tree, merged
+from bot.git.rebase import Own, own_commits, replay
 from bot.machine.errors import Refused
 from bot.runs.contract import Ending
 from bot.runs.order import Start, ended
@@ -16,7 +16,9 @@ from bot.runs.order import Start, ended
 async def update(start: Start) -> dict[str, Any]:
     """The branch's new `head`, to be pushed, and `carried` (its tip before and after); or the `conflict`.
 
-    `unchanged` says that the base is contained already, or that the branch itself is contained in the base.
+    `unchanged` says that the base is contained already, or the branch itself in the base; or, where the order is
+    `about` nothing that `must` be, that what the branch stood on came into the base as it was: then the branch is right
+    as it stands, and what people approved stays approved.
 
     Raises:
         Refused: the branch is gone.
@@ -26,31 +28,69 @@ async def update(start: Start) -> dict[str, Any]:
         raise Refused(f"the branch {order.branch} is gone")
     if await mirror.descends(tip, start.base) or await mirror.descends(start.base, tip):
         return {**ended(Ending.SUCCESS), "unchanged": True}
-    if order.upstream and not order.about.get("must") and await mirror.descends(start.base, order.upstream):
-        return {**ended(Ending.SUCCESS), "unchanged": True}  # what it stood on came into the base as it was
-    head: str | Conflict | None = await _rebased(start)
-    if head is None:
-        message = f"Merge {order.base} into {order.branch}"
-        head = await merge(mirror, tip, [start.base], message=message, author=start.access.author, at=order.ordered_at)
+    own = await _own(start)
+    if own and not order.about.get("must", True) and await _landed_as_it_was(start):
+        return {**ended(Ending.SUCCESS), "unchanged": True}
+    head = await _rebased(start, own) or await _merged(start, own)
     if isinstance(head, Conflict):
         clash = {"paths": list(head.paths), "with": order.base, "commit": start.base}
         return {**ended(Ending.SUCCESS), "conflict": clash}
     return {**ended(Ending.SUCCESS), "head": head, "carried": [tip, head]}
 
 
-async def _rebased(start: Start) -> str | None:
+async def _own(start: Start) -> tuple[Own, ...]:
+    """The branch's own commits; none when nobody knows where they begin."""
+    upstream = start.order.upstream
+    if not upstream or not await start.mirror.descends(start.commit, upstream):
+        return ()
+    return await own_commits(start.mirror, start.commit, upstream)
+
+
+async def _landed_as_it_was(start: Start) -> bool:
+    """Whether a merge brought what the branch stood on into the base; not when that itself only went on."""
+    mirror, upstream = start.mirror, start.order.upstream
+    if not await mirror.descends(start.base, upstream):
+        return False
+    since = await mirror.git("rev-list", "--first-parent", "--parents", start.base, f"^{upstream}")
+    _, first, *_ = since.text.splitlines()[-1].split()
+    return first != upstream
+
+
+async def _rebased(start: Start, own: tuple[Own, ...]) -> str | None:
     """The branch's own commits on top of its base; None when they can't be taken there, or must not be.
 
     Besides the tip, every single commit must be the service's: its last push may have gone on top of a person's.
     """
     order, mirror, author = start.order, start.mirror, start.access.author
-    if start.commit != order.head or not order.upstream or not await mirror.descends(start.commit, order.upstream):
+    if not own or start.commit != order.head:
         return None
-    commits = await own_commits(mirror, start.commit, order.upstream)
-    if any(len(one.parents) != 1 or one.committer != author.email for one in commits):
+    if any(len(one.parents) != 1 or one.committer != author.email for one in own):
         return None
-    head = await replay(mirror, commits, onto=start.base, author=author, at=order.ordered_at)
+    head = await replay(mirror, own, onto=start.base, author=author, at=order.ordered_at)
     if isinstance(head, Conflict) or head == start.base:
         return None  # with nothing left of its own the pull request would be closed by the push
     whole = await carried(mirror, start.commit, upstream=order.upstream, onto=start.base)
     return head if whole.clean and await mirror.tree(head) == whole.tree else None
+
+
+async def _merged(start: Start, own: tuple[Own, ...]) -> str | Conflict:
+    """The base merged into the branch.
+
+    Where that clashes only because what the branch stood on came into the base as other commits, the files are those
+    that a rebase would give.
+    """
+    mirror = start.mirror
+    found = await merged(mirror, start.commit, start.base)
+    if not found.clean and own:
+        without = await carried(mirror, start.commit, upstream=start.order.upstream, onto=start.base)
+        found = without if without.clean else found
+    if not found.clean:
+        return Conflict(start.base, found.clashes)
+    return await commit_tree(
+        mirror,
+        found.tree,
+        (start.commit, start.base),
+        message=f"Merge {start.order.base} into {start.order.branch}",
+        author=start.access.author,
+        at=start.order.ordered_at,
+    )

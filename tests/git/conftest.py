@@ -5,9 +5,11 @@ import base64
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -15,12 +17,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.git.commit import Author, commit_file
-from bot.git.mirror import Mirror
+from bot.git.bundle import bundle_command
+from bot.git.commit import Author, commit_file, squash
+from bot.git.mirror import Mirror, Pushed
+from bot.runs.contract import Ending, RunResult, RunSpec
+from bot.runs.runner import Handover
+from bot.runs.worker import Access, Worker, WorkOrder
 from bot.simulator.serving import serve
 
 TOKEN = "ghs_12345_" + "t0k3n" * 40
 PERSON = Author("Alice", "alice@example.org")
+BOT = Author("callboard[bot]", "1+callboard[bot]@users.noreply.github.com")
+YESTERDAY = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def sh(*command: str, cwd: Path, **variables: str) -> str:
@@ -70,6 +78,53 @@ class Remote:
         sh("git", "push", "-q", "-f", str(self.bare), branch, cwd=self.work)
         return commit
 
+    def add(self, files: dict[str, str | None], branch: str = "main", message: str = "change") -> str:
+        """A person's push on top of what stands at `branch` (or `main`) now; None deletes a file."""
+        self.check_out(branch if self.has(branch) else "main", branch)
+        for name, content in files.items():
+            path = self.work / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink() if content is None else path.write_text(content)
+        commit = commit_all(self.work, message)
+        sh("git", "push", "-q", str(self.bare), branch, cwd=self.work)
+        return commit
+
+    def land(self, branch: str, how: str) -> str:
+        """A person merges `branch` into `main`, as GitHub's three buttons do."""
+        self.check_out(branch, "landing")
+        if how == "rebase":
+            sh("git", "rebase", "-q", "--force-rebase", "origin/main", cwd=self.work)
+        self.check_out("main", "main")
+        match how:
+            case "merge":
+                sh("git", "merge", "-q", "--no-ff", "-m", f"Merge pull request of {branch}", "landing", cwd=self.work)
+            case "squash":
+                sh("git", "merge", "-q", "--squash", "landing", cwd=self.work)
+                commit_all(self.work, f"All of {branch}")
+            case "rebase":
+                sh("git", "merge", "-q", "--ff-only", "landing", cwd=self.work)
+        sh("git", "push", "-q", str(self.bare), "main", cwd=self.work)
+        return self.git("rev-parse", "main")
+
+    def check_out(self, branch: str, name: str) -> None:
+        sh("git", "fetch", "-q", "--prune", str(self.bare), "+refs/heads/*:refs/remotes/origin/*", cwd=self.work)
+        sh("git", "checkout", "-q", "-B", name, f"refs/remotes/origin/{branch}", cwd=self.work)
+
+    def has(self, branch: str) -> bool:
+        return bool(self.git("for-each-ref", f"refs/heads/{branch}"))
+
+    def files(self, commit: str) -> dict[str, str]:
+        """Every file of a commit with its content."""
+        names = self.git("ls-tree", "-r", "--name-only", commit).splitlines()
+        return {name: self.git("show", f"{commit}:{name}") for name in names}
+
+    def subjects(self, since: str, until: str) -> list[str]:
+        """What `until` has and `since` has not, oldest first."""
+        return self.git("log", "--reverse", "--topo-order", "--format=%s", f"{since}..{until}").splitlines()
+
+    def contains(self, branch: str, commit: str) -> bool:
+        return branch in self.git("branch", "--format=%(refname:short)", "--contains", commit).splitlines()
+
     def git(self, *arguments: str) -> str:
         return sh("git", *arguments, cwd=self.bare)
 
@@ -104,6 +159,104 @@ class Remote:
         head, _, body = out.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
         return Response(body, int(headers.pop("Status", "200").split(" ")[0]), headers)
+
+
+class Lease:
+    """The right to push; `asked` is called right before a push."""
+
+    def __init__(self, mine: bool = True, asked: Callable[[], object] = lambda: None) -> None:
+        self.mine, self.asked = mine, asked
+
+    async def still_mine(self) -> bool:
+        self.asked()
+        return self.mine
+
+
+class Agent:
+    """Writes files, does whatever a test wants in its checkout (`then`), commits or not, and says what it says."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: dict[str, str] = {}
+        self.then: Callable[[Path], object] = lambda _tree: None
+        self.commits = True
+        self.result = RunResult(
+            kind=Ending.SUCCESS, outcome={"status": "success", "summary": "did it"}, summary="did it", cost_usd=1.0
+        )
+        self.specs: list[RunSpec] = []
+        self.trees: list[list[str]] = []
+
+    async def run(self, spec: RunSpec, *, tree: Path, mirror: Path, base_commit: str) -> Handover:
+        self.specs.append(spec)
+        self.trees.append(sorted(path.name for path in tree.iterdir()))
+        for name, content in self.files.items():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).write_text(content)
+        self.then(tree)
+        bundle = self.folder / f"{spec.run_id}.bundle"
+        if self.commits:
+            sh("git", "add", "-A", cwd=tree)
+            if sh("git", "status", "--porcelain", cwd=tree) or (tree / ".git/MERGE_HEAD").exists():
+                sh("git", "commit", "-q", "-m", "agent's own words", cwd=tree)
+        if sh("git", "rev-parse", "HEAD", cwd=tree) != base_commit:
+            sh(*bundle_command(base_commit, str(bundle)), cwd=tree)
+        return Handover(self.result, bundle if bundle.exists() else None)
+
+    async def verify(self, *_arguments: object, **_named: object) -> tuple[()]:
+        raise AssertionError("nothing is to be verified here")
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Agent:
+    return Agent(tmp_path)
+
+
+@pytest.fixture
+def lease() -> Callable[..., Lease]:
+    return Lease
+
+
+@pytest.fixture
+def worker(remote: Remote, agent: Agent, tmp_path: Path) -> Worker:
+    """A worker whose agent is `agent`."""
+
+    async def access(_name: str) -> Access:
+        return Access(remote.url, "https://github/acme/youlab", TOKEN, BOT)
+
+    return Worker(tmp_path / "repositories", access=access, runner=agent)
+
+
+@pytest.fixture
+def order() -> Callable[..., WorkOrder]:
+    """What a worker is asked; what a test names is otherwise."""
+
+    def order(prompt: str = "documentation", run: str = "run-1", **more: Any) -> WorkOrder:
+        spec = RunSpec(run_id=run, prompt=prompt, task_id="YOU-2", stage="dev", title="Store settings")
+        usual = {"repository": "acme/youlab", "branch": "agent/YOU-2", "base": "main"}
+        return WorkOrder(run=spec, ordered_at=datetime(2026, 11, 21, tzinfo=UTC), **{**usual, **more})
+
+    return order
+
+
+@pytest.fixture
+def pushed(mirror: Mirror, remote: Remote) -> Callable[..., Awaitable[str]]:
+    """A push of the service's: commits (subject, files), each with a trailer, on a branch that may begin at another."""
+
+    async def pushed(branch: str, commits: Sequence[tuple[str, dict[str, str]]], base: str = "main") -> str:
+        await mirror.fetch(TOKEN)
+        old = await mirror.tip(branch)
+        head = old or await mirror.tip(base)
+        assert head is not None
+        for subject, files in commits:
+            put = {path: content.encode() for path, content in files.items()}
+            trailers = {"Callboard-Ticket": branch.removeprefix("agent/"), "Callboard-Phase": "1"}
+            head = await squash(
+                mirror, head, head, message=subject, author=BOT, trailers=trailers, put=put, always=True, at=YESTERDAY
+            )
+        assert await mirror.push(branch, head, old, TOKEN) is Pushed.PUSHED
+        return head
+
+    return pushed
 
 
 @pytest.fixture(scope="session")
