@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bot import app, local, logs
+from bot import app, doctor, local, logs
 from bot.board import Board, describe, open_board
 from bot.config import PolicyFile, Settings, read_settings, require_for_serving
 from bot.engine.port import Engine
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         "epic", metavar="EPIC"
     )
     add("setup", _setup, "create the workflow states and labels that the teams of the policy lack")
+    add("doctor", _doctor, "what disagrees on Linear and GitHub, and what to do; exit code 1 when something fails")
     trees = add("worktree", _no_worktree, "a worktree by hand, as the service makes them").add_subparsers(required=True)
     create = trees.add_parser("create", help="make .trees/BRANCH on a new branch")
     create.add_argument("branch", metavar="BRANCH")
@@ -166,6 +167,16 @@ async def _setup(_arguments: argparse.Namespace) -> int:
         for line in await board.set_up():
             print(line)
     return 0
+
+
+async def _doctor(_arguments: argparse.Namespace) -> int:
+    settings = _settings(quiet=True)
+    failed = False
+    async with open_board(settings, PolicyFile(settings.config)) as board:
+        async for one in doctor.examine(board):
+            print(f"{one.level:<5} {one.about}: {one.says}")
+            failed = failed or one.level is doctor.Level.FAIL
+    return 1 if failed else 0
 
 
 async def _no_worktree(_arguments: argparse.Namespace) -> int:

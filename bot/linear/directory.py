@@ -33,6 +33,17 @@ class Member:
 
 
 @dataclass(frozen=True)
+class GitRule:
+    """What Linear's GitHub integration does by itself: on this event of a pull request it moves issues to `state`."""
+
+    event: str
+    """Linear's word: draft, start, review, mergeable or merge."""
+    state: str
+    branch: str = ""
+    """Only for pull requests into this branch, which may be a pattern; empty: into any."""
+
+
+@dataclass(frozen=True)
 class Team:
     """A team as set-up and writes need it. `labels` (name to id) holds those of the whole workspace too."""
 
@@ -48,8 +59,8 @@ class Team:
     """Linear completes an epic when its tickets are done, without asking us."""
     closes_children: bool = False
     """Linear completes the tickets when their epic is done."""
-    automations: tuple[tuple[str, str], ...] = ()
-    """What Linear's GitHub integration does by itself: pairs of an event and the state it moves to."""
+    automations: tuple[GitRule, ...] = ()
+    """Every rule that moves something."""
 
     def state(self, name: str) -> TeamState | None:
         """The workflow state of this name, whatever the case."""
@@ -176,5 +187,9 @@ def _team(node: wire.Team, shared: Sequence[wire.Label]) -> Team:
         groups=frozenset(one.name for one in labels if one.isGroup),
         closes_parents=bool(node.autoCloseParentIssues),
         closes_children=bool(node.autoCloseChildIssues),
-        automations=tuple((one.event, one.state.name) for one in node.gitAutomationStates.nodes if one.state),
+        automations=tuple(_rule(one, one.state) for one in node.gitAutomationStates.nodes if one.state),
     )
+
+
+def _rule(node: wire.GitAutomation, state: wire.Named) -> GitRule:
+    return GitRule(node.event, state.name, node.targetBranch.branchPattern if node.targetBranch else "")

@@ -195,11 +195,18 @@ class Label(Wire):
     isGroup: bool
 
 
+class TargetBranch(Wire):
+    """The branches that a rule of the GitHub integration is about."""
+
+    branchPattern: str
+
+
 class GitAutomation(Wire):
     """What Linear's GitHub integration does with an issue on an event of its pull request."""
 
     event: str
     state: Named | None = None
+    targetBranch: TargetBranch | None = None
 
 
 class Team(Wire):
