@@ -102,8 +102,9 @@ class Show:
         widths = {"ticket": 6, "title": max(12, self.console.width - 67), "stage": 20, "worker": 18, "pull request": 12}
         for name, width in widths.items():
             table.add_column(name, no_wrap=True, width=width)
+        pulls = self.pulls
         for issue in (self.epic, *self.tickets):
-            pull = self.pulls.get(issue.identifier)
+            pull = pulls.get(issue.identifier)
             shown = f"#{pull.number}{' merged' if pull.merged else ''}" if pull else ""
             table.add_row(issue.identifier, issue.title, issue.state.name, self._worker(issue), shown)
         table.caption = self._turn()
