@@ -3,9 +3,9 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -106,6 +106,16 @@ class Agent(Strict):
         return AgentChoice(
             own.runtime or self.runtime, own.model or self.model, own.max_iterations, own.completion_promise
         )
+
+    def for_step(self, prompt: str, stage: str) -> dict[str, Any]:
+        """The agent of a run by its prompt, as fields of its spec: settings of its own go before those of its stage.
+
+        That a stage keeps going says nothing about the reviews and repairs of its work.
+        """
+        own = self.for_stage(prompt if prompt in self.stages else stage)
+        if prompt not in (*self.stages, stage, "implement"):
+            own = replace(own, max_iterations=1, completion_promise="")
+        return asdict(own)
 
 
 class People(Strict):

@@ -7,7 +7,7 @@ when the generation they carry is remembered.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -41,7 +41,7 @@ from bot.machine.decision import (
 )  # fmt: skip
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Failure, Issue
-from bot.machine.loop import AGENT_STEPS, Kind
+from bot.machine.loop import AGENT_STEPS
 from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATED, Disposition, Stage
 from bot.runs.contract import RunSpec
@@ -296,27 +296,8 @@ def _loop(policy: Policy, start: StartRun) -> LoopOrder:
         verify_minutes=policy.limits.verify_minutes,
         resume=start.resume,
         wishes=start.wishes,
-        agents={
-            str(step): _agent(policy, str(step), start.stage) | _once(policy, step) for step in sorted(AGENT_STEPS)
-        },
+        agents={str(step): policy.agent.for_step(step, start.stage) for step in sorted(AGENT_STEPS)},
     )
-
-
-def _once(policy: Policy, step: Kind) -> dict[str, Any]:
-    """That a stage keeps going says nothing about the reviews and repairs of its work."""
-    inherits = step is not Kind.IMPLEMENT and str(step) not in policy.agent.stages
-    return {"max_iterations": 1, "completion_promise": ""} if inherits else {}
-
-
-def _agent(policy: Policy, prompt: str, stage: Stage) -> dict[str, Any]:
-    """The fields of a run's spec that the policy sets by stage, or more exactly by prompt."""
-    own = policy.agent.for_stage(prompt if prompt in policy.agent.stages else str(stage))
-    return {
-        "runtime": own.runtime,
-        "model": own.model,
-        "max_iterations": own.max_iterations,
-        "completion_promise": own.completion_promise,
-    }
 
 
 def _spec(policy: Policy, start: StartRun, run_id: str) -> RunSpec:
@@ -333,7 +314,7 @@ def _spec(policy: Policy, start: StartRun, run_id: str) -> RunSpec:
         dependencies=[name for name in header["DEPENDENCIES"].split(", ") if name != "none"],
         parent_ticket=header["PARENT_TICKET"] if header["PARENT_TICKET"] != "none" else "",
         variables=dict(start.variables),
-        **_agent(policy, start.prompt, start.stage),
+        **policy.agent.for_step(start.prompt, start.stage),
         minutes=policy.limits.run_minutes,
         budget_usd=policy.budget.run_usd,
         max_turns=policy.limits.max_turns,

@@ -77,15 +77,7 @@ class Setup:
 
     def agent(self, step: Kind) -> dict[str, JsonValue]:
         """The fields of a run's spec that the policy sets by the step, or for the whole implementation."""
-        stages = self.policy.agent.stages
-        own = self.policy.agent.for_stage(str(step) if str(step) in stages else str(Stage.DEV))
-        keeps_going = step is Kind.IMPLEMENT or str(step) in stages
-        return {
-            "runtime": own.runtime,
-            "model": own.model,
-            "max_iterations": own.max_iterations if keeps_going else 1,
-            "completion_promise": own.completion_promise if keeps_going else "",
-        }
+        return self.policy.agent.for_step(step, Stage.DEV)
 
 
 @dataclass(frozen=True)

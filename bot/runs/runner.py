@@ -197,7 +197,8 @@ async def _bundled(spec: RunSpec, place: Place, house: House, *, finished: bool)
     command = behind_walls(argv, place, house.sandbox, env, handover=bundle.parent)
     ended = await supervise(command, Limits(_HAND_OVER_SECONDS), transcript=place.folder / "handover.log")
     if ended.code != 0:
-        return None, (ended.stderr.strip().splitlines() or [f"exit code {ended.code}"])[-1]
+        said = ended.stderr.strip().splitlines() or [f"exit code {ended.code}"]
+        return None, next((line for line in said if line.startswith(("fatal:", "error:"))), said[-1])
     return _examined(bundle)
 
 
