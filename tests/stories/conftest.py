@@ -3,15 +3,24 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.engine.pace import Pace
+from bot.linear.marker import effect_id
+from bot.linear.records import seal
+from bot.machine.record import Approval, Record
+from bot.machine.stages import STATES, Stage
 from bot.runs.sandbox import Bubblewrap
+from bot.simulator.github.actors import Person
+from bot.simulator import github
+from bot.simulator.linear.model import Actor
+from bot.simulator.linear.talk import create_attachment
 from bot.simulator.model import model_app
 from bot.simulator.theatre import POLICY, REPOSITORY, Plan, Theatre, open_theatre
 
@@ -79,6 +88,80 @@ class World:
         await self.is_in(epic, "Done", 90)
         return epic
 
+    async def built(
+        self, below: Mapping[str, tuple[str, ...]], files: Mapping[str, Mapping[str, str]] | None = None
+    ) -> Any:
+        """An epic whose tickets are built and pushed, each on what it stands upon, and have no pull requests yet.
+
+        `below` says for each ticket what it is stacked on; `files` what it writes, besides a module of its name. The
+        service never saw the epic: it finds it as one whose database was lost.
+        """
+        now, secret = datetime.now(UTC), self.theatre.settings.secret_key
+        epic = self.alice.creates("YOU", "Modules", "Write modules.", state=STATES[Stage.DEV].name)
+        for name, under in below.items():
+            state = STATES[Stage.CODE_REVIEW].name
+            ticket = self.alice.creates("YOU", f"Write {name}.py", f"The module {name}.", parent=epic, state=state)
+            for one in under:
+                self.alice.blocks(self.ticket(one), ticket)
+            branch, more = f"agent/{ticket.identifier}", (files or {}).get(name, {})
+            base = f"agent/{self.ticket(under[0]).identifier}" if under else "main"
+            if len(under) > 1:
+                base = f"{branch}-base"
+                await self.merges_branches(base, [f"agent/{self.ticket(one).identifier}" for one in under])
+            base_at = await self.log("rev-parse", base)
+            await self.writes(branch, base_at, {f"{name}.py": f"NAME = {name!r}\n"}, f"Phase 1: {name}")
+            head = await self.writes(
+                branch, branch, {f"test_{name}.py": f"import {name}\n", **more}, f"Phase 2: {name}"
+            )
+            self.remembers(
+                ticket, Record(
+                    ticket.id, stage=Stage.CODE_REVIEW, generation=3, settled=3, branch=branch, base=base, head=head,
+                    head_at=now, base_at=base_at, stands_on=base, own_base=len(under) > 1, task=name, started_at=now,
+                    summary=f"wrote {name}.py",
+                ), secret,
+            )  # fmt: skip
+        approval = Approval("turn-1", self.alice.user.id, now)
+        self.remembers(epic, Record(epic.id, stage=Stage.DEV, generation=1, settled=1, approval=approval), secret)
+        self.alice.labels(epic, "orchestrate")
+        return epic
+
+    def remembers(self, issue: Any, record: Record, secret: str) -> None:
+        """The issue has this signed record, as the service writes it."""
+        page = f"{self.theatre.url}/issues/{issue.id}"
+        fields = {"id": effect_id("record", issue.id), "issue_id": issue.id, "url": page, "title": "Callboard"}
+        callboard = Actor(self.linear.user("callboard"))
+        create_attachment(self.linear, callboard, {**fields, "metadata": seal(record, secret)})
+
+    async def writes(self, branch: str, onto: str, files: Mapping[str, str], message: str) -> str:
+        """The service's own commit on a branch, as its worker would push it."""
+        world, place = self.github, self.github.repository(REPOSITORY)
+        parent = await self.log("rev-parse", onto)
+        signed = world.signature(world.user("callboard[bot]"))
+        return await world.git.write(place.path, f"refs/heads/{branch}", parent, files, message, signed)
+
+    async def merges_branches(self, branch: str, others: list[str]) -> None:
+        """A branch that holds others, as the service makes the base of a ticket with several blockers."""
+        world, place = self.github, self.github.repository(REPOSITORY)
+        first, *more = [await self.log("rev-parse", one) for one in others]
+        signed = world.signature(world.user("callboard[bot]"))
+        for other in more:
+            tree = await world.git.merge_tree(place.path, first, other)
+            first = await world.git.commit_tree(place.path, tree, (first, other), "Base", signed)
+        await world.git.update_ref(place.path, f"refs/heads/{branch}", first, "0" * 40)
+
+    def ticket(self, name: str) -> Any:
+        """The ticket that writes a module."""
+        return next(one for one in self.linear.issues() if one.title == f"Write {name}.py")
+
+    def pull(self, name: str) -> Any:
+        """The newest pull request of a ticket, or None."""
+        branch = f"agent/{self.ticket(name).identifier}"
+        return next((one for one in reversed(self.pulls) if one.head_ref == branch), None)
+
+    def person(self, name: str) -> Any:
+        """Somebody on GitHub."""
+        return github.Person(self.github, name)
+
     async def has_merged_all(self, epic: Any) -> None:
         """Everything is merged, once, and nothing was said twice."""
         tickets = self.linear.children(epic)
@@ -102,6 +185,44 @@ class World:
         people = [one for one in self.linear.comments(epic) if not one.user.app]
         assert len(people) == 2
 
+    async def stands(self, title: str, spec: str = "A module with a name.") -> tuple[Any, Any]:
+        """A lone ticket whose work waits for the merge, with its pull request."""
+        ticket, pull = await self.reviewed(title, spec)
+        await self.is_in(ticket, "Ready to Merge")
+        return ticket, pull
+
+    async def reviewed(self, title: str, spec: str = "A module with a name.") -> tuple[Any, Any]:
+        """A lone ticket that just got its pull request."""
+        ticket = self.epic(spec, title)
+        self.alice.labels(ticket, "worker")
+        return ticket, await self.until(lambda: self.pull_of(ticket), f"a pull request of {title}")
+
+    def pull_of(self, ticket: Any) -> Any:
+        """The newest pull request of a ticket, or None."""
+        branch = f"agent/{ticket.identifier}"
+        return next((one for one in reversed(self.pulls) if one.head_ref == branch), None)
+
+    def on_github(self, login: str) -> Person:
+        """Somebody in the simulated GitHub; alice and bob may write."""
+        return Person(self.github, login)
+
+    def prompts(self, ticket: Any, name: str = "") -> list[str]:
+        """What the workers of a ticket were told, oldest first; with `name`, those of one prompt."""
+        files = sorted((self.theatre.settings.home / "runs").rglob("prompt.md"), key=lambda one: one.stat().st_mtime)
+        wanted = {"TASK_ID": ticket.identifier} | ({"PROMPT": name} if name else {})
+        texts = [file.read_text() for file in files]
+        return [text for text in texts if wanted.items() <= dict(re.findall(r"^([A-Z_]+): ?(.*)$", text, re.M)).items()]
+
+    async def why(self, ticket: Any) -> str:
+        """What the service answers to `why` on a ticket."""
+        before = len(self.said(ticket))
+        self.alice.comments(ticket, "why")
+        return await self.until(lambda: "".join(self.said(ticket)[before:]), "an answer to `why`")
+
+    def obeys(self, policy: str) -> None:
+        """Another policy, from the next round on."""
+        self.theatre.settings.config.write_text(policy)
+
     @property
     def pulls(self) -> list[Any]:
         return list(self.github.repository(REPOSITORY).pulls.values())
@@ -122,24 +243,29 @@ class World:
         return "\n".join(lines)
 
 
+async def open_world(home: Path, stack: AsyncExitStack, *, habits: Any = None, **settings: Any) -> World:
+    """Open a world that is gone with the stack; settings of the theatre's plan may be given."""
+    walls = "off" if await Bubblewrap().missing() else "bwrap"
+    plan = Plan(
+        home,
+        model_app(lambda _asked: None),
+        FILES,
+        **{"policy": COMMAND_POLICY, "sandbox": walls, "pace": QUICK, **settings},
+    )
+    theatre = await stack.enter_async_context(open_theatre(plan))
+    if habits is not None:
+        theatre.linear.post_office.habits = habits
+        theatre.github.post_office.habits = habits
+    return World(theatre)
+
+
 @pytest.fixture
 async def opens(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     """Open a world; settings of the theatre's plan may be given."""
     async with AsyncExitStack() as stack:
 
-        async def open_one(*, habits: Any = None, **settings: Any) -> World:
-            walls = "off" if await Bubblewrap().missing() else "bwrap"
-            plan = Plan(
-                tmp_path / "theatre",
-                model_app(lambda _asked: None),
-                FILES,
-                **{"policy": COMMAND_POLICY, "sandbox": walls, "pace": QUICK, **settings},
-            )
-            theatre = await stack.enter_async_context(open_theatre(plan))
-            if habits is not None:
-                theatre.linear.post_office.habits = habits
-                theatre.github.post_office.habits = habits
-            return World(theatre)
+        async def open_one(**settings: Any) -> World:
+            return await open_world(tmp_path / "theatre", stack, **settings)
 
         yield open_one
 
@@ -147,3 +273,10 @@ async def opens(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
 @pytest.fixture
 async def world(opens: Callable[..., Any]) -> World:
     return await opens()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """One world for all stories of a file; each has tickets of its own there, or leaves one as it found it."""
+    async with AsyncExitStack() as stack:
+        yield await open_world(tmp_path_factory.mktemp("shared"), stack)
