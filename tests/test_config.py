@@ -43,7 +43,7 @@ def test_the_policy_of_the_readme_is_valid(tmp_path):
     path.write_text(re.search(r"```toml\n(.+?)```", README, re.S)[1])
     policy = read_policy(path)
     assert policy.repositories[0].name == "acme/youlab"
-    assert policy.agent.for_stage("research") == AgentChoice("claude", "sonnet", 1, "")
+    assert policy.agent.for_stage("research") == AgentChoice("claude", "sonnet", 5, "ALL_FOUND")
     assert policy.state_names()[Stage.DEV] == "In Dev"
 
 
