@@ -1,6 +1,7 @@
 """A theatre for stories: the real service between simulated Linear and GitHub, with a small program as its agent."""
 
 import asyncio
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from bot.engine.pace import Pace
 from bot.linear.marker import effect_id
@@ -18,7 +20,6 @@ from bot.machine.record import Approval, Record
 from bot.machine.stages import STATES, Stage
 from bot.runs.sandbox import Bubblewrap
 from bot.simulator.github.actors import Person
-from bot.simulator import github
 from bot.simulator.linear.model import Actor
 from bot.simulator.linear.talk import create_attachment
 from bot.simulator.model import model_app
@@ -157,10 +158,6 @@ class World:
         """The newest pull request of a ticket, or None."""
         branch = f"agent/{self.ticket(name).identifier}"
         return next((one for one in reversed(self.pulls) if one.head_ref == branch), None)
-
-    def person(self, name: str) -> Any:
-        """Somebody on GitHub."""
-        return github.Person(self.github, name)
 
     async def has_merged_all(self, epic: Any) -> None:
         """Everything is merged, once, and nothing was said twice."""
