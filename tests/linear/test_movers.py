@@ -41,6 +41,18 @@ async def test_while_everything_stands_where_we_remember_nothing_more_is_asked(o
     assert {one.mover for one in (picture.epic, *picture.tickets)} == {Mover.UNKNOWN}
 
 
+async def test_one_way_of_being_over_is_as_good_as_another(office: Any, epic: Any) -> None:
+    first, second, _ = office.world.children(epic)
+    writes = office.writes()
+    writes.record(first.id, Record(first.id, stage=Stage.CANCELED), title="Callboard", url=f"https://c.test/{first.id}")
+    await writes.send()
+    office.person("alice").duplicates(first, second)
+    assert first.state.name == "Duplicate"
+    office.forgets()
+    await office.sees(epic)
+    assert len(office.asked) == 1
+
+
 async def test_one_more_request_tells_who_moved_any_number_of_issues(office: Any, epic: Any) -> None:
     github, alice, gina = Integration(office.world), office.person("alice"), office.person("gina")
     first, second, third = office.world.children(epic)
