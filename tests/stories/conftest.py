@@ -76,6 +76,14 @@ class World:
         await self.says(issue, "**Turn 1.**" if state == "Plan in Review" else "**Turns 2 and 3.**")
         self.alice.comments(issue, "approve")
 
+    async def asked(self, epic: Any, times: int = 1, by: Any = None) -> None:
+        """Alice (or `by`) approves the merge when it was asked for so many times."""
+        await self.until(
+            lambda: sum("**Turns 2 and 3.**" in one for one in self.said(epic)) >= times, f"summary {times}"
+        )
+        await self.is_in(epic, "Code Review")
+        (by or self.alice).comments(epic, "approve")
+
     async def quiet(self, seconds: float = 1.0) -> None:
         """Give everything that might still happen the time to happen."""
         await asyncio.sleep(seconds)
