@@ -1,6 +1,8 @@
 """A stand-in agent for the `command` runtime: reads the prompt, does a little real work, writes its outcome.
 
-It is told what to do by the title of its ticket: “Write NAME.py” writes that module with a test.
+It is told what to do by the title of its ticket: “Write NAME.py” writes that module with a test. In a review it answers
+what ends with a question mark, takes a suggestion over, and notes everything else in its module; so it does with the
+findings that it is to repair. A wish on the epic it places by the modules' names.
 """
 
 import json
@@ -35,6 +37,68 @@ def work() -> dict[str, object]:
     return {"status": "success", "summary": f"wrote {module}.py", "verified": ["`python3 -m unittest`"]}
 
 
+def told(label: str) -> list[str]:
+    """The quoted blocks of the prompt with this label."""
+    found = re.findall(
+        rf"^<<< {label} · data written[^\n]* · (\w+)\n(.*?)\n>>> [^\n]* · \1 · read", prompt, re.M | re.S
+    )
+    return [text for _, text in found]
+
+
+def feedback() -> dict[str, object]:
+    threads = [json.loads(block) for block in told(r"thread \d+")]
+    replies = [answer(thread) for thread in threads]
+    done = sum(bool(one["resolved"]) for one in replies)
+    return {"status": "success", "summary": f"Worked in {done} of {len(replies)}.", "replies": replies}
+
+
+def answer(thread: dict[str, object]) -> dict[str, object]:
+    said = [one["says"] for one in thread.get("remarks", []) if one["by"] != "you"]  # type: ignore[attr-defined]
+    text = str((said or [thread.get("review") or thread.get("comment") or thread.get("finding") or ""])[-1])
+    if text.rstrip().endswith("?"):
+        return {"thread_id": thread["thread_id"], "body": "Because the spec says so.", "resolved": False}
+    if found := re.search(r"^```suggestion\n(.*?)^```", text, re.M | re.S):
+        place, line = Path(str(thread["path"])), int(str(thread["line"]))
+        lines = place.read_text().splitlines(keepends=True)
+        place.write_text("".join((*lines[: line - 1], found[1], *lines[line:])))
+    else:
+        note(text)
+    return {"thread_id": thread["thread_id"], "body": f"Done in {module}.py.", "resolved": True}
+
+
+def note(text: str) -> None:
+    with Path(f"{module}.py").open("a") as file:
+        file.write(f"# noted: {' '.join(text.split())[:60]}\n")
+
+
+def fix() -> dict[str, object]:
+    if base := re.search(r"Merge `(origin/\S+)` and resolve it", prompt):
+        return resolve(base[1])
+    for finding in told(r"finding \d+"):
+        note(finding)
+    return {"status": "success", "summary": "Repaired what was found."}
+
+
+def resolve(base: str) -> dict[str, object]:
+    """Merge the base and keep the lines of both sides."""
+    subprocess.run(["git", "merge", "-q", base], check=False, capture_output=True)
+    clashing = subprocess.run(
+        ["git", "diff", "--name-only", "--diff-filter=U"], check=True, capture_output=True, text=True
+    )
+    for path in map(Path, clashing.stdout.split()):
+        path.write_text(re.sub(r"^(<<<<<<<|=======|>>>>>>>).*\n", "", path.read_text(), flags=re.M))
+    subprocess.run(["git", "add", "-A"], check=True)
+    subprocess.run(["git", "commit", "-q", "--no-edit"], check=True)
+    return {"status": "success", "summary": f"Merged {base} and kept both sides."}
+
+
+def concern() -> dict[str, object]:
+    words = " ".join(told(r"comment by [^\n]*"))
+    tickets = [json.loads(block) for block in told(r"[A-Z]+-\d+")]
+    concerned = [one["identifier"] for one in tickets if one["title"].removeprefix("Write ") in words]
+    return {"summary": "by name", "tickets": concerned}
+
+
 outcome: dict[str, object]
 if name == "breakdown":
     outcome = {"summary": "three modules", "tasks": TASKS, "questions": []}
@@ -47,6 +111,12 @@ elif name == "review":
 elif name == "documentation":
     Path("README.md").write_text("# Documented\n")
     outcome = {"status": "success", "summary": "documented"}
+elif name == "feedback":
+    outcome = feedback()
+elif name == "concern":
+    outcome = concern()
+elif name == "fix" and "phase" not in header["SCOPE"]:
+    outcome = fix()
 else:
     outcome = work()
 folder = Path(os.environ.get("CALLBOARD_OUTCOME", ".callboard/outcome.json"))
