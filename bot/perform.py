@@ -16,7 +16,7 @@ from bot.engine.port import RunOrder
 from bot.github.errors import HeadMoved, NotFound, NotMergeable
 from bot.linear.ensure import NewTicket, Writes
 from bot.linear.marker import effect_id
-from bot.machine.breakdown import Task
+from bot.machine.breakdown import Task, code
 from bot.machine.decision import (
     Action,
     Answer,
@@ -326,5 +326,5 @@ def _description(task: Task) -> str:
     """The text of a ticket: what a person reads in Linear, and what every worker of it is given."""
     parts = [task.description.strip()]
     parts += [f"**Scope:** {task.scope.strip()}"] if task.scope.strip() else []
-    parts += [f"**Areas:** {', '.join(task.areas)}"] if task.areas else []
+    parts += [f"**Areas:** {', '.join(map(code, task.areas))}"] if task.areas else []
     return "\n\n".join(parts)

@@ -36,7 +36,8 @@ class Landing(Verbs):
         wanted = {"sha": head, "commit_title": title}
         for method in methods:
             try:
-                await self._rest("PUT", repository, f"/pulls/{number}/merge", {**wanted, "merge_method": method})
+                body = wanted | {"merge_method": method} | ({"commit_message": ""} if method == "merge" else {})
+                await self._rest("PUT", repository, f"/pulls/{number}/merge", body)  # the body would repeat the title
             except NotAllowed as error:
                 if "are not allowed on this repository" in str(error) and method != methods[-1]:
                     continue

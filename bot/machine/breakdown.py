@@ -66,7 +66,7 @@ def write(breakdown: Breakdown) -> str:
         depends = ", ".join(str(number[key]) for key in task.depends_on if key in number) or "nothing"
         lines += [f"* Key: `{task.key}`", f"* Scope: {_flat(task.scope) or 'as described'}", f"* Depends on: {depends}"]
         lines += [
-            f"* Areas: {_flat(', '.join(task.areas)) or 'not said'}",
+            f"* Areas: {_flat(', '.join(map(code, task.areas))) or 'not said'}",
             f"* Impact: {_flat(task.impact) or 'not said'}",
             "",
         ]
@@ -189,6 +189,11 @@ def _text(token: Token) -> str:
     if token.children is None:
         return token.content.strip()
     return "".join("\n" if one.type in {"softbreak", "hardbreak"} else one.content for one in token.children).strip()
+
+
+def code(text: str) -> str:
+    """A path as code: Linear would take its underscores for emphasis, and its ending for a web address."""
+    return f"`{_flat(text).replace('`', '')}`"
 
 
 def _flat(text: str) -> str:

@@ -328,8 +328,16 @@ def _verified(progress: Progress, work: Work, receipts: tuple[Receipt, ...]) -> 
     if findings:
         failing = ", ".join(f"`{one.command}`" for one in receipts if not one.passed)
         work = replace(_failed(work, f"Verification failed: {failing}", findings), verified=False)
-    shown = tuple(replace(one, output=one.output[-_LAST_LINES:]) for one in receipts)
+    shown = tuple(replace(one, output=_last_lines(one.output)) for one in receipts)
     return replace(progress, work=work, receipts=(*progress.receipts, *shown))
+
+
+def _last_lines(output: str) -> str:
+    """Whole lines, unless one alone is too long."""
+    if len(output) <= _LAST_LINES:
+        return output
+    _, _, whole = output[-_LAST_LINES:].partition("\n")
+    return whole or output[-_LAST_LINES:]
 
 
 def _as_finding(receipt: Receipt) -> str:

@@ -13,6 +13,11 @@ from bot.runs.runner import Handover, House, Place, run_agent
 log = structlog.get_logger()
 
 
+def _without(place: Place, output: str) -> str:
+    """The output without the paths of this machine: people read it in Linear, and workers elsewhere."""
+    return output.replace(f"{place.checkout}/", "").replace(str(place.checkout), ".").replace(str(place.home), "~")
+
+
 def _log(text: str) -> None:
     log.debug("progress", text=text)
 
@@ -46,7 +51,9 @@ class Agents:
         """Run commands in such a checkout, with a receipt for each."""
         place = self._place(folder, tree, mirror, "")
         receipts = await verification.verify(commands, place, self._house, minutes=minutes, on_progress=self._tell)
-        return tuple(Receipt(AFTER, one.command, one.code, one.seconds, one.end, one.output) for one in receipts)
+        return tuple(
+            Receipt(AFTER, one.command, one.code, one.seconds, one.end, _without(place, one.output)) for one in receipts
+        )
 
     def _place(self, folder: str, tree: Path, mirror: Path, base_commit: str) -> Place:
         shown = (mirror / "objects", *(Path(path) for path in self._visible()))

@@ -17,11 +17,16 @@ _ORDER = ("triage", "backlog", "unstarted", "started", "completed", "canceled", 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
+_FOLDED = re.compile(r"<p>\+\+\+ (.+?)</p>(.*?)<p>\+\+\+</p>", re.DOTALL)
+"""Linear's collapsible section, `+++ title … +++`, after rendering."""
+
+
 def rendered(text: str | None) -> Markup:
     """Markdown as HTML; raw HTML is shown as text, HTML comments not at all, `[x]` as a ticked box."""
     html = _MARKDOWN.render(re.sub(r"<!--.*?-->", "", text or "", flags=re.DOTALL))
     html = re.sub(r"(<li>\s*(?:<p>)?)\[ \]", r"\1<span class=box>☐</span>", html)
     html = re.sub(r"(<li>\s*(?:<p>)?)\[[xX]\]", r"\1<span class=box>☑</span>", html)
+    html = _FOLDED.sub(r"<details><summary>\1</summary>\2</details>", html)
     return Markup(html)  # noqa: S704  # markdown-it escaped it
 
 
