@@ -127,18 +127,21 @@ class Lab:
         """A worker that remembers nothing: no mirror, no checkout."""
         return Worker(self.tmp_path / f"worker-{self.orders}", access=self.access, runner=self)
 
-    async def once(self, **more):
+    def order(self, prompt, **more):
         self.orders += 1
-        spec = RunSpec(run_id=f"run-{self.orders}", prompt="implement", task_id="YOU-2", stage="dev", title="A parser")
-        order = WorkOrder(
+        spec = RunSpec(run_id=f"run-{self.orders}", prompt=prompt, task_id="YOU-2", stage="dev", title="A parser")
+        return WorkOrder(
             run=spec,
             repository="acme/youlab",
             branch="agent/YOU-2",
             base="main",
             plan_path=PATH,
             ordered_at=datetime(2026, 11, 21, 0, 0, self.orders, tzinfo=UTC),
-            loop=LoopOrder(**{**self.rules, **more}),
+            **more,
         )
+
+    async def once(self, **more):
+        order = self.order("implement", loop=LoopOrder(**{**self.rules, **more}))
         result = await self.worker().work(order, self)
         self.results.append(result)
         return result
@@ -348,6 +351,26 @@ async def test_a_person_who_pushes_in_the_middle_loses_nothing_and_the_work_goes
     assert lab.log() == ["YOU-2: plan", "by hand", "Phase 1: Add the lexer", "Phase 2: Add the parser"]
     assert lab.remote.git("show", "agent/YOU-2:lexer.py") == "1"
     assert "completed" in result
+
+
+@pytest.mark.parametrize("how", ["rebased", "merged"])
+async def test_the_work_in_hand_follows_a_branch_that_is_brought_up_to_date(lab, how):
+    tip, begun = lab.remote.git("rev-parse", "agent/YOU-2"), lab.remote.git("rev-parse", "main")
+    if how == "rebased":
+        ours = {"GIT_COMMITTER_NAME": BOT.name, "GIT_COMMITTER_EMAIL": BOT.email}
+        lab.shell("git", "commit", "-q", "--amend", "--no-edit", cwd=lab.remote.work, **ours)
+        tip = lab.shell("git", "rev-parse", "HEAD", cwd=lab.remote.work)
+        lab.shell("git", "push", "-q", "-f", str(lab.remote.bare), "agent/YOU-2", cwd=lab.remote.work)
+    await lab.once()
+    moved = lab.remote.add({"README.md": "# Better\n"})
+    updated = await lab.worker().work(lab.order("update", head=tip, upstream=begun), lab)
+    assert updated["carried"][0] == tip
+    assert (lab.log()[-1] == "YOU-2: plan") is (how == "rebased")
+    result = await lab.goes_on()
+    assert lab.prompts().count("implement 1") == 1
+    assert lab.remote.git("show", "agent/YOU-2:lexer.py") == "1"
+    assert lab.remote.git("show", "agent/YOU-2:README.md") == "# Better"
+    assert (result["base_at"], "completed" in result) == (moved, True)
 
 
 async def test_a_person_who_mends_a_command_of_the_plan_keeps_what_was_done(lab):

@@ -1,5 +1,7 @@
 """A worker over real git: what an agent hands over becomes one commit of the service, pushed; or a reason why not."""
 
+import pytest
+
 from bot.runs.contract import Ending, RunResult
 
 
@@ -113,3 +115,21 @@ async def test_every_result_says_what_it_was_about_and_where_the_branch_stands(w
     remote.answers = [(502, "bad gateway")] * 9
     failed = await worker.work(order(run="run-3", about=about), lease())
     assert (failed["kind"], failed["about"]) == ("transport_failed", about)
+
+
+async def test_cleaning_up_deletes_the_work_in_hand_on_the_other_side(worker, remote):
+    remote.git("update-ref", "refs/callboard/work/agent/YOU-2", "main")
+    remote.git("update-ref", "refs/callboard/work/agent/YOU-22", "main")
+    await worker.clean_up("acme/youlab", "agent/YOU-2")
+    assert remote.git("for-each-ref", "--format=%(refname)", "refs/callboard") == "refs/callboard/work/agent/YOU-22"
+    await worker.clean_up("acme/youlab", "agent/YOU-2")
+
+
+@pytest.mark.parametrize("status", [502, 403])
+async def test_cleaning_up_goes_on_when_the_other_side_does_not_answer(
+    worker, agent, remote, order, lease, tmp_path, status
+):
+    await worker.work(order(), lease())
+    remote.answers = [(status, "no")] * 9
+    await worker.clean_up("acme/youlab", "agent/YOU-2")
+    assert not (tmp_path / "repositories" / "acme" / "youlab" / ".trees" / "agent" / "YOU-2").exists()
