@@ -76,11 +76,14 @@ class World:
         await self.says(issue, "**Turn 1.**" if state == "Plan in Review" else "**Turns 2 and 3.**")
         self.alice.comments(issue, "approve")
 
+    async def shown(self, epic: Any, times: int = 1) -> None:
+        """Wait until the merge was asked for so many times."""
+        text = "**Turns 2 and 3.**"
+        await self.until(lambda: sum(text in one for one in self.said(epic)) >= times, f"summary {times}")
+
     async def asked(self, epic: Any, times: int = 1, by: Any = None) -> None:
         """Alice (or `by`) approves the merge when it was asked for so many times."""
-        await self.until(
-            lambda: sum("**Turns 2 and 3.**" in one for one in self.said(epic)) >= times, f"summary {times}"
-        )
+        await self.shown(epic, times)
         await self.is_in(epic, "Code Review")
         (by or self.alice).comments(epic, "approve")
 
