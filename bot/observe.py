@@ -13,6 +13,7 @@ from bot.linear import observe as linear
 from bot.linear.directory import Directory
 from bot.linear.errors import NotFound
 from bot.machine.facts import Facts, Issue, PullRequest, Repository, Rules, Run, RunState, Ticket
+from bot.machine.moving import stage_of
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 from bot.reviewing import Reviewers
 
@@ -125,7 +126,7 @@ class Observer:
         for issue in issues:
             record = issue.record
             number = record.pull_request if record else None
-            if record and number is None and record.head and issue.stage in _MAY_HAVE_A_PULL_REQUEST:
+            if record and number is None and record.head and stage_of(issue) in _MAY_HAVE_A_PULL_REQUEST:
                 number = await self.github.find_pull(place.name, record.branch)
             if number is not None:
                 numbers[number] = issue.id

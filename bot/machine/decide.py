@@ -76,8 +76,10 @@ def _turn(facts: Facts, ticket: Ticket) -> _Turned:
         cleared = Decision((Dispose(ticket.issue.id, None),))
         heard = replace(heard, decision=heard.decision + cleared, disposition=None)
         ticket = _with(ticket, heard.record, None)
-    arrived = arrive(ticket, is_epic=is_epic, fresh=fresh)
-    return _Turned(_with(ticket, arrived.record, ticket.issue.disposition), arrived.stage, heard, arrived)
+    arrived = arrive(ticket, is_epic=is_epic, fresh=fresh, rules=facts.rules)
+    ticket = _with(ticket, arrived.record, ticket.issue.disposition)
+    there = replace(ticket, issue=replace(ticket.issue, stage=arrived.stage))  # what Linear shows may not count
+    return _Turned(there, arrived.stage, heard, arrived)
 
 
 def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) -> Decision:

@@ -166,16 +166,27 @@ def _bots(facts: Facts, ticket: Ticket, pull: PullRequest, record: Record) -> Or
 
 
 def _out_of_date(facts: Facts, ticket: Ticket, pull: PullRequest) -> bool:
-    """Whether the branch must be brought up to date: its base changed, what it stands on moved, or it conflicts."""
+    """Whether the branch must be brought up to date: its base changed, what it stands on moved, or it conflicts.
+
+    In the merge train a branch only ever moves on to the base branch itself: what is still below it may have commits
+    that nobody approved.
+    """
     record, base = record_of(ticket), base_of(facts, ticket)
+    in_train = facts.epic.issue.stage is Stage.MERGE and ticket.issue.stage is Stage.MERGE
+    if in_train and facts.repository is not None and base.branch != facts.repository.base:
+        return False
     if record.stands_on and record.stands_on != base.branch:
         return True
-    for below in facts.tickets:
-        if branch_of(below.issue.identifier) == base.branch and below.pull_request is not None:
-            head = below.pull_request.head
-            if record.base_at and head == record_of(below).head and head != record.base_at:
-                return True
-    return pull.mergeable is Mergeable.CONFLICT
+    return _left_behind(facts, record, base.branch) or pull.mergeable is Mergeable.CONFLICT
+
+
+def _left_behind(facts: Facts, record: Record, base: str) -> bool:
+    """Whether the branch below has commits of the service that this one has not."""
+    below = next((one for one in facts.tickets if branch_of(one.issue.identifier) == base), None)
+    if below is None or below.pull_request is None or not record.base_at:
+        return False
+    head = below.pull_request.head
+    return head == record_of(below).head and head != record.base_at
 
 
 def _stage(ticket: Ticket) -> Stage:

@@ -217,7 +217,8 @@ def _branch_now(facts: Facts, record: Record, result: Mapping[str, Any]) -> Reco
         record = replace(record, head=head, head_at=facts.now, reran=(), reran_at=None)
     if base_at:
         record = replace(record, base_at=base_at, stands_on=record.base)
-    if (moved := result.get("carried")) is not None:
+    onto_base = facts.repository is not None and record.base == facts.repository.base
+    if (moved := result.get("carried")) is not None and onto_base:  # what lies below may not be approved yet
         before, after = str(moved[0]), str(moved[1])
         first = record.carried[0] if record.carried and record.carried[1] == before else before
         record = replace(record, carried=(first, after))

@@ -91,12 +91,11 @@ def look_again(facts: Facts, ticket: Ticket, pull: PullRequest) -> float:
 
 
 def _far_enough(facts: Facts, below: Blocking) -> bool:
-    if below.over:
-        return True
     sibling = _sibling(facts, below)
-    if sibling is None or facts.rules.dependents_wait_for_done or below.stage is None:
-        return False
-    if below.stage not in (Stage.CODE_REVIEW, Stage.MERGE):
+    stage = sibling.issue.stage if sibling else below.stage
+    if below.over and (sibling is None or sibling.issue.archived or (stage is not None and stage.over)):
+        return True  # what something else than a person calls done may not be
+    if sibling is None or facts.rules.dependents_wait_for_done or stage not in (Stage.CODE_REVIEW, Stage.MERGE):
         return False
     pull = sibling.pull_request
     return pull is not None and (pull.merged or checks_are_green(facts, sibling, pull))

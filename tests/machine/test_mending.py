@@ -394,3 +394,33 @@ def test_merging_always_names_the_head_that_was_approved(approved):
     approve_all(approved)
     approved.settle()
     assert all(isinstance(one, Merge) and one.head for one in approved.merges)
+
+
+def test_an_approval_does_not_reach_what_came_in_from_a_branch_below(approved):
+    approved.work(6)
+    approved.comments("epic", "approve")
+    before = approved.pulls["theme"].head
+    approved.remarks("storage", "add a back door")
+    approved.settle().begin().finish()
+    theme = approved.pulls["theme"]
+    assert theme.head == f"{before}+", "it follows what it stands on"
+    assert approved.issues["theme"].record.carried is None
+
+
+def test_what_followed_a_branch_with_new_commits_needs_a_new_approval(approved):
+    approve_all(approved)
+    approved.pull(approved.pulls["storage"].number, mergeable=Mergeable.UNKNOWN)
+    approved.settle()
+    approved.remarks("storage", "add a back door")
+    approved.settle().begin().finish()
+    approved.comments("storage", "cancel")
+    approved.settle()
+    assert not approved.pulls["theme"].merged
+    assert approved.stage("epic") is Stage.CODE_REVIEW
+
+
+def test_in_the_train_a_branch_moves_on_to_the_base_branch_only(approved):
+    approve_all(approved)
+    approved.settle()
+    in_train = [one for one in orders(approved, "documentation", "update") if one.stage is Stage.MERGE]
+    assert [one.base for one in in_train] == ["main"]

@@ -212,3 +212,33 @@ def test_the_stage_of_an_issue_is_not_where_automation_put_it(approved):
     assert stage_of(put) is Stage.RESEARCH
     assert stage_of(replace(put, mover=Mover.PERSON)) is Stage.DONE
     assert stage_of(replace(put, record=None)) is Stage.DONE
+
+
+def test_a_ticket_that_automation_calls_done_counts_as_done_for_nobody(approved):
+    approved.begin()
+    moved(approved, "storage", "Done", stage=Stage.DONE, state_type="completed")
+    decision = approved.step()
+    started = [one.issue for one in decision.actions if type(one).__name__ == "StartRun"]
+    assert "theme" not in started
+    assert approved.stage("theme") is Stage.TODO
+
+
+def test_turn_2_comes_also_while_linear_shows_a_ticket_elsewhere(approved):
+    approved.work(3)
+    for _ in range(2):
+        moved(approved, "feed", "In Progress")
+        approved.settle()
+    approved.work(8)
+    assert approved.stage("epic") is Stage.CODE_REVIEW
+    approved.comments("epic", "merge")
+    approved.settle()
+    assert approved.stages() == {"epic": "done", **{key: "done" for key in approved.issues if key != "epic"}}
+
+
+def test_the_policy_s_people_hold_for_moves_too(approved):
+    approved.rules = Rules(people=frozenset({"bob"}))
+    approved.begin()
+    moved(approved, "feed", "Canceled", ALICE, Mover.PERSON, stage=Stage.CANCELED, state_type="canceled")
+    approved.settle()
+    assert approved.stage("feed") is Stage.RESEARCH
+    assert "the policy names other people" in approved.said("feed", "not-followed")[0]
