@@ -12,9 +12,11 @@ from bot.machine.train import (
     couple,
     covers,
     follow_base,
+    given,
     hear_merge_approval,
     landed,
     riding,
+    taken_back,
     was_ejected,
     what_stands_against,
 )
@@ -27,12 +29,12 @@ from handlers.results import with_record
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Watch the train; when nothing more can merge under this approval, either all is done or a person is asked."""
-    said = nothing_to_approve(ticket, heard) + hand_on(facts, ticket, heard)
+    said = nothing_to_approve(ticket, heard) + hand_on(facts, ticket, heard) + taken_back(facts, ticket)
     record = said.record or heard.record
     under_way = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
     if not under_way:
         return said + Decision((Move(ticket.issue.id, Stage.DONE),), recheck_after=0.0, record=record)
-    aboard = riding(facts, record.approval)
+    aboard = riding(facts, given(facts, ticket))
     merged = [one for one in under_way if one.pull_request and one.pull_request.merged]
     if not aboard and not merged:
         return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0, record=record)
@@ -60,7 +62,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if facts.lone:
         return said + _alone(facts, ticket, replace(heard, record=record))
     said += nothing_to_approve(ticket, heard) + follow_base(facts, ticket)
-    approval = record_of(facts.epic).approval
+    approval = given(facts, facts.epic)
     running = facts.epic.issue.stage is Stage.MERGE and approval is not None and ticket.issue.disposition is None
     if running and approval is not None and not was_ejected(approval, pull):
         coupled = couple(facts, ticket, approval)
@@ -88,9 +90,10 @@ def _to_be_mended(facts: Facts, ticket: Ticket) -> Decision | None:
 def _alone(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """A single ticket asks for its own approval."""
     approval, replies = hear_merge_approval(facts, ticket, heard)
-    given = approval or (heard.record.approval if heard.record.approval and heard.record.approval.heads else None)
-    if given is not None and covers(given, ticket):
-        record = replace(heard.record, approval=given)
-        coupled = couple(facts, with_record(ticket, record), given)
+    replies += taken_back(facts, ticket)
+    stands = approval or given(facts, ticket)
+    if stands is not None and covers(stands, ticket):
+        record = replace(heard.record, approval=stands)
+        coupled = couple(facts, with_record(ticket, record), stands)
         return replies + replace(coupled, record=coupled.record or record)
     return replies + ask_when_changed(facts, ticket, heard.record)

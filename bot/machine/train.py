@@ -1,8 +1,9 @@
 """Turn 2 and turn 3: the summary that a person reads, the approval of exactly those heads, and the merge train."""
 
+import hashlib
 from dataclasses import replace
 
-from bot.machine.approval import Denied
+from bot.machine.approval import Denied, counts_for, stands
 from bot.machine.comments import APPROVES_MERGE, parse
 from bot.machine.decision import NOTHING, Action, Blocker, CleanUp, Decision, Enqueue, Merge, Move, Post, Retarget
 from bot.machine.facts import Comment, Facts, Mergeable, PullRequest, Ticket
@@ -26,7 +27,7 @@ def heads(facts: Facts) -> tuple[tuple[str, str], ...]:
 def ask(facts: Facts, asking: Ticket, record: Record) -> Decision:
     """Show the summary of what would be merged; the approval will count for exactly these heads."""
     now = heads(facts)
-    shown_topic = f"summary-{record.generation}-{abs(hash_of(now)):x}"
+    shown_topic = f"summary-{record.generation}-{hash_of(now):x}"
     rows = [
         {
             "identifier": ticket.issue.identifier,
@@ -113,7 +114,8 @@ _FOR_PEOPLE = frozenset({"closed", "draft", "changes_requested", "threads", "rev
 
 def hash_of(pairs: tuple[tuple[str, str], ...]) -> int:
     """A short stable number for a set of heads (a topic's name, not a proof)."""
-    return int.from_bytes("".join(head[:4] for _, head in pairs).encode()[:24], "big") if pairs else 0
+    heads = " ".join(head for _, head in pairs)
+    return int.from_bytes(hashlib.sha256(heads.encode()).digest()[:8], "big") if pairs else 0
 
 
 def shown_comment(ticket: Ticket, record: Record) -> Comment | None:
@@ -196,18 +198,25 @@ def _queue(facts: Facts, ticket: Ticket, pull: PullRequest) -> Decision:
 
 
 def covers(approval: Approval | None, ticket: Ticket) -> bool:
-    """Whether an approval counts for the head of a pull request now.
-
-    It counts for the head that was shown, and for what the service alone made of that head by bringing it up to date
-    with its base without a conflict: no other change is in it.
-    """
+    """Whether an approval counts for the head of a pull request now."""
     pull = ticket.pull_request
-    return pull is not None and approval is not None and _counts_for(approval, ticket, pull.head)
+    return pull is not None and approval is not None and counts_for(approval, ticket, pull.head)
 
 
-def _counts_for(approval: Approval, ticket: Ticket, head: str) -> bool:
-    given = dict(approval.heads).get(ticket.issue.id)
-    return given is not None and (head == given or record_of(ticket).carried == (given, head))
+def given(facts: Facts, asked: Ticket) -> Approval | None:
+    """The approval of a merge that stands on the epic or lone ticket now; None also when it was taken back."""
+    approval = record_of(asked).approval
+    if approval is None or not approval.heads or not stands(approval, asked, facts.rules):
+        return None
+    return approval
+
+
+def taken_back(facts: Facts, asked: Ticket) -> Decision:
+    """Tell the person whose approval counts no more because its comment is gone or was edited."""
+    approval = record_of(asked).approval
+    if approval is None or not approval.heads or given(facts, asked) is not None:
+        return NOTHING
+    return Decision((Post(asked.issue.id, f"taken-back-{approval.comment}", "approval_taken_back", {}),))
 
 
 def was_ejected(approval: Approval, pull: PullRequest) -> bool:
@@ -250,7 +259,7 @@ def riding(facts: Facts, approval: Approval | None) -> tuple[Ticket, ...]:
         pull = ticket.pull_request
         if approval is None or pull is None or ticket.issue.disposition is not None:
             continue
-        moving = current_run(ticket) is not None and _counts_for(approval, ticket, record_of(ticket).head)
+        moving = current_run(ticket) is not None and counts_for(approval, ticket, record_of(ticket).head)
         if not moving and not covers(approval, ticket):
             continue
         against = what_stands_against(facts, ticket, pull)
