@@ -24,6 +24,7 @@ from bot.machine.decision import (
     ClosePullRequest,
     CreateTickets,
     Decision,
+    Dequeue,
     Dispose,
     Enqueue,
     Merge,
@@ -70,6 +71,9 @@ class GitHubEffects(Protocol):
 
     async def enqueue(self, repository: str, number: int, head: str) -> None:
         """The pull request is in the merge queue at this head."""
+
+    async def dequeue(self, repository: str, number: int) -> None:
+        """The pull request is in no merge queue."""
 
     async def rerun(self, repository: str, failure: Failure) -> bool:
         """The failed check runs once more; False: it can't."""
@@ -159,6 +163,8 @@ class Performer:
                 await self.github.merge(repository, number, head, title, methods)
             case Enqueue(repository, number, head):
                 await self.github.enqueue(repository, number, head)
+            case Dequeue(repository, number):
+                await self.github.dequeue(repository, number)
             case Rerun(repository, failure):
                 await self.github.rerun(repository, failure)
             case Answer():

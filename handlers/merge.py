@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from bot.machine.decision import Blocker, Decision, Move
-from bot.machine.facts import Facts, Ticket
+from bot.machine.approval import counts_for
+from bot.machine.decision import NOTHING, Blocker, Decision, Dequeue, Move
+from bot.machine.facts import Facts, PullRequest, Ticket
 from bot.machine.listening import Heard
 from bot.machine.mending import UPDATE, wanted
 from bot.machine.running import Order, current_run, record_of
@@ -60,21 +61,39 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if mending is not None:
         return said + replace(mending, record=mending.record or record)
     if facts.lone:
-        return said + _alone(facts, ticket, replace(heard, record=record))
+        return said + _alone(facts, ticket, pull, replace(heard, record=record))
     said += nothing_to_approve(ticket, heard) + follow_base(facts, ticket)
     approval = given(facts, facts.epic)
-    running = facts.epic.issue.stage is Stage.MERGE and approval is not None and ticket.issue.disposition is None
+    running = facts.epic.issue.stage is Stage.MERGE and _stands_still(facts, ticket) is None
     if running and approval is not None and not was_ejected(approval, pull):
         coupled = couple(facts, ticket, approval)
         return said + replace(coupled, record=coupled.record or record)
+    said += _out_of_the_queue(facts, ticket, pull)
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is not None and blocker.reason not in ("computing",):
         return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), (blocker,), record=record)
-    if approval is not None and was_ejected(approval, pull) and pull.ejected is not None:
-        values = {"number": pull.number, "reason": pull.ejected.reason}
-        return said + Decision(blockers=(Blocker(ticket.issue.id, "ejected", values),), record=record)
+    if approval is not None and was_ejected(approval, pull):
+        return said + Decision(blockers=(_put_out(ticket, pull),), record=record)
     waits = Blocker(ticket.issue.id, "approval", {"epic": facts.epic.issue.identifier})
-    return said + Decision(blockers=(waits,), record=record)
+    return said + Decision(blockers=(_stands_still(facts, ticket) or waits,), record=record)
+
+
+def _stands_still(facts: Facts, ticket: Ticket) -> Blocker | None:
+    """A person said of the ticket or of the whole epic that it shall wait, or must say something first."""
+    for one in (ticket, facts.epic):
+        if one.issue.disposition is not None:
+            values = {"disposition": str(one.issue.disposition), "issue": one.issue.identifier}
+            return Blocker(ticket.issue.id, "disposition", values)
+    return None
+
+
+def _out_of_the_queue(facts: Facts, ticket: Ticket, pull: PullRequest) -> Decision:
+    """What we put into GitHub's merge queue comes out again; what a person put there is theirs."""
+    approval = record_of(facts.epic).approval
+    ours = approval is not None and counts_for(approval, ticket, pull.head)
+    if pull.queue is None or not ours or facts.repository is None:
+        return NOTHING
+    return Decision((Dequeue(facts.repository.name, pull.number),))
 
 
 def _to_be_mended(facts: Facts, ticket: Ticket) -> Decision | None:
@@ -87,13 +106,24 @@ def _to_be_mended(facts: Facts, ticket: Ticket) -> Decision | None:
     return None
 
 
-def _alone(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
+def _alone(facts: Facts, ticket: Ticket, pull: PullRequest, heard: Heard) -> Decision:
     """A single ticket asks for its own approval."""
     approval, replies = hear_merge_approval(facts, ticket, heard)
     replies += taken_back(facts, ticket)
     stands = approval or given(facts, ticket)
-    if stands is not None and covers(stands, ticket):
-        record = replace(heard.record, approval=stands)
+    record = replace(heard.record, approval=stands) if stands else heard.record
+    still = _stands_still(facts, ticket)
+    if still is None and stands is not None and covers(stands, ticket) and not was_ejected(stands, pull):
         coupled = couple(facts, with_record(ticket, record), stands)
         return replies + replace(coupled, record=coupled.record or record)
-    return replies + ask_when_changed(facts, ticket, heard.record)
+    replies += _out_of_the_queue(facts, ticket, pull)
+    if still is not None:
+        return replies + Decision(blockers=(still,), record=record)
+    if stands is not None and was_ejected(stands, pull):
+        return replies + Decision(blockers=(_put_out(ticket, pull),), record=record)
+    return replies + ask_when_changed(facts, ticket, record)
+
+
+def _put_out(ticket: Ticket, pull: PullRequest) -> Blocker:
+    reason = pull.ejected.reason if pull.ejected else ""
+    return Blocker(ticket.issue.id, "ejected", {"number": pull.number, "reason": reason})

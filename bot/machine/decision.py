@@ -150,6 +150,14 @@ class Enqueue:
 
 
 @dataclass(frozen=True)
+class Dequeue:
+    """The pull request is in no merge queue: what was approved is so no more, or shall wait."""
+
+    repository: str
+    number: int
+
+
+@dataclass(frozen=True)
 class Rerun:
     """The failed check runs once more."""
 
@@ -208,7 +216,7 @@ class CleanUp:
 
 Action = (
     Move | Dispose | Remember | Post | WriteBreakdown | CreateTickets | StartRun | StopRun | OpenPullRequest | Retarget
-    | Merge | Enqueue | Rerun | Answer | RequestReview | ShowCheck | ClosePullRequest | CleanUp
+    | Merge | Enqueue | Dequeue | Rerun | Answer | RequestReview | ShowCheck | ClosePullRequest | CleanUp
 )  # fmt: skip
 
 

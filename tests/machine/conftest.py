@@ -15,6 +15,7 @@ from bot.machine.decision import (
     ClosePullRequest,
     CreateTickets,
     Decision,
+    Dequeue,
     Dispose,
     Enqueue,
     Merge,
@@ -204,7 +205,7 @@ class Board:
                 key = next(key for key, one in self.pulls.items() if one.number == number)
                 assert self.pulls[key].head == head
                 self.pull(number, open=False, merged=True, merge_commit=f"merge-{number}")
-            case Answer() | Rerun() | RequestReview() | Enqueue():
+            case Answer() | Rerun() | RequestReview() | Enqueue() | Dequeue():
                 self.done.append(action)
                 self.changed = True
                 if isinstance(action, Answer):

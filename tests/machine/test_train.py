@@ -1,0 +1,149 @@
+"""The merge train as values: whose word counts for what, and what takes it back."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.machine.decision import Dequeue, Enqueue
+from bot.machine.facts import Ejection, Mergeable, Merging, QueueState
+from bot.machine.stages import Disposition, Stage
+
+
+@pytest.fixture
+def asked(approved):
+    """Everything stands, and the merge was asked for."""
+    return approved.work(12)
+
+
+@pytest.fixture
+def computing(asked):
+    """The merge is approved, but GitHub does not know yet whether it can."""
+    for pull in list(asked.pulls.values()):
+        asked.pull(pull.number, mergeable=Mergeable.UNKNOWN)
+    asked.said_yes = asked.comments("epic", "approve")
+    asked.step()
+    return asked
+
+
+def known(board):
+    for pull in list(board.pulls.values()):
+        board.pull(pull.number, mergeable=Mergeable.YES)
+    return board.settle()
+
+
+def forget(board, comment):
+    board.change("epic", comments=tuple(one for one in board.issues["epic"].comments if one.id != comment.id))
+
+
+def edit(board, comment):
+    comments = tuple(replace(one, edited=one.id == comment.id) for one in board.issues["epic"].comments)
+    board.change("epic", comments=comments)
+
+
+@pytest.mark.parametrize("take_back", [forget, edit])
+def test_an_approval_whose_comment_is_deleted_or_edited_merges_nothing_and_can_be_given_again(computing, take_back):
+    assert computing.stage("epic") is Stage.MERGE
+    take_back(computing, computing.said_yes)
+    known(computing)
+    assert computing.merges == []
+    assert computing.stage("epic") is Stage.CODE_REVIEW
+    assert "deleted or edited" in computing.said("epic", "taken-back")[0]
+    computing.comments("epic", "approve")
+    computing.settle()
+    assert computing.stage("epic") is Stage.DONE
+
+
+def test_a_paused_epic_merges_nothing_until_it_is_resumed(computing):
+    computing.comments("epic", "pause")
+    known(computing)
+    assert computing.merges == []
+    assert "paused" in computing.why("feed")
+    computing.comments("epic", "resume")
+    computing.settle()
+    assert computing.stage("epic") is Stage.DONE
+
+
+def test_an_approval_counts_no_more_for_what_stands_on_work_that_was_canceled_since(computing):
+    computing.moves("storage", Stage.CANCELED)
+    known(computing)
+    assert [one.number for one in computing.merges] == [computing.pulls["feed"].number]
+    assert computing.stage("theme") is Stage.MERGE
+    assert computing.stage("epic") is Stage.CODE_REVIEW
+
+
+@pytest.fixture
+def queued(asked):
+    """The approved pull requests are in GitHub's merge queue."""
+    for pull in list(asked.pulls.values()):
+        asked.pull(pull.number, merging=Merging(queue=True))
+    asked.said_yes = asked.comments("epic", "approve")
+    asked.step()
+    asked.step()
+    assert any(isinstance(one, Enqueue) for one in asked.done)
+    for one in [one for one in asked.done if isinstance(one, Enqueue)]:
+        asked.pull(one.number, queue=QueueState(1, "awaiting_checks"))
+    return asked
+
+
+def dequeued(board):
+    return {one.number for one in board.done if isinstance(one, Dequeue)}
+
+
+@pytest.mark.parametrize("word", ["pause", "stop"])
+def test_what_is_held_back_comes_out_of_the_queue(queued, word):
+    queued.step()
+    assert dequeued(queued) == set()
+    queued.comments("epic", word)
+    queued.step()
+    assert dequeued(queued) >= {queued.pulls["feed"].number}
+
+
+def test_what_was_approved_no_more_comes_out_of_the_queue(queued):
+    forget(queued, queued.said_yes)
+    queued.step()
+    assert dequeued(queued) >= {queued.pulls["feed"].number}
+
+
+def test_what_a_person_puts_into_the_queue_is_theirs(asked):
+    number = asked.pulls["feed"].number
+    asked.pull(number, merging=Merging(queue=True), queue=QueueState(1, "awaiting_checks"))
+    asked.settle()
+    assert dequeued(asked) == set()
+
+
+@pytest.fixture
+def alone(boards):
+    board = boards(lone=True)
+    board.change("epic", labels=frozenset({"worker"}), record=None)
+    board.settle().work(4)
+    assert board.stage("epic") is Stage.MERGE
+    return board
+
+
+def test_a_lone_ticket_that_the_queue_put_out_waits_for_a_new_approval(alone):
+    number = alone.pulls["epic"].number
+    alone.pull(number, merging=Merging(queue=True))
+    alone.comments("epic", "approve")
+    alone.step()
+    alone.pull(number, ejected=Ejection("CI_FAILURE", alone.now + timedelta(seconds=1)))
+    before = len(alone.done)
+    for _ in range(5):
+        alone.step()
+    assert len(alone.done) == before
+    assert "CI_FAILURE" in alone.why("epic")
+    alone.comments("epic", "approve")
+    alone.step()
+    assert len(alone.done) > before
+
+
+def test_a_paused_lone_ticket_merges_nothing_and_forgets_no_approval(alone):
+    alone.comments("epic", "pause")
+    alone.settle()
+    alone.comments("epic", "approve")
+    alone.settle()
+    assert alone.merges == []
+    assert alone.issues["epic"].disposition is Disposition.PAUSED
+    alone.comments("epic", "resume")
+    alone.settle()
+    assert alone.stage("epic") is Stage.DONE
