@@ -27,7 +27,8 @@ def heads(facts: Facts) -> tuple[tuple[str, str], ...]:
 def ask(facts: Facts, asking: Ticket, record: Record) -> Decision:
     """Show the summary of what would be merged; the approval will count for exactly these heads."""
     now = heads(facts)
-    shown_topic = f"summary-{record.generation}-{hash_of(now):x}"
+    before = record.shown.comment if record.shown else ""  # so that the newest summary is always the newest comment
+    shown_topic = f"summary-{record.generation}-{hash_of(now, before):x}"
     rows = [
         {
             "identifier": ticket.issue.identifier,
@@ -112,10 +113,10 @@ _FOR_PEOPLE = frozenset({"closed", "draft", "changes_requested", "threads", "rev
 """Reasons that only a person can take away."""
 
 
-def hash_of(pairs: tuple[tuple[str, str], ...]) -> int:
-    """A short stable number for a set of heads (a topic's name, not a proof)."""
-    heads = " ".join(head for _, head in pairs)
-    return int.from_bytes(hashlib.sha256(heads.encode()).digest()[:8], "big") if pairs else 0
+def hash_of(pairs: tuple[tuple[str, str], ...], before: str) -> int:
+    """A short stable number for a set of heads shown after something else (a topic's name, not a proof)."""
+    text = " ".join((before, *(head for _, head in pairs)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def shown_comment(ticket: Ticket, record: Record) -> Comment | None:

@@ -170,8 +170,10 @@ class Board:
                     return
                 self.changed |= topic != "panel"
                 old = [one for one in self.issues[issue].comments if one.topic != topic]
+                same = [one for one in self.issues[issue].comments if one.topic == topic]
                 self.now += timedelta(milliseconds=1)
-                own = Comment(f"{issue}/{topic}", body, BOT, self.now, ours=True, topic=topic, parent=parent)
+                written = same[0].created_at if same else self.now  # an edit in place changes nothing about that
+                own = Comment(f"{issue}/{topic}", body, BOT, written, ours=True, topic=topic, parent=parent)
                 self.change(issue, comments=(*old, own))
             case WriteBreakdown(_, content):
                 self.document = Document("doc", "Breakdown", content, self.now)

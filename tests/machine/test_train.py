@@ -147,3 +147,15 @@ def test_a_paused_lone_ticket_merges_nothing_and_forgets_no_approval(alone):
     alone.comments("epic", "resume")
     alone.settle()
     assert alone.stage("epic") is Stage.DONE
+
+
+def test_the_newest_comment_is_the_summary_that_an_approval_is_for_also_when_heads_come_back(asked):
+    number = asked.pulls["feed"].number
+    first = asked.issues["epic"].record.shown
+    for people in (("bob",), ()):
+        asked.pull(number, changes_requested_by=people)
+        asked.settle()
+    shown = asked.issues["epic"].record.shown
+    newest = [one for one in asked.issues["epic"].comments if one.topic.startswith("summary")][-1]
+    assert shown.heads == first.heads
+    assert newest.topic == shown.comment != first.comment
