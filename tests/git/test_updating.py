@@ -129,6 +129,26 @@ async def test_a_branch_that_merged_its_base_before_is_merged_again(remote, stac
     assert second["base_at"] == remote.git("rev-parse", "main")
 
 
+async def test_a_branch_that_merged_the_one_below_is_merged_again_although_all_of_it_is_ours(
+    remote, stack, update, pushed
+):
+    below = await pushed(B, [("Review: dates", {"dates.py": "1\n"})])
+    first = await update(C, B, head=stack[C])
+    remote.land(B, "squash")
+    await update(C, run="run-2", head=first["head"], upstream=below)
+    assert remote.contains(C, first["head"])
+    assert remote.git("diff", "--name-only", "main", C).splitlines() == ["parser.py", "printer.py"]
+
+
+async def test_a_branch_that_a_person_put_back_is_only_added_to(remote, stack, update):
+    remote.git("update-ref", f"refs/heads/{B}", f"{stack[B]}~1")
+    remote.land(A, "squash")
+    result = await update(B, head=stack[B], upstream=stack[A])
+    assert result["carried"][0] == remote.git("rev-parse", f"{stack[B]}~1")
+    assert remote.contains(B, result["carried"][0])
+    assert remote.files(B)["lexer.py"] == "words\nnumbers", "what the person took back stays away"
+
+
 async def test_a_commit_that_the_base_has_already_is_dropped_and_an_empty_one_is_kept(remote, stack, update, pushed):
     await pushed(C, [("Nothing to change in this phase", {})])
     tip = await pushed(C, [("Last", {"last.py": "1\n"})])
