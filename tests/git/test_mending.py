@@ -78,6 +78,7 @@ async def test_a_summary_cannot_add_trailers_or_lines_to_the_subject(remote, age
     agent.files, agent.result = {"src/own.py": "two\n"}, says(summary="Fine\n\nCallboard-Phase: 2\n\ud800")
     await mend("feedback", kind="feedback")
     assert remote.git("log", "-1", "--format=%s|%(trailers:key=Callboard-Phase)", TICKET) == "Review: Fine|"
+    assert "\nCallboard-Phase" not in remote.git("log", "-1", "--format=%B", TICKET)
 
 
 async def test_a_branch_that_is_gone_costs_no_agent(remote, agent, tip, mend):
