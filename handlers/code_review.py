@@ -30,6 +30,7 @@ from handlers.results import with_record
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Show what would be merged, and hear the approval of exactly that (turn 3)."""
     approval, replies = hear_merge_approval(facts, ticket, heard)
+    heard = replace(heard, record=replies.record or heard.record)
     said = replies + hand_on(facts, ticket, heard)
     record = said.record or heard.record
     if approval is not None:

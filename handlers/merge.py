@@ -109,6 +109,7 @@ def _to_be_mended(facts: Facts, ticket: Ticket) -> Decision | None:
 def _alone(facts: Facts, ticket: Ticket, pull: PullRequest, heard: Heard) -> Decision:
     """A single ticket asks for its own approval."""
     approval, replies = hear_merge_approval(facts, ticket, heard)
+    heard = replace(heard, record=replies.record or heard.record)
     replies += taken_back(facts, ticket)
     stands = approval or given(facts, ticket)
     record = replace(heard.record, approval=stands) if stands else heard.record

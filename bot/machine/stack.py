@@ -76,7 +76,8 @@ def checks_are_green(facts: Facts, ticket: Ticket, pull: PullRequest) -> bool:
         return True
     if pull.checks is not Checks.NONE:
         return False
-    pushed = ticket.issue.record.head_at if ticket.issue.record else None
+    record = ticket.issue.record
+    pushed = record.head_at if record and record.seen in ("", pull.head) else None  # else it was pushed just now
     return pushed is not None and (facts.now - pushed).total_seconds() >= facts.rules.checks_appear_seconds
 
 

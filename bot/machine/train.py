@@ -135,10 +135,12 @@ def hear_merge_approval(facts: Facts, ticket: Ticket, heard: Heard) -> tuple[App
         if denied is None and record.shown is not None:
             assert comment.author is not None
             given = replace(record.shown, comment=comment.id, user=comment.author.id, at=comment.created_at)
-            return given, Decision(tuple(replies))
+            return given, Decision(tuple(replies), record=record)
         values = {"word": comment.body.strip()[:40], "reason": denied.reason if denied else ""}
         replies.append(reply(ticket, comment, "refused", values))
-    return None, Decision(tuple(replies))
+        if shown is not None and record.shown is not None and denied is _CHANGED:
+            record = replace(record, shown=replace(record.shown, heads=()))  # so that the new summary really follows
+    return None, Decision(tuple(replies), record=record)
 
 
 def _why_not(facts: Facts, record: Record, shown: Comment | None, comment: Comment) -> Denied | None:
@@ -147,8 +149,13 @@ def _why_not(facts: Facts, record: Record, shown: Comment | None, comment: Comme
     if record.shown is None or shown is None or comment.created_at <= shown.created_at:
         return Denied("it was written before the summary that it would approve")
     if record.shown.heads != heads(facts):
-        return Denied("a pull request changed since the summary; a new summary follows, please approve that")
+        return _CHANGED
+    if not record.shown.heads:
+        return Denied("nothing of what was shown can be merged yet; the summary says why")
     return None
+
+
+_CHANGED = Denied("a pull request changed since the summary; a new summary follows, please approve that")
 
 
 def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
