@@ -283,6 +283,13 @@ async def world(opens: Callable[..., Any]) -> World:
     return await opens()
 
 
+@pytest.fixture
+async def follows() -> AsyncIterator[Callable[[Any], Any]]:
+    """Have somebody listen (a scripted CI, a review bot) as long as the story lasts; ask for it after the world."""
+    async with AsyncExitStack() as stack:
+        yield stack.enter_async_context
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """One world for all stories of a file; each has tickets of its own there, or leaves one as it found it."""
