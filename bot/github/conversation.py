@@ -34,17 +34,25 @@ class Listener:
 
     def _thread(self, node: Node) -> Thread:
         comments = list(nodes(node["comments"]))
+        remarks = tuple(self._remark(comment) for comment in comments)
         return Thread(
             id=node["id"],
             path=node["path"],
             line=None if node["isOutdated"] else node["line"],
             start_line=None if node["isOutdated"] else node["startLine"],
             resolved=node["isResolved"],
+            settled=node["isResolved"] and self._by_a_person(node.get("resolvedBy"), remarks),
             outdated=node["isOutdated"],
             diff_hunk=comments[0]["diffHunk"] if comments else "",
-            remarks=tuple(self._remark(comment) for comment in comments),
+            remarks=remarks,
             commit=((comments[0].get("originalCommit") or {}).get("oid", "")) if comments else "",
         )
+
+    def _by_a_person(self, resolver: Node | None, remarks: Iterable[Remark]) -> bool:
+        """GitHub doesn't say there whether it was a bot; bots resolve only threads in which they spoke."""
+        bots = {self.identity.login, *(one.author for one in remarks if one.author.endswith("[bot]"))}
+        names = {login.lower().removesuffix("[bot]") for login in bots}
+        return resolver is not None and str(resolver["login"]).lower().removesuffix("[bot]") not in names
 
     def _remark(self, node: Node) -> Remark:
         ours = self._is_ours(node)

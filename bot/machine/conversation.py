@@ -99,6 +99,8 @@ def key_of(remark: Remark | Review) -> str:
 def _in_threads(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
     for thread in pull.threads:
         said = [one for one in thread.remarks if one.may and not one.minimized]
+        if thread.settled:  # nobody waits for an answer there, unless somebody calls us
+            said = [one for one in said if calls_us(one.body)]
         new = [one for one in said if not _is_answered(one, thread.remarks)]
         if new:
             yield new[0].created_at, Point(key_of(new[-1]), thread.id, _shown(thread), new[0].author)

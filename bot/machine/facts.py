@@ -171,6 +171,8 @@ class Thread:
     line: int | None = None
     start_line: int | None = None
     resolved: bool = False
+    settled: bool = False
+    """A person resolved it: whatever was said there wants no answer any more."""
     outdated: bool = False
     diff_hunk: str = ""
     remarks: tuple[Remark, ...] = ()

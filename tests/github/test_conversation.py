@@ -82,6 +82,21 @@ def test_a_bots_thread_ends_with_its_code_and_a_persons_when_it_is_resolved(hear
     assert one.open is is_open
 
 
+@pytest.mark.parametrize(
+    ("identity", "resolver", "settled"),
+    [
+        (APP, "bob", True), (APP, "callboard", False), (APP, "callboard[bot]", False), (APP, "coderabbitai", False),
+        (APP, None, False), (PERSON, "alice", False), (PERSON, "bob", True),
+    ],
+)  # fmt: skip
+def test_what_a_person_resolved_is_settled_and_what_we_or_a_bot_of_the_thread_resolved_is_not(
+    hear, identity, resolver, settled
+):
+    by = {"login": resolver} if resolver else None
+    (one,), _, _ = hear(identity, threads=[thread(said(RABBIT), said(BOB), isResolved=True, resolvedBy=by)])
+    assert one.settled is settled
+
+
 def test_a_thread_without_its_remarks_is_a_thread_all_the_same(hear):
     (one,), _, _ = hear(threads=[thread()])
     assert (one.remarks, one.diff_hunk, one.open) == ((), "", True)

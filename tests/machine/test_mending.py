@@ -148,6 +148,17 @@ def test_an_edited_remark_is_a_new_one_and_a_deleted_one_is_nobodys(reviewed):
     assert len(orders(reviewed, "feed", "feedback")) == 2
 
 
+def test_a_thread_that_a_person_resolved_is_settled_unless_somebody_calls_us_there(reviewed):
+    reviewed.remarks("feed", "rename this")
+    pull = reviewed.pulls["feed"]
+    reviewed.pull(pull.number, threads=(replace(pull.threads[0], resolved=True, settled=True),), open_threads=0)
+    reviewed.settle()
+    assert orders(reviewed, "feed", "feedback") == []
+    reviewed.remarks("feed", "@callboard do it after all")
+    reviewed.settle()
+    assert len(orders(reviewed, "feed", "feedback")) == 1
+
+
 def test_a_review_that_asks_for_changes_is_answered_and_asked_for_again(reviewed):
     pull = reviewed.pulls["feed"]
     review = Review(
