@@ -57,7 +57,7 @@ def answer(thread: dict[str, object]) -> dict[str, object]:
     text = str((said or [thread.get("review") or thread.get("comment") or thread.get("finding") or ""])[-1])
     if text.rstrip().endswith("?"):
         return {"thread_id": thread["thread_id"], "body": "Because the spec says so.", "resolved": False}
-    if found := re.search(r"^```suggestion\n(.*?)^```", text, re.M | re.S):
+    if (found := re.search(r"^```suggestion\n(.*?)^```", text, re.M | re.S)) and thread["line"]:
         place, line = Path(str(thread["path"])), int(str(thread["line"]))
         lines = place.read_text().splitlines(keepends=True)
         place.write_text("".join((*lines[: line - 1], found[1], *lines[line:])))
