@@ -103,12 +103,14 @@ def failed(reason: str) -> str:
 
 
 def walkthrough(title: str, base: str, head: str, *, clean: bool) -> str:
-    """The summary comment after a review."""
+    """The summary comment after a review: first the result with its commits, then the pull request retold."""
     said = f"{CLEAN}\n\n" if clean else ""
     return (
-        f"{SUMMARY}\n\n{said}<details>\n<summary>📝 Walkthrough</summary>\n\n## Walkthrough\n\n{title}\n\n"
-        "</details>\n\n"
-        f"{commits(base, head)}"
+        f"{SUMMARY}\n<!-- recent_review_start -->\n\n{said}"
+        f"<details>\n<summary>ℹ️ Recent review info</summary>\n\n{commits(base, head)}\n\n</details>\n\n"
+        "<!-- recent_review_end -->\n<!-- walkthrough_start -->\n\n"
+        f"<details>\n<summary>📝 Walkthrough</summary>\n\n## Walkthrough\n\n{title}\n\n</details>\n\n"
+        "<!-- walkthrough_end -->"
     )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bot.github.reviewers import BotComment, Said, Word, verdict
 from bot.simulator.github import CodeRabbit, Copilot, Finding, Pull
 from tests.simulator.github.conftest import changed
 
@@ -53,6 +54,8 @@ async def test_a_clean_review_is_no_review_at_all(stage: Any) -> None:
     assert "No actionable comments were generated in the recent review." in summary(pull)
     assert pull.head_sha in summary(pull)
     assert await status(stage, pull) == ("success", "Review completed")
+    [said] = [BotComment(one.body, one.created_at, one.updated_at) for one in pull.comments]
+    assert verdict("coderabbitai", Said(pull.head_sha, comments=(said,))).word is Word.APPROVED
 
 
 async def test_a_new_head_is_reviewed_anew_and_what_was_changed_is_taken_as_done(stage: Any) -> None:
