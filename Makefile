@@ -9,7 +9,7 @@ demo: .venv/runtime  ## an epic from the label to merged pull requests, on this 
 	@$(BIN)/callboard demo $(ARGS)
 
 test: .venv/development  ## the whole test suite
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 lint: .venv/development  ## formatting, style, types, and who may import whom
 	$(BIN)/ruff format --check .

@@ -242,5 +242,10 @@ async def test_finished_jobs_leave_nothing_behind(postgres: Bench) -> None:
     bench.calls.release["a"].set()
     await bench.until_runs("epic-1", lambda rows: rows[0].state is RunState.FINISHED)
     await bench.quiet()
-    assert await sql(bench, "SELECT 1 FROM procrastinate_jobs") == []
-    assert await sql(bench, "SELECT 1 FROM procrastinate_events") == []
+    for _ in range(200):  # a busy machine may be a moment late with its last jobs
+        left = await sql(bench, "SELECT 1 FROM procrastinate_jobs")
+        left += await sql(bench, "SELECT 1 FROM procrastinate_events")
+        if not left:
+            break
+        await asyncio.sleep(0.05)
+    assert left == []

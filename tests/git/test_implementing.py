@@ -72,6 +72,7 @@ class Lab:
     orders: int = 0
     rules: dict = field(default_factory=dict)
     mine: bool = True
+    service: Worker | None = None
     on_verify: object = None
 
     async def run(self, spec, *, tree, mirror, base_commit):
@@ -124,8 +125,10 @@ class Lab:
         return self.mine
 
     def worker(self):
-        """A worker that remembers nothing: no mirror, no checkout."""
-        return Worker(self.tmp_path / f"worker-{self.orders}", access=self.access, runner=self)
+        """The worker; after a kill one that remembers nothing: no mirror, no checkout."""
+        if self.service is None:
+            self.service = Worker(self.tmp_path / f"worker-{self.orders}", access=self.access, runner=self)
+        return self.service
 
     def order(self, prompt, **more):
         self.orders += 1
@@ -435,6 +438,7 @@ async def test_killed_in_each_step_and_resumed_nothing_is_committed_or_ticked_tw
             result = await lab.goes_on()
         except Killed:
             kills += 1
+            lab.service = None
             continue
         break
     assert kills
