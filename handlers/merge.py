@@ -8,6 +8,7 @@ from bot.machine.facts import Facts, PullRequest, Ticket
 from bot.machine.listening import Heard
 from bot.machine.mending import UPDATE, wanted
 from bot.machine.running import Order, current_run, record_of
+from bot.machine.stack import has_landed
 from bot.machine.stages import Stage
 from bot.machine.train import (
     couple,
@@ -36,7 +37,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if not under_way:
         return said + Decision((Move(ticket.issue.id, Stage.DONE),), recheck_after=0.0, record=record)
     aboard = riding(facts, given(facts, ticket))
-    merged = [one for one in under_way if one.pull_request and one.pull_request.merged]
+    merged = [one for one in under_way if one.pull_request and one.pull_request.merged and has_landed(facts, one)]
     if not aboard and not merged:
         return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0, record=record)
     names = ", ".join(one.issue.identifier for one in (*merged, *aboard))

@@ -50,13 +50,37 @@ def waits_for(facts: Facts, ticket: Ticket) -> tuple[Blocker, ...]:
 def base_of(facts: Facts, ticket: Ticket) -> Base:
     """The base of a ticket whose blockers are all far enough."""
     assert facts.repository is not None
-    below = [one for blocking in ticket.issue.blocked_by if (one := _sibling(facts, blocking)) and not _landed(one)]
+    below = [
+        one for blocking in ticket.issue.blocked_by if (one := _sibling(facts, blocking)) and not has_landed(facts, one)
+    ]
     branches = tuple(branch_of(one.issue.identifier) for one in below)
     if not branches:
         return Base(facts.repository.base)
     if len(branches) == 1:
         return Base(branches[0])
     return Base(base_branch_of(branch_of(ticket.issue.identifier)), branches)
+
+
+def has_landed(facts: Facts, ticket: Ticket) -> bool:
+    """Whether the work is on the base branch, or the ticket is over in another way.
+
+    What a person merged into the branch of another ticket is there only when that one is.
+    """
+    if ticket.issue.stage is not None and ticket.issue.stage.over:
+        return True
+    pull, seen = ticket.pull_request, set[int]()
+    while pull is not None and pull.merged and pull.number not in seen:
+        if facts.repository is None or pull.base_branch == facts.repository.base:
+            return True
+        seen.add(pull.number)
+        below = merged_into(facts, pull)
+        pull = below.pull_request if below else None
+    return False
+
+
+def merged_into(facts: Facts, pull: PullRequest) -> Ticket | None:
+    """The ticket whose branch a pull request goes into."""
+    return next((one for one in facts.tickets if branch_of(one.issue.identifier) == pull.base_branch), None)
 
 
 def in_train_order(facts: Facts) -> tuple[Ticket, ...]:
@@ -100,12 +124,6 @@ def _far_enough(facts: Facts, below: Blocking) -> bool:
         return False
     pull = sibling.pull_request
     return pull is not None and (pull.merged or checks_are_green(facts, sibling, pull))
-
-
-def _landed(ticket: Ticket) -> bool:
-    return (ticket.issue.stage is not None and ticket.issue.stage.over) or bool(
-        ticket.pull_request and ticket.pull_request.merged
-    )
 
 
 def _sibling(facts: Facts, below: Blocking) -> Ticket | None:

@@ -11,7 +11,15 @@ from bot.machine.listening import Heard, reply
 from bot.machine.mending import update, wanted
 from bot.machine.record import Approval, Record
 from bot.machine.running import current_run, record_of, start
-from bot.machine.stack import base_branch_of, base_of, branch_of, checks_are_green, in_train_order, look_again
+from bot.machine.stack import (
+    base_branch_of,
+    base_of,
+    checks_are_green,
+    has_landed,
+    in_train_order,
+    look_again,
+    merged_into,
+)
 from bot.machine.stages import Stage
 
 
@@ -58,6 +66,8 @@ def without_heads(approval: Approval | None) -> Approval | None:
 def arrived(facts: Facts, ticket: Ticket) -> bool:
     """Whether a ticket waits for the merge, is over, or stands still until a person does something."""
     stage = ticket.issue.stage
+    if ticket.pull_request is not None and ticket.pull_request.merged:
+        return True
     if (stage is not None and (stage is Stage.MERGE or stage.over)) or ticket.issue.disposition is not None:
         return True
     return stage is Stage.CODE_REVIEW and _waits_for_a_person(facts, ticket)
@@ -96,6 +106,8 @@ def _why(facts: Facts, ticket: Ticket) -> Blocker | None:
     if ticket.issue.disposition is not None:
         values = {"disposition": str(ticket.issue.disposition), "issue": ticket.issue.identifier}
         return Blocker(ticket.issue.id, "disposition", values)
+    if pull is not None and pull.merged:
+        return next(iter(landed(facts, ticket).blockers), None)
     if pull is None:
         return Blocker(ticket.issue.id, "open_reviews", {"count": open_reviews(facts, ticket)})
     return what_stands_against(facts, ticket, pull)
@@ -166,7 +178,11 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
     assert facts.repository is not None
     if not covers(approval, ticket):
         return Decision(blockers=(Blocker(issue.id, "head_moved", {"head": pull.head[:12]}),))
-    below = [one for one in facts.tickets if one.issue.id in {b.issue for b in issue.blocked_by} and not _merged(one)]
+    below = [
+        one
+        for one in facts.tickets
+        if one.issue.id in {b.issue for b in issue.blocked_by} and not has_landed(facts, one)
+    ]
     if below:
         names = ", ".join(one.issue.identifier for one in below)
         return Decision(blockers=(Blocker(issue.id, "train", {"tickets": names}),))
@@ -273,9 +289,9 @@ def riding(facts: Facts, approval: Approval | None) -> tuple[Ticket, ...]:
         against = what_stands_against(facts, ticket, pull)
         below = [one for one in facts.tickets if one.issue.id in {b.issue for b in ticket.issue.blocked_by}]
         sound = (moving or against is None or against.reason in _PASSING) and not was_ejected(approval, pull)
-        if sound and all(_merged(one) or one.issue.id in aboard for one in below):
+        if sound and all(has_landed(facts, one) or one.issue.id in aboard for one in below):
             aboard[ticket.issue.id] = ticket
-    return tuple(one for one in aboard.values() if not _merged(one))
+    return tuple(one for one in aboard.values() if not (one.pull_request and one.pull_request.merged))
 
 
 _PASSING = frozenset({"computing", "checks", "conflict", "rerunning"})
@@ -289,14 +305,24 @@ def landed(facts: Facts, ticket: Ticket) -> Decision:
     """
     pull, issue = ticket.pull_request, ticket.issue
     assert pull is not None
-    below = next((one for one in facts.tickets if _branch(one) == pull.base_branch and not _merged(one)), None)
-    if below is not None:
-        waits = Blocker(issue.id, "ticket", {"ticket": below.issue.identifier, "state": below.issue.state_name})
-        return Decision(blockers=(waits,))
+    if not has_landed(facts, ticket):
+        return Decision(blockers=(_merged_elsewhere(facts, ticket, pull),))
     post = Post(
         issue.id, "merged", "merged", {"number": pull.number, "url": pull.url, "commit": pull.merge_commit[:12]}
     )
     return Decision((Move(issue.id, Stage.DONE), post), recheck_after=0.0)
+
+
+def _merged_elsewhere(facts: Facts, ticket: Ticket, pull: PullRequest) -> Blocker:
+    below = merged_into(facts, pull)
+    if below is not None and below.issue.stage is not Stage.CANCELED:
+        return Blocker(ticket.issue.id, "ticket", {"ticket": below.issue.identifier, "state": below.issue.state_name})
+    values = {
+        "number": pull.number,
+        "branch": pull.base_branch,
+        "base": facts.repository.base if facts.repository else "",
+    }
+    return Blocker(ticket.issue.id, "merged_elsewhere", values)
 
 
 def follow_base(facts: Facts, ticket: Ticket) -> Decision:
@@ -324,14 +350,3 @@ def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
     own_base = (base_branch_of(record.branch),) if record.own_base else ()
     clean = tuple(CleanUp(repository.name, branch, delete_branch=True) for branch in (record.branch, *own_base))
     return Decision(clean, record=replace(record, branch="", base="", own_base=False))
-
-
-def _branch(ticket: Ticket) -> str:
-    return branch_of(ticket.issue.identifier)
-
-
-def _merged(ticket: Ticket) -> bool:
-    return bool(ticket.pull_request and ticket.pull_request.merged) or ticket.issue.stage in (
-        Stage.DONE,
-        Stage.CANCELED,
-    )
