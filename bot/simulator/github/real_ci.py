@@ -49,10 +49,10 @@ class RealCI(Follower):
             self._once(repo, event.pull.head_sha)
         elif event.name == "merge_group" and event.action == "checks_requested":
             self._once(repo, payload["merge_group"]["head_sha"])
-        elif (
-            event.name == "workflow_run" and event.action == "requested" and payload["workflow_run"]["run_attempt"] > 1
-        ):
-            self.start(self._test(repo, payload["workflow_run"]["head_sha"]))
+        elif event.name == "workflow_run" and event.action == "requested":
+            run = next(one for one in repo.workflow_runs if one.id == payload["workflow_run"]["id"])
+            if run.attempt > 1 and any((job.check.name, job.attempt) == (self.name, run.attempt) for job in run.jobs):
+                self.start(self._test(repo, run.suite.head_sha))
 
     def _once(self, repo: Repository, sha: str) -> None:
         if (repo.id, sha) not in self._seen:

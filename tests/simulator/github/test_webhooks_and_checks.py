@@ -184,6 +184,21 @@ async def test_a_runner_that_breaks_is_a_red_check(stage: Any) -> None:
     assert (run.conclusion, "no such machine" in (run.text or "")) == ("failure", True)
 
 
+async def test_a_job_of_another_check_that_is_done_again_is_none_of_its_business(stage: Any) -> None:
+    async with RealCI(stage.world, command=["true"], run=_run) as ci:
+        pull = await stage.opened()
+        await ci.quiet()
+        other = await CI(stage.world).fails(pull, "browser")
+        await stage.alice.reruns(other)
+        await ci.quiet()
+        tests = [run for run in stage.repo.check_runs if run.name == "test"]
+        assert len(tests) == 1
+        await CI(stage.world).passes(pull, "browser")
+        await stage.alice.reruns(tests[0])
+        await ci.quiet()
+    assert [run.conclusion for run in stage.repo.check_runs if run.name == "test"] == ["success", "success"]
+
+
 async def test_at_most_two_runs_at_once(stage: Any) -> None:
     running, opened = [], asyncio.Event()
 
