@@ -27,7 +27,7 @@ from bot.github.ensure import Ensure
 from bot.github.observe import Observe
 from bot.linear import webhook as linear_webhook
 from bot.machine.errors import Transient
-from bot.machine.loop import Receipt
+from bot.machine.progress import Receipt
 from bot.observe import Observer
 from bot.perform import Performer
 from bot.reconcile import Reconciler

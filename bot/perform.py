@@ -42,7 +42,7 @@ from bot.machine.decision import (
 )  # fmt: skip
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Failure, Issue
-from bot.machine.loop import AGENT_STEPS
+from bot.machine.progress import AGENT_STEPS
 from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATED, Disposition, Stage
 from bot.runs.contract import RunSpec

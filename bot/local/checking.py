@@ -13,7 +13,7 @@ from bot.local.repository import Repository, alone, open_repository
 from bot.local.settings import Rules, Wanted, choose, read_setup, rules
 from bot.local.state import Chosen, Commit, State
 from bot.machine import loop, plan
-from bot.machine.loop import AFTER, Done, Kind, Progress, Step
+from bot.machine.progress import AFTER, Done, Kind, Progress, Step
 from bot.runs import branch
 from bot.runs.prompting import visible
 

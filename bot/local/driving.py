@@ -27,8 +27,8 @@ from bot.local.state import Guidance, State
 from bot.local.watching import Display, Watched
 from bot.local.words import Stop
 from bot.machine.errors import UserError
-from bot.machine.loop import AFTER, Done, Kind, Step
 from bot.machine.plan import Plan
+from bot.machine.progress import AFTER, Done, Kind, Step
 from bot.runs.agents import Agents
 from bot.runs.contract import Ending
 from bot.runs.keep_going import out_of_money

@@ -16,8 +16,8 @@ from bot.config import Policy, Settings, read_policy, read_settings
 from bot.local.repository import FOLDER, POLICY, Repository
 from bot.local.state import Chosen, State
 from bot.machine.errors import UserError
-from bot.machine.loop import AGENT_STEPS, Kind, Progress
 from bot.machine.plan import Plan
+from bot.machine.progress import AGENT_STEPS, Kind, Progress
 from bot.machine.stages import Stage
 from bot.runs.contract import RunSpec
 from bot.runs.gateway import Upstream

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bot.local.repository import Repository
 from bot.machine.errors import UserError
-from bot.machine.loop import Kind, Step, Work
+from bot.machine.progress import Kind, Step, Work
 
 NAME = "orchestrator-state.json"
 INTERRUPTED = "interrupted"

@@ -18,9 +18,8 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from bot.machine import loop
-from bot.machine.loop import AFTER, Kind, Receipt
 from bot.machine.plan import Plan
+from bot.machine.progress import AFTER, Kind, Receipt, name_of
 from bot.runs.agents import Agents
 from bot.runs.contract import Ending, RunResult, RunSpec
 from bot.runs.prompting import visible
@@ -123,7 +122,7 @@ class Watched:
 
     def _begins(self, kind: Kind) -> None:
         again = f", attempt {self._attempt}" if self._attempt > 1 else ""
-        self._display.begins(f"{loop.name_of(self._plan, self._at)} · {kind}{again}")
+        self._display.begins(f"{name_of(self._plan, self._at)} · {kind}{again}")
         self._note(kind, self._at, self._attempt)
 
 

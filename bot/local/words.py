@@ -8,8 +8,8 @@ from bot.local.repository import FOLDER, Repository
 from bot.local.settings import Rules, Setup
 from bot.local.state import NAME, State
 from bot.machine import loop
-from bot.machine.loop import Kind, Progress, Step, Work
 from bot.machine.plan import Phase, Plan
+from bot.machine.progress import EXITS, Kind, Progress, Step, Work
 
 _SHORT = 10
 
@@ -147,7 +147,7 @@ def _ahead(setup: Setup, rules: Rules, step: Step) -> str:
     if step.kind is Kind.COMPLETED:
         return "Nothing is left to do."
     at = f"It would begin with {step.name} ({step.kind})."
-    if step.kind in loop.EXITS:
+    if step.kind in EXITS:
         at = f"It stands still at {step.name}: {step.kind}."
     limits = setup.policy.limits
     return (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.machine.loop import AFTER, Receipt
+from bot.machine.progress import AFTER, Receipt
 from bot.runs import verification
 from bot.runs.contract import RunSpec
 from bot.runs.runner import Handover, House, Place, run_agent

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot.git.commit import Author, Conflict, squash, transplant
 from bot.git.mirror import Mirror
 from bot.machine import loop, plan
-from bot.machine.loop import AFTER, Committed, Done, Progress, Receipt, Work
+from bot.machine.progress import AFTER, Committed, Done, Progress, Receipt, Work, name_of
 from bot.runs.messages import one_line, paragraphs
 from bot.words import say
 
@@ -102,7 +102,7 @@ async def keep(mirror: Mirror, place: Place, standing: Standing) -> str:
     """The commit that remembers the work in hand; pushing it is the caller's."""
     progress = standing.progress
     memory = _Memory(progress.work, progress.receipts, progress.closed)
-    about = loop.name_of(progress.plan, progress.work.phase) if progress.work else "nothing in hand"
+    about = name_of(progress.plan, progress.work.phase) if progress.work else "nothing in hand"
     message = f"{place.ticket}: {one_line(about)}\n\n{_json(memory)}"
     return await squash(
         mirror,

@@ -15,7 +15,20 @@ from bot.git.mirror import Mirror, Pushed
 from bot.git.tree import is_under
 from bot.machine import loop, plan
 from bot.machine.errors import Transient
-from bot.machine.loop import AFTER, AGENT_STEPS, EXITS, Asked, Failed, Kind, Receipt, Reviewed, Step, Verified, Written
+from bot.machine.progress import (
+    AFTER,
+    AGENT_STEPS,
+    EXITS,
+    Asked,
+    Failed,
+    Kind,
+    Outcome,
+    Receipt,
+    Reviewed,
+    Step,
+    Verified,
+    Written,
+)
 from bot.runs import branch
 from bot.runs.branch import Standing
 from bot.runs.contract import Ending, RunResult, RunSpec
@@ -98,7 +111,7 @@ class Implementation:
             await self._push(standing.tip)
             after = loop.next_step(standing.progress)
             return after, await self._keep(replace(standing, progress=after.progress))
-        outcome: loop.Outcome
+        outcome: Outcome
         if step.kind is Kind.VERIFY:
             standing, outcome = await self._verify(step, standing)
         else:
@@ -121,7 +134,7 @@ class Implementation:
             text = plan.tick(text, (item for item in items if item.command in passed))
         return replace(standing, text=text), Verified(plan.read(text), receipts)
 
-    async def _take_over(self, step: Step, standing: Standing, handed: Handover) -> tuple[Standing, loop.Outcome]:
+    async def _take_over(self, step: Step, standing: Standing, handed: Handover) -> tuple[Standing, Outcome]:
         """What an agent left, and what its outcome means for the loop."""
         result, outcome = handed.result, handed.result.outcome or {}
         if step.kind is Kind.REVIEW:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from bot.git.commit import Author
 from bot.git.mirror import Mirror
-from bot.machine.loop import Receipt
+from bot.machine.progress import Receipt
 from bot.runs.contract import Ending, RunResult, RunSpec
 from bot.runs.runner import Handover
 

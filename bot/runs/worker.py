@@ -16,7 +16,7 @@ from bot.git import checkout
 from bot.git.commit import Conflict, merge
 from bot.git.mirror import Mirror, Pushed
 from bot.machine.errors import Refused, Transient
-from bot.machine.loop import Receipt
+from bot.machine.progress import Receipt
 from bot.runs import branch
 from bot.runs.contract import WRITERS, Ending, RunSpec
 from bot.runs.implementing import Hands, Implementation, NotMine, Rules

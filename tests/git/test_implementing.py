@@ -10,8 +10,8 @@ import pytest
 
 from bot.git.bundle import bundle_command
 from bot.git.commit import Author
-from bot.machine.loop import Receipt
 from bot.machine.plan import read
+from bot.machine.progress import Receipt
 from bot.runs.contract import Ending, RunResult, RunSpec, judge
 from bot.runs.runner import Handover
 from bot.runs.worker import Access, LoopOrder, Worker, WorkOrder

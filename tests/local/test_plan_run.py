@@ -8,7 +8,7 @@ import pytest
 
 from bot.local import driving
 from bot.local.driving import Drive
-from bot.machine.loop import Kind
+from bot.machine.progress import Kind
 from bot.simulator.model import Log, by_key, calls, concludes, model_app, writes
 from bot.simulator.serving import serve
 

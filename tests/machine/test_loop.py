@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.machine import loop
-from bot.machine.loop import (
+from bot.machine.loop import next_step
+from bot.machine.plan import read, tick
+from bot.machine.progress import (
     AFTER,
     AGENT_STEPS,
     EXITS,
@@ -21,9 +23,7 @@ from bot.machine.loop import (
     Reviewed,
     Verified,
     Written,
-    next_step,
 )
-from bot.machine.plan import read, tick
 
 TEXT = """# Plan: three steps
 

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,18 +13,23 @@ from rich.live import Live
 from rich.table import Table
 
 from bot.engine.port import RunRow, RunState
-from bot.machine.loop import AGENT_STEPS, Kind
+from bot.machine.progress import AGENT_STEPS, Kind
 from bot.simulator import linear
 from bot.simulator.theatre import REPOSITORY, Theatre
 
 DONE, CANCELED = "Done", "Canceled"
+_TOLD = AGENT_STEPS | {"feedback", "update"}
+"""What is done in a stage besides its own prompt."""
 _REVIEWS = ("Plan in Review", "Code Review")
 _PHASE = re.compile(r"phase (\d+) of (\d+)")
 
 
 @dataclass
 class Show:
-    """What is watched. `approved` are the comments of ours that were answered with an approval."""
+    """What is watched. `approved` are the comments of ours that were answered with an approval.
+
+    `to_come` are acts of other people; alice waits for them before she approves the merge.
+    """
 
     theatre: Theatre
     console: Console
@@ -34,6 +39,8 @@ class Show:
     approved: set[str] = field(default_factory=set)
     runs: dict[str, RunRow] = field(default_factory=dict)
     told: dict[str, str] = field(default_factory=dict)
+    to_come: Set["asyncio.Task[None]"] = frozenset()
+    looked: asyncio.Event = field(default_factory=asyncio.Event)
     parallel: int = 0
     ended: float = 0.0
 
@@ -44,6 +51,8 @@ class Show:
                 await self._look()
                 live.update(self._table())
                 self._tell()
+                self.looked.set()
+                self.looked = asyncio.Event()
                 if limit is not None and self.seconds > limit:
                     break
                 await asyncio.sleep(0.2)
@@ -51,6 +60,15 @@ class Show:
             await self._look()
             self._tell()
             live.update(self._table())
+
+    async def until(self, true: Callable[[], object]) -> None:
+        """Watch until something is so."""
+        while not true():
+            await self.looked.wait()
+
+    def say(self, who: str, what: str) -> None:
+        """Tell what somebody does."""
+        self.console.print(f"{self.seconds:4.0f} s  {who:<6} {what}", soft_wrap=True, highlight=False, markup=False)
 
     @property
     def seconds(self) -> float:
@@ -73,9 +91,14 @@ class Show:
         self.runs |= {row.order.run_id: row for row in rows}
         self.parallel = max(self.parallel, sum(row.state is RunState.RUNNING for row in rows))
         asking = [one for one in self.theatre.linear.comments(self.epic) if "**Turn" in one.body]
-        if self.yes and asking and asking[-1].id not in self.approved and self.epic.state.name in _REVIEWS:
+        fresh = asking and asking[-1].id not in self.approved and self.epic.state.name in _REVIEWS
+        if self.yes and fresh and not self._is_to_wait():
             self.approved.add(asking[-1].id)
             self.theatre.person("alice").comments(self.epic, "approve")
+
+    def _is_to_wait(self) -> bool:
+        """Whether somebody still has a say in the pull requests that the epic shows."""
+        return self.epic.state.name == _REVIEWS[1] and not all(act.done() for act in self.to_come)
 
     def _tell(self) -> None:
         if self.console.is_terminal:
@@ -84,7 +107,7 @@ class Show:
         lines |= {"you": turn} if (turn := self._turn()) else {}
         for name, line in sorted(lines.items()):
             if self.told.get(name) != line:
-                self.console.print(f"{self.seconds:4.0f} s  {name:<6} {line}", soft_wrap=True, highlight=False)
+                self.say(name, line)
         self.told = lines
 
     def _line(self, issue: linear.Issue) -> str:
@@ -94,7 +117,7 @@ class Show:
             said = self.told.get(issue.identifier, "")
             return said if said.startswith(f"{state}: ") else state
         kind, at = self._step(row)
-        return f"{state}: {kind} {at}".rstrip() if kind in AGENT_STEPS else state
+        return f"{state}: {kind} {at}".rstrip() if kind in _TOLD else state
 
     def _table(self) -> Table:
         title = f"{self.epic.identifier} {self.epic.title} · {self.epic.state.name} · {self.seconds:.0f} s"
@@ -130,7 +153,8 @@ class Show:
         last = max((one for one in before), key=lambda one: one.order.generation, default=None)
         said = (last.result.get("loop") if last and last.result else None) or {}
         goes_on = prompt == Kind.IMPLEMENT and said.get("next") in AGENT_STEPS
-        return (said["next"], said["at"]) if goes_on else (prompt, "")
+        mends = str(row.order.spec["about"].get("kind", "")) if prompt == Kind.FIX else ""
+        return (said["next"], said["at"]) if goes_on else (prompt, mends)
 
     def _turn(self) -> str:
         if self.yes or self.epic.state.name not in _REVIEWS:
