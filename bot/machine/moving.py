@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from bot.machine.approval import Allowed, authorise
 from bot.machine.decision import NOTHING, Blocker, Decision, Dispose, Move, Post, StopRun
-from bot.machine.facts import Comment, Issue, Mover, Rules, RunState, Ticket
+from bot.machine.facts import Comment, Issue, Mover, Rules, Run, RunState, Ticket
 from bot.machine.record import Record
 from bot.machine.running import record_of
 from bot.machine.stages import Disposition, Stage
@@ -116,7 +116,7 @@ def _back(ticket: Ticket, stage: Stage, record: Record) -> Arrived:
     again = replace(
         record,
         stage=stage,
-        settled=record.generation,
+        settled=_settled(ticket, stage, record),
         attempts=0,
         hiccups=0,
         wait_until=None,
@@ -130,8 +130,11 @@ def _back(ticket: Ticket, stage: Stage, record: Record) -> Arrived:
 
 def _forward(ticket: Ticket, stage: Stage, record: Record, *, missing: str) -> Arrived:
     if not missing:
-        ahead = replace(record, stage=stage, settled=record.generation, attempts=0, resume=True, step="")
+        settled = _settled(ticket, stage, record)
+        ahead = replace(record, stage=stage, settled=settled, attempts=0, resume=True, step="")
         return Arrived(stage, ahead, Decision(_stops(ticket, stage)))
+    if any(_is_due(run, record) and run.stage == record.stage for run in ticket.runs):
+        return Arrived(record.stage, record)  # what is missing is in the result; then our own move comes true
     issue = ticket.issue
     values = {"state": issue.state_name, "missing": missing}
     return Arrived(
@@ -143,6 +146,20 @@ def _forward(ticket: Ticket, stage: Stage, record: Record, *, missing: str) -> A
         ),
         stuck=True,
     )
+
+
+def _settled(ticket: Ticket, stage: Stage, record: Record) -> int:
+    """A run for this very stage goes on, or its result counts; any other is over with the move."""
+    goes_on = any(run.stage == stage and (_is_due(run, record) or _is_live(run, record)) for run in ticket.runs)
+    return record.settled if goes_on else record.generation
+
+
+def _is_due(run: Run, record: Record) -> bool:
+    return run.state is RunState.FINISHED and run.generation == record.generation > record.settled
+
+
+def _is_live(run: Run, record: Record) -> bool:
+    return run.state in (RunState.QUEUED, RunState.RUNNING) and run.generation == record.generation
 
 
 def _stops(ticket: Ticket, stage: Stage) -> tuple[StopRun, ...]:
