@@ -215,7 +215,7 @@ def _branch_now(facts: Facts, record: Record, result: Mapping[str, Any]) -> Reco
     head, base_at = str(result.get("head") or record.head), str(result.get("base_at") or "")
     if head != record.head:
         record = replace(record, head=head, head_at=facts.now, reran=(), reran_at=None)
-    if base_at:
+    if base_at and _settles_base(result):
         record = replace(record, base_at=base_at, stands_on=record.base)
     onto_base = facts.repository is not None and record.base == facts.repository.base
     if (moved := result.get("carried")) is not None and onto_base:  # what lies below may not be approved yet
@@ -223,6 +223,12 @@ def _branch_now(facts: Facts, record: Record, result: Mapping[str, Any]) -> Reco
         first = record.carried[0] if record.carried and record.carried[1] == before else before
         record = replace(record, carried=(first, after))
     return record
+
+
+def _settles_base(result: Mapping[str, Any]) -> bool:
+    """Whether the branch stands on its base after the run; one that mends something else leaves that as it was."""
+    kind = (result.get("about") or {}).get("kind", "")
+    return result.get("kind") == "success" and "conflict" not in result and kind in ("", "update", "conflict")
 
 
 def _told(record: Record, result: Mapping[str, Any]) -> Record:

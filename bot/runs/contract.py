@@ -110,7 +110,7 @@ class DocumentationOutcome(WorkOutcome):
     """The documentation was brought up to date."""
 
 
-class ConcernOutcome(_Outcome):
+class ConcernOutcome(_Ended):
     """Which tickets a wish is about."""
 
     summary: Text

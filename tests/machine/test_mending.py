@@ -435,3 +435,23 @@ def test_in_the_train_a_branch_moves_on_to_the_base_branch_only(approved):
     approved.settle()
     in_train = [one for one in orders(approved, "documentation", "update") if one.stage is Stage.MERGE]
     assert [one.base for one in in_train] == ["main"]
+
+
+def test_an_answer_in_between_does_not_forget_that_the_base_changed(approved):
+    approved.updates = False
+    approved.work(6)
+    approved.pull(approved.pulls["storage"].number, open=False, merged=True)
+    approved.remarks("theme", "rename this")
+    approved.settle().begin().finish()
+    update = orders(approved, "theme")[-1]
+    assert (update.prompt, update.base, update.upstream) == ("update", "main", "sha-storage")
+
+
+def test_a_conflict_in_between_does_not_forget_what_the_branch_stood_on(approved):
+    approved.updates = False
+    approved.work(6)
+    approved.pull(approved.pulls["storage"].number, open=False, merged=True)
+    approved.settle()
+    conflict = {"paths": ["a.py"], "with": "main", "commit": "m1"}
+    approved.begin().finish(conflict=conflict, head="", carried=None)
+    assert approved.issues["theme"].record.stands_on == "agent/YOU-2"

@@ -13,6 +13,7 @@ GOOD = {
     "review": {"verdict": "approved", "summary": "s"},
     "feedback": {"status": "success", "summary": "s", "replies": [{"thread_id": "1", "body": "b", "resolved": True}]},
     "documentation": {"status": "success", "summary": "s"},
+    "concern": {"summary": "s", "tickets": ["YOU-2"]},
 }
 
 

@@ -21,6 +21,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "review": {"plan": "THE PLAN", "base_commit": "abc123"},
     "feedback": {"threads": [{"thread_id": "T-1", "path": "a.py", "comments": [{"author": "bob", "body": "why?"}]}]},
     "documentation": {"tickets": [{"identifier": "YOU-2", "title": "T", "summary": "S"}]},
+    "concern": {"tickets": [{"identifier": "YOU-2", "title": "T", "summary": "S"}]},
 }
 GUIDANCE = [{"author": "Alice", "body": "Use one table.", "at": "2026-11-21T05:00:00Z"}]
 
