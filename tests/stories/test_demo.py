@@ -10,6 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+from rich.console import Console
+
+from bot.runs.sandbox import Bubblewrap
+from bot.simulator.demo.command import play
+from bot.simulator.demo.report import report
+from bot.simulator.demo.review_story import HELP, MILESTONES, PANEL, REVIEW, STREAKS
+from bot.simulator.demo.script import model
+from bot.simulator.theatre import POLICY, Plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +58,7 @@ class Played:
         assert "Traceback" not in (self.home / "service.log").read_text()
 
 
-async def play(folder: Path, *arguments: str) -> Played:
+async def run_demo(folder: Path, *arguments: str) -> Played:
     command = [sys.executable, "-m", "bot.cli", "demo", "--yes", "--report", "report.json", *arguments]
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(ROOT)}
     process = await asyncio.create_subprocess_exec(*command, cwd=folder, env=env, stdout=-1, stderr=-2)
@@ -60,7 +69,7 @@ async def play(folder: Path, *arguments: str) -> Played:
 
 @pytest.mark.slow
 async def test_the_demo_ends_with_every_ticket_merged(tmp_path):
-    played = await play(tmp_path)
+    played = await run_demo(tmp_path)
     told = played.report
     assert len(told["tickets"]) >= 6
     assert all(one["merged"] and one["stage"] == "done" for one in told["tickets"])
@@ -77,7 +86,7 @@ async def test_the_demo_ends_with_every_ticket_merged(tmp_path):
 
 @pytest.mark.slow
 async def test_a_plan_of_seven_phases_runs_to_its_end_through_a_failing_command_and_a_blocker(tmp_path):
-    played = await play(tmp_path, "--scenario", "plan")
+    played = await run_demo(tmp_path, "--scenario", "plan")
     phases = played.report["phases"]
     assert [one["number"] for one in phases] == [1, 2, 3, 4, 5, 6, 7]
     assert [one["attempts"] for one in phases] == [1, 1, 2, 1, 2, 1, 1]
@@ -106,3 +115,110 @@ async def test_a_plan_of_seven_phases_runs_to_its_end_through_a_failing_command_
     assert plan.count("was ticked by the worker") == sum(len(one["commands"]) for one in phases) - 2
     assert "In Dev: fix phase 3 of 7: Write each session as a text file" in played.output
     played.assert_all_is_well(tmp_path)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A demo that was played in this process, so that its simulated worlds can be looked at."""
+
+    show: Any
+    report: dict[str, Any]
+    home: Path
+    logged: list[Any]
+
+    def ticket(self, task):
+        return next(one for one in self.show.tickets if one.title == task.title)
+
+    def pull(self, task):
+        return self.show.pulls[self.ticket(task).identifier]
+
+    def prompts(self, task, name):
+        """What the workers of a task were told by this prompt, oldest first."""
+        header = f"TASK_ID: {self.ticket(task).identifier}\n"
+        files = sorted(self.home.rglob("prompt.md"), key=lambda path: path.stat().st_mtime)
+        texts = [file.read_text() for file in files]
+        return [text for text in texts if text.startswith(header) and f"\nPROMPT: {name}\n" in text]
+
+    def git(self, *arguments):
+        return git(self.home / "github" / "acme" / "youlab.git", *arguments)
+
+
+async def watch(folder: Path, scenario: Any) -> Seen:
+    walls = "off" if await Bubblewrap().missing() else "bwrap"
+    plan = Plan(folder, model(scenario), scenario.files, policy=POLICY + scenario.gates, sandbox=walls)
+    with structlog.testing.capture_logs() as logged:
+        show = await play(scenario, plan, Console(quiet=True), yes=True, limit=400)
+    return Seen(show, await report(show), folder, logged)
+
+
+def words(said):
+    """Who said what, without the hidden marks of our answers."""
+    return [(one.user.login, re.sub(r"\s*<!--.*?-->", "", one.body, flags=re.S)) for one in said]
+
+
+def ends(checks, name):
+    """How a check ended on each head, its runs in their order."""
+    found: dict[str, list[str]] = {}
+    for one in checks:
+        if one.name == name:
+            found.setdefault(one.suite.head_sha, []).append(one.conclusion)
+    return found
+
+
+@pytest.mark.slow
+async def test_all_that_happens_to_pull_requests_in_one_go(tmp_path):
+    seen = await watch(tmp_path, REVIEW)
+    told, show = seen.report, seen.show
+    names = [seen.ticket(task).identifier for task in (STREAKS, PANEL, MILESTONES, HELP)]
+    documentation = show.tickets[-1].identifier
+
+    assert show.epic.state.name == "Done"
+    assert all(one["merged"] and one["stage"] == "done" for one in told["tickets"])
+    assert told["turns"] == 2
+    assert told["review_rounds"] == 3
+    assert told["fix_runs"] == {"checks": 1, "conflict": 1}
+    assert sorted(told["merge_order"]) == sorted([*names, documentation])
+    assert told["merge_order"][-1] == documentation
+    assert [one for one in told["merge_order"] if one in names[:3]] == names[:3]  # the stack, from below
+    assert [one.base_ref for one in show.pulls.values()] == ["main"] * 5
+    assert told["runs"] == len(list(tmp_path.rglob("transcript.jsonl")))
+
+    [finding] = seen.pull(STREAKS).threads
+    assert finding.comments[0].user.login == "coderabbitai[bot]"
+    assert finding.resolved_by
+    assert any(STREAKS.reviews[0].remarks[0].answer in text for _, text in words(finding.comments))
+    assert "today - last <= DAY" in seen.git("show", "main:youlab/streaks.py")
+
+    bob = [one.state for one in seen.pull(PANEL).reviews if one.user.login == "bob"]
+    assert bob == ["CHANGES_REQUESTED", "APPROVED"]
+    for thread, remark in zip(seen.pull(PANEL).threads, PANEL.reviews[0].remarks, strict=True):
+        (who, said), (we, answered) = words(thread.comments)
+        assert (who, said, we) == ("bob", remark.text, "callboard[bot]")
+        assert answered.startswith(remark.answer)
+    assert len(seen.prompts(PANEL, "feedback")) == 1, "one run for the whole review"
+    assert "Ask something today" in seen.git("show", "main:youlab/panels/streak.py")
+
+    [question] = seen.pull(MILESTONES).threads
+    (asks, _), (answers, answer) = words(question.comments)
+    assert (asks, answers, question.resolved_by.login) == ("alice", "callboard[bot]", "alice")
+    assert answer == MILESTONES.reviews[0].remarks[0].answer, "no commit is named, since there is none"
+
+    checks = list(show.theatre.github.repository("acme/youlab").check_runs)
+    flaky = [conclusions for conclusions in ends(checks, "browser").values() if "failure" in conclusions]
+    assert flaky[-1] == ["failure", "success"]
+    assert seen.prompts(PANEL, "fix") == []
+    broken = [conclusions for conclusions in ends(checks, "test").values() if "failure" in conclusions]
+    assert broken == [["failure", "failure"]], "it was run again before a worker was sent"
+    repair, conflict = seen.prompts(HELP, "fix")
+    assert "FAIL: test_every_page_of_the_menu_answers" in repair, "the log is told"
+
+    assert "Merge `origin/main` and resolve it" in conflict
+    readme = seen.git("show", "main:README.md")
+    assert "youlab/pages/help.py" in readme
+    assert "`youlab/schema/` | the tables" in readme
+
+    git(tmp_path, "clone", "-q", str(tmp_path / "github" / "acme" / "youlab.git"), "merged")
+    command = [sys.executable, "-m", "unittest", "discover", "-s", "tests", "-t", "."]
+    tests = subprocess.run(command, cwd=tmp_path / "merged", capture_output=True)
+    assert tests.returncode == 0, tests.stderr.decode()
+    assert [one for one in seen.logged if one["log_level"] in ("error", "critical")] == []

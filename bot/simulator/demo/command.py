@@ -13,22 +13,26 @@ from rich.console import Console
 from bot import logs
 from bot.machine.errors import UserError
 from bot.runs.sandbox import Bubblewrap
-from bot.simulator.demo.checks import tests_of_the_repository
+from bot.simulator.demo.cast import machines, people
 from bot.simulator.demo.long_plan import PLAN
 from bot.simulator.demo.report import report
+from bot.simulator.demo.review_story import REVIEW
 from bot.simulator.demo.scenario import Scenario
 from bot.simulator.demo.script import model
 from bot.simulator.demo.show import DONE, Show
 from bot.simulator.demo.story import EPIC
 from bot.simulator.theatre import POLICY, REPOSITORY, Plan, Theatre, open_theatre
 
-SCENARIOS = {"epic": EPIC, "plan": PLAN}
+SCENARIOS = {"epic": EPIC, "plan": PLAN, "review": REVIEW}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument(
-        "--scenario", choices=SCENARIOS, default="epic", help="an epic of many tickets, or one long plan"
+        "--scenario",
+        choices=SCENARIOS,
+        default="epic",
+        help="an epic of many tickets, one long plan, or all that happens to pull requests",
     )
     parser.add_argument("--yes", action="store_true", help="approve everything, as a trusting person would")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write what happened as JSON")
@@ -46,15 +50,26 @@ async def run(arguments: argparse.Namespace) -> int:
     home.mkdir(parents=True)
     with (home / "service.log").open("w") as out:
         logs.configure(out=out)
-        async with open_theatre(await _plan(scenario, arguments, home, console)) as theatre:
-            async with tests_of_the_repository(theatre):
-                show = _begin(scenario, theatre, console, yes=arguments.yes)
-                await show.play(arguments.minutes * 60 or (600.0 if arguments.yes else None))
-            told = await report(show)
+        plan = await _plan(scenario, arguments, home, console)
+        limit = arguments.minutes * 60 or (600.0 if arguments.yes else None)
+        show = await play(scenario, plan, console, yes=arguments.yes, limit=limit)
+        told = await report(show)
     if arguments.report:
         arguments.report.write_text(json.dumps(told, indent=2) + "\n")
     _farewell(console, show, told, home)
     return 0 if show.epic.state.name == DONE else 1
+
+
+async def play(scenario: Scenario, plan: Plan, console: Console, *, yes: bool, limit: float | None) -> Show:
+    """Play from the label to the end of the epic, or for `limit` seconds; what was to be seen can still be looked at.
+
+    With `yes` alice approves everything that is asked for.
+    """
+    async with open_theatre(plan) as theatre, machines(scenario, theatre):
+        show = _begin(scenario, theatre, console, yes=yes)
+        async with people(scenario, show):
+            await show.play(limit)
+    return show
 
 
 def _home() -> Path:
@@ -103,5 +118,11 @@ def _farewell(console: Console, show: Show, told: dict[str, Any], home: Path) ->
     if again:
         console.print(
             f"{len(told['phases'])} phases, each one commit; more than one attempt: phase {', '.join(again)}."
+        )
+    if told["review_rounds"]:
+        fixes = told["fix_runs"]
+        console.print(
+            f"{told['review_rounds']} reviews worked in, {fixes['checks']} repair of checks, {fixes['conflict']} of a"
+            f" conflict. Merged: {', '.join(told['merge_order'])}."
         )
     console.print(f"Transcripts, checkouts and the log are in {home.relative_to(Path.cwd())}")

@@ -1,11 +1,13 @@
 """What the demo came to, as JSON: what Linear, GitHub and the engine say in the end, and the merged repository."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bot.machine import plan
+from bot.machine.mending import BOTS, CHECKS, CONFLICT, FEEDBACK
 from bot.simulator import linear
 from bot.simulator.demo.show import Show
 from bot.simulator.theatre import REPOSITORY
@@ -15,10 +17,12 @@ _TRAILERS = ("Callboard-Ticket", "Callboard-Phase", "Callboard-Attempt")
 
 
 async def report(show: Show) -> dict[str, Any]:
-    """What design.md section 9 asks the report to hold, and `phases`: every phase of every plan that is merged.
+    """What design.md section 9 asks the report to hold, and what became of plans and pull requests.
 
-    A phase has `ticket`, `number`, `name`, `attempts`, `verified` (all its automated items are ticked), `commands`,
-    and `commit`, the one commit on the base branch that was made of it.
+    `phases` are those of every plan that is merged: `ticket`, `number`, `name`, `attempts`, `verified` (all its
+    automated items are ticked), `commands`, and `commit`, the one commit on the base branch that was made of it.
+    `review_rounds` counts the runs that worked a review in, by people or bots; `fix_runs` those that repaired `checks`
+    or resolved a `conflict`; `merge_order` are the tickets in the order in which git has them on the base branch.
     """
     pulls = show.pulls
     tickets = [
@@ -31,7 +35,9 @@ async def report(show: Show) -> dict[str, Any]:
         }
         for ticket in show.tickets
     ]
-    world = show.theatre.linear
+    world, repository = show.theatre.linear, show.theatre.github.repository(REPOSITORY).path
+    agents = [row.order for row in show.runs.values() if row.order.spec["run"]["prompt"] != "update"]
+    mended = Counter((row.spec["run"]["prompt"], row.spec["about"].get("kind")) for row in agents)
     people = [one for one in world.comments(show.epic) if one.user and not one.user.app]
     return {
         "epic": show.epic.identifier,
@@ -39,12 +45,19 @@ async def report(show: Show) -> dict[str, Any]:
         "turns": len(people),
         "seconds": round(show.seconds, 1),
         "max_parallel": show.parallel,
-        "runs": len(show.runs),
+        "runs": len(agents),
         "cost_usd": round(sum(_cost(one) for one in world.all(linear.Attachment)), 4),
-        "phases": await _phases(
-            show.theatre.github.repository(REPOSITORY).path, [ticket.identifier for ticket in show.tickets]
-        ),
+        "phases": await _phases(repository, [ticket.identifier for ticket in show.tickets]),
+        "review_rounds": mended["feedback", FEEDBACK] + mended["feedback", BOTS],
+        "fix_runs": {kind: mended["fix", kind] for kind in (CHECKS, CONFLICT)},
+        "merge_order": await _merge_order(repository, {pull.merge_commit_sha: one for one, pull in pulls.items()}),
     }
+
+
+async def _merge_order(repository: Path, merges: Mapping[str | None, str]) -> list[str]:
+    """The tickets whose merge is on the base branch, oldest first. `merges` are tickets by their merge commit."""
+    log = await _git(repository, "rev-list", "--first-parent", "--reverse", "main")
+    return [merges[commit] for commit in log.split() if commit in merges]
 
 
 async def _phases(repository: Path, tickets: Sequence[str]) -> list[dict[str, Any]]:

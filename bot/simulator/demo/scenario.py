@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from bot.machine.plan import Item
 from bot.machine.plan import Phase as Planned
@@ -22,6 +22,7 @@ from bot.machine.plan import read as read_plan
 
 _REPOSITORY = Path(__file__).parent / "repository"
 _FILE = re.compile(r"^- \*\*File\*\*: `(?P<path>[^`]+)`", re.MULTILINE)
+CODERABBIT = "coderabbitai[bot]"
 Files = Mapping[str, str]
 """Complete contents by path in the repository."""
 
@@ -36,6 +37,47 @@ class Mistake:
     repair: str
     blockers: tuple[str, ...] = ()
     shown_by: str = ""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something said on a line of a pull request, and what the worker answers.
+
+    `at` stands in that line and in no other. Where nothing is `resolved` by the answer, whoever asked does it.
+    """
+
+    path: str
+    at: str
+    text: str
+    answer: str
+    resolved: bool = True
+
+
+@dataclass(frozen=True)
+class Review:
+    """A look at a pull request that is ready to merge; a review bot's, where `by` is its login, as soon as it is open.
+
+    Who asks for changes approves when all is answered. `later` names the files that the worker changes; empty: none.
+    """
+
+    by: str
+    remarks: tuple[Remark, ...]
+    verdict: Literal["request changes", "comment"] = "comment"
+    body: str = ""
+    answer: str = ""
+    """What the worker says to the body."""
+    later: str = ""
+    summary: str = ""
+    """What the worker says that it did."""
+
+
+@dataclass(frozen=True)
+class Push:
+    """Files that a person pushes to the base branch when a pull request is ready to merge, which clash with it."""
+
+    by: str
+    message: str
+    files: Files
 
 
 @dataclass(frozen=True)
@@ -74,6 +116,11 @@ class Task:
     """Commands of the plan that the worker leaves to the service."""
     mistakes: Mapping[int, Mistake]
     """By the number of the phase."""
+    later: Mapping[str, Files]
+    reviews: tuple[Review, ...]
+    repairs: Mapping[str, str]
+    """By what is wrong with the pull request, `checks` or `conflict`: what the worker says that it did about it."""
+    push: Push | None
 
     @cached_property
     def phases(self) -> tuple[Phase, ...]:
@@ -105,11 +152,18 @@ class Scenario:
     documentation: Task | None = None
     """What the documentation agent does after all other tasks; None switches it off."""
     files: Files = field(default_factory=lambda: _tree(_REPOSITORY / "main"))
+    review_bot: bool = False
+    """Whether CodeRabbit looks at every pull request, and the merge waits for its word."""
+    checks: tuple[str, ...] = ()
+    """Names of the checks that the base branch requires; besides `test` they only pass."""
+    flaky: str = ""
+    """Key of the task whose last check fails for no reason until it is run again."""
 
     @property
     def gates(self) -> str:
         """Lines for the table `[gates]` of the policy."""
-        return f"documentation = {str(self.documentation is not None).lower()}\n"
+        bots = f'review_bots = ["{CODERABBIT}"]\nreview_bot_minutes = 2\n' if self.review_bot else ""
+        return f"documentation = {str(self.documentation is not None).lower()}\n{bots}"
 
     @property
     def breakdown(self) -> dict[str, Any]:
@@ -140,6 +194,9 @@ def read_task(
     depends_on: tuple[str, ...] = (),
     left: frozenset[str] = frozenset(),
     mistakes: Mapping[int, Mistake] = MappingProxyType({}),
+    reviews: tuple[Review, ...] = (),
+    repairs: Mapping[str, str] = MappingProxyType({}),
+    push: Push | None = None,
 ) -> Task:
     """The task with this key, its documents and files read from its folder."""
     folder = _REPOSITORY / "tasks" / key
@@ -156,10 +213,14 @@ def read_task(
         plan=read_text(key, "plan.md"),
         files=files,
         summary=summary,
-        earlier=_by_phase(folder / "earlier"),
-        first=_by_phase(folder / "first"),
+        earlier={int(name): files for name, files in _trees(folder / "earlier").items()},
+        first={int(name): files for name, files in _trees(folder / "first").items()},
         left=left,
         mistakes=mistakes,
+        later=_trees(folder / "later"),
+        reviews=reviews,
+        repairs=repairs,
+        push=push,
     )
 
 
@@ -168,8 +229,8 @@ def read_text(key: str, name: str) -> str:
     return (_REPOSITORY / "tasks" / key / name).read_text(encoding="utf-8")
 
 
-def _by_phase(folder: Path) -> Mapping[int, Files]:
-    return {int(one.name): _tree(one) for one in sorted(folder.glob("*"))}
+def _trees(folder: Path) -> Mapping[str, Files]:
+    return {one.name: _tree(one) for one in sorted(folder.glob("*"))}
 
 
 def _tree(folder: Path) -> Files:

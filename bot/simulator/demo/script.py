@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from starlette.types import ASGIApp
 
 from bot.machine.plan import Item
+from bot.simulator.demo.answering import answer_review, repair
 from bot.simulator.demo.scenario import Files, Phase, Scenario, Task
 from bot.simulator.model import Answer, Asked, Script, calls, concludes, model_app, runs, says, writes
 
@@ -43,6 +44,10 @@ def script(scenario: Scenario) -> Script:
                 return _document(task.plan, f"{len(task.phases)} phases, each with its tests.", task)
             case "documentation":
                 return _work(asked, task.files, task.phases[0].run, task.summary)
+            case "feedback":
+                return answer_review(asked, task)
+            case "fix" if not asked.phase:
+                return repair(asked, task)
         phase = next((phase for phase in task.phases if phase.number == asked.phase), None)
         return _step(asked, task, phase) if phase else None
 
