@@ -17,7 +17,9 @@ from bot.machine.train import (
     given,
     hear_merge_approval,
     landed,
+    put_out,
     riding,
+    shown_anew,
     taken_back,
     was_ejected,
     what_stands_against,
@@ -39,7 +41,8 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     aboard = riding(facts, given(facts, ticket))
     merged = [one for one in under_way if one.pull_request and one.pull_request.merged and has_landed(facts, one)]
     if not aboard and not merged:
-        return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0, record=record)
+        back = Move(ticket.issue.id, Stage.CODE_REVIEW)
+        return said + Decision((back,), recheck_after=0.0, record=shown_anew(record))
     names = ", ".join(one.issue.identifier for one in (*merged, *aboard))
     return said + Decision(blockers=(Blocker(ticket.issue.id, "train", {"tickets": names}),), record=record)
 
@@ -74,7 +77,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if blocker is not None and blocker.reason not in ("computing",):
         return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), (blocker,), record=record)
     if approval is not None and was_ejected(approval, pull):
-        return said + Decision(blockers=(_put_out(ticket, pull),), record=record)
+        return said + Decision(blockers=(put_out(ticket, pull),), record=record)
     waits = Blocker(ticket.issue.id, "approval", {"epic": facts.epic.issue.identifier})
     return said + Decision(blockers=(_stands_still(facts, ticket) or waits,), record=record)
 
@@ -122,10 +125,5 @@ def _alone(facts: Facts, ticket: Ticket, pull: PullRequest, heard: Heard) -> Dec
     if still is not None:
         return replies + Decision(blockers=(still,), record=record)
     if stands is not None and was_ejected(stands, pull):
-        return replies + Decision(blockers=(_put_out(ticket, pull),), record=record)
+        return replies + Decision(blockers=(put_out(ticket, pull),), record=record)
     return replies + ask_when_changed(facts, ticket, record)
-
-
-def _put_out(ticket: Ticket, pull: PullRequest) -> Blocker:
-    reason = pull.ejected.reason if pull.ejected else ""
-    return Blocker(ticket.issue.id, "ejected", {"number": pull.number, "reason": reason})

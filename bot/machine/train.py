@@ -68,9 +68,9 @@ def arrived(facts: Facts, ticket: Ticket) -> bool:
     stage = ticket.issue.stage
     if ticket.pull_request is not None and ticket.pull_request.merged:
         return True
-    if (stage is not None and (stage is Stage.MERGE or stage.over)) or ticket.issue.disposition is not None:
+    if (stage is not None and stage.over) or ticket.issue.disposition is not None:
         return True
-    return stage is Stage.CODE_REVIEW and _waits_for_a_person(facts, ticket)
+    return stage in (Stage.CODE_REVIEW, Stage.MERGE) and _waits_for_a_person(facts, ticket)
 
 
 def open_reviews(facts: Facts, but: Ticket) -> int:
@@ -91,11 +91,13 @@ def is_held_back(facts: Facts, ticket: Ticket) -> bool:
 def _waits_for_a_person(facts: Facts, ticket: Ticket) -> bool:
     pull = ticket.pull_request
     if pull is None:
-        return is_held_back(facts, ticket)
+        return ticket.issue.stage is Stage.MERGE or is_held_back(facts, ticket)
     if current_run(ticket) is not None or not pull.open or wanted(facts, ticket) is not None:
         return not pull.open and not pull.merged
     against = what_stands_against(facts, ticket, pull)
-    return against is not None and against.reason in _FOR_PEOPLE
+    if against is None or against.reason == "computing":
+        return ticket.issue.stage is Stage.MERGE
+    return against.reason in _FOR_PEOPLE
 
 
 def _why(facts: Facts, ticket: Ticket) -> Blocker | None:
@@ -108,6 +110,9 @@ def _why(facts: Facts, ticket: Ticket) -> Blocker | None:
         return Blocker(ticket.issue.id, "disposition", values)
     if pull is not None and pull.merged:
         return next(iter(landed(facts, ticket).blockers), None)
+    approval = record_of(facts.epic).approval
+    if pull is not None and approval is not None and was_ejected(approval, pull):
+        return put_out(ticket, pull)
     if pull is None:
         return Blocker(ticket.issue.id, "open_reviews", {"count": open_reviews(facts, ticket)})
     return what_stands_against(facts, ticket, pull)
@@ -150,8 +155,8 @@ def hear_merge_approval(facts: Facts, ticket: Ticket, heard: Heard) -> tuple[App
             return given, Decision(tuple(replies), record=record)
         values = {"word": comment.body.strip()[:40], "reason": denied.reason if denied else ""}
         replies.append(reply(ticket, comment, "refused", values))
-        if shown is not None and record.shown is not None and denied is _CHANGED:
-            record = replace(record, shown=replace(record.shown, heads=()))  # so that the new summary really follows
+        if denied is _CHANGED:
+            record = shown_anew(record)
     return None, Decision(tuple(replies), record=record)
 
 
@@ -246,6 +251,17 @@ def taken_back(facts: Facts, asked: Ticket) -> Decision:
 def was_ejected(approval: Approval, pull: PullRequest) -> bool:
     """Whether the merge queue took it out since it was approved: it is put aside until a person approves again."""
     return pull.queue is None and pull.ejected is not None and pull.ejected.at > approval.at
+
+
+def put_out(ticket: Ticket, pull: PullRequest) -> Blocker:
+    """That the merge queue took it out, and why."""
+    reason = pull.ejected.reason if pull.ejected else ""
+    return Blocker(ticket.issue.id, "ejected", {"number": pull.number, "reason": reason})
+
+
+def shown_anew(record: Record) -> Record:
+    """The record that has the summary shown once more, also when the heads are the same."""
+    return replace(record, shown=replace(record.shown, heads=())) if record.shown else record
 
 
 def what_stands_against(facts: Facts, ticket: Ticket, pull: PullRequest) -> Blocker | None:
