@@ -53,6 +53,9 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
             return Decision((post, Move(ticket.issue.id, Stage.DONE)), record=record)
         if "changed_plan" in result:
             return _plan_changed(ticket, record, result["changed_plan"])
+        if given_up := result.get("given_up"):
+            post = Post(ticket.issue.id, f"given-up-{record.generation}", "given_up", {"paths": given_up})
+            return Decision((post,)) + taken(record, {**result, "given_up": []})
         completed: Mapping[str, Any] = result if documentation else result.get("completed") or {}
         if not completed or (record.guidance and not documentation):
             return start(facts, with_record(ticket, record), order)

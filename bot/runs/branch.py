@@ -58,6 +58,8 @@ class Standing:
     files: str
     kept: str | None
     """What the ref of the work in hand points at on the other side."""
+    given_up: tuple[str, ...] = ()
+    """Paths in which the work in hand clashed with what somebody pushed: that work is begun anew."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,12 @@ async def read(mirror: Mirror, place: Place, tip: str, wishes: tuple[str, ...]) 
     if found is None:
         return None
     kept = await mirror.work(place.branch)
-    text, files, memory = _decoded(found), tip, _Memory()
+    text, files, memory, given_up = _decoded(found), tip, _Memory(), tuple[str, ...]()
     if kept is not None:
         memory = await _remembered(mirror, place, kept)
-        files, text = await _on_top(mirror, place, tip, kept, text, memory)
+        files, text, given_up = await _on_top(mirror, place, tip, kept, text, memory)
+        if given_up:
+            memory = replace(memory, work=_anew(memory.work))
     standing = plan.read(text)
     history = await _history(mirror, place, tip)
     answered = {one for commit in history for one in commit.get(ANSWERS, "").split()}
@@ -95,7 +99,7 @@ async def read(mirror: Mirror, place: Place, tip: str, wishes: tuple[str, ...]) 
         wishes=tuple(one for one in wishes if one not in answered),
         closed=memory.closed,
     )
-    return Standing(progress, text, tip, files, kept)
+    return Standing(progress, text, tip, files, kept, given_up)
 
 
 async def keep(mirror: Mirror, place: Place, standing: Standing) -> str:
@@ -154,14 +158,19 @@ def as_text(content: bytes) -> str:
     return _decoded(content)
 
 
-async def _on_top(mirror: Mirror, place: Place, tip: str, kept: str, text: str, memory: _Memory) -> tuple[str, str]:
-    """The work in hand on top of the branch as it stands now, and the plan with the ticks of both."""
+async def _on_top(
+    mirror: Mirror, place: Place, tip: str, kept: str, text: str, memory: _Memory
+) -> tuple[str, str, tuple[str, ...]]:
+    """The work in hand on top of the branch as it stands now, and the plan with the ticks of both.
+
+    Where it clashes with what somebody pushed, theirs stands; the third are the paths that clashed.
+    """
     parent = (await mirror.git("rev-parse", f"{kept}^")).line
     mine = _decoded(await mirror.read(kept, place.plan_path) or b"")
     if parent == tip:
-        return kept, mine
+        return kept, mine, ()
     if memory.work is None:
-        return tip, text
+        return tip, text, ()
     before = await mirror.read(parent, place.plan_path)
     plain = await squash(
         mirror, parent, kept, message="work", author=place.author,
@@ -170,8 +179,13 @@ async def _on_top(mirror: Mirror, place: Place, tip: str, kept: str, text: str, 
     moved = await transplant(mirror, plain, upstream=parent, onto=tip, message="work", author=place.author)
     if isinstance(moved, Conflict):
         log.warning("work in hand given up", branch=place.branch, kept=kept, clashes=moved.paths)
-        return tip, text
-    return moved, plan.take_ticks(text, mine, memory.work.phase)[0]
+        return tip, text, moved.paths or (place.plan_path,)
+    return moved, plan.take_ticks(text, mine, memory.work.phase)[0], ()
+
+
+def _anew(work: Work | None) -> Work | None:
+    """The same piece of work with nothing of it done; its attempts count."""
+    return Work(work.phase, work.digest, work.attempt, tried=work.tried, wishes=work.wishes) if work else None
 
 
 async def _remembered(mirror: Mirror, place: Place, kept: str) -> _Memory:

@@ -38,6 +38,10 @@ _PASSED_ON = frozenset({Ending.TRANSPORT_FAILED, Ending.USAGE_LIMIT, Ending.STOP
 """Ends of a run that are not about the work: the loop stays where it is."""
 
 
+_LARGEST_PLAN = 512_000
+"""Bytes of a plan file as an agent left it; ticks in a larger one are not looked for."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """What the policy says about the loop. `resume`: a person had a say since it stood still."""
@@ -87,7 +91,7 @@ class Implementation:
             NotMine: the run was taken away.
             Transient: somebody pushed meanwhile, or git failed for a reason outside.
         """
-        rules = self.rules
+        rules, given_up = self.rules, list(standing.given_up)
         progress = replace(
             standing.progress, max_retries=rules.max_retries, verify_all=rules.verify_all, skipped=rules.skipped
         )
@@ -99,7 +103,7 @@ class Implementation:
             if done is None:
                 break
             step, standing = done
-        result = self._result(step, standing)
+        result = self._result(step, standing) | ({"given_up": given_up} if given_up else {})
         if step.kind is Kind.COMPLETED and result["kind"] == "success":
             result["completed"] = await self._completed(standing)
         return result
@@ -166,7 +170,8 @@ class Implementation:
         if isinstance(imported, Rejected):
             return standing, False, (), f"its commits were refused: {'; '.join(imported.reasons)}"
         theirs = await self.mirror.read(imported.commit, self.place.plan_path) or b""
-        text, items = plan.take_ticks(standing.text, branch.as_text(theirs), step.phase)
+        seen = branch.as_text(theirs) if len(theirs) <= _LARGEST_PLAN else ""
+        text, items = plan.take_ticks(standing.text, seen, step.phase)
         changed = any(path != self.place.plan_path for path in imported.files)
         progress = replace(standing.progress, plan=plan.read(text))
         standing = replace(standing, text=text, files=imported.commit, progress=progress)

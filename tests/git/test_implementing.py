@@ -376,6 +376,18 @@ async def test_the_work_in_hand_follows_a_branch_that_is_brought_up_to_date(lab,
     assert (result["base_at"], "completed" in result) == (moved, True)
 
 
+async def test_work_in_hand_that_clashes_with_a_persons_push_is_begun_anew_and_said(lab):
+    await lab.once()
+    lab.remote.commit({"lexer.py": "by hand\n"}, branch="agent/YOU-2", message="by hand")
+    lab.script["implement 1"] = [Does({"more.py": "1\n"})]
+    result = await lab.once()
+    assert result["given_up"] == ["lexer.py"]
+    await lab.goes_on()
+    assert lab.prompts().count("implement 1") == 2, "nothing of it is taken for done"
+    assert lab.remote.git("show", "agent/YOU-2:lexer.py") == "by hand"
+    assert lab.remote.git("show", "agent/YOU-2:more.py") == "1"
+
+
 async def test_a_person_who_mends_a_command_of_the_plan_keeps_what_was_done(lab):
     lab.failing = ["make lint"] * 4
     await lab.goes_on()
