@@ -22,8 +22,11 @@ def about_the_work(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def summary_of(result: Mapping[str, Any]) -> str:
-    """What the agent says it did."""
-    return str((result.get("outcome") or {}).get("summary") or result.get("summary") or "")
+    """What the agent says it did; of documentation also every document it changed, and why."""
+    outcome = result.get("outcome") or {}
+    summary = str(outcome.get("summary") or result.get("summary") or "")
+    documents = [f"- `{one['path']}`: {one['why']}" for one in outcome.get("documents") or ()]
+    return "\n".join([summary, "", *documents]) if documents else summary
 
 
 def with_record(ticket: Ticket, record: Record) -> Ticket:

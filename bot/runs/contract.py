@@ -106,8 +106,17 @@ class FeedbackOutcome(WorkOutcome):
     replies: list[Reply] = Field(default_factory=list)
 
 
+class ChangedDocument(_Outcome):
+    """One document that was changed."""
+
+    path: Line
+    why: Line = Field(description="What was wrong or missing there, in one sentence.")
+
+
 class DocumentationOutcome(WorkOutcome):
     """The documentation was brought up to date."""
+
+    documents: list[ChangedDocument] = Field(default_factory=list, description="Every document that was changed.")
 
 
 class ConcernOutcome(_Ended):

@@ -245,3 +245,13 @@ def test_deciding_twice_on_the_same_facts_decides_the_same(approved):
 
     facts = approved.facts()
     assert decide(facts, HANDLERS) == decide(facts, HANDLERS)
+
+
+def test_the_pull_request_of_the_documentation_lists_every_document_and_why(approved):
+    while not any(run.issue == "documentation" for run in approved.live()):
+        approved.work()
+    approved.begin()
+    documents = [{"path": "docs/feed.md", "why": "the feed is new"}, {"path": "README.md", "why": "it names the feed"}]
+    approved.finish(outcome={"status": "success", "summary": "Documented.", "documents": documents})
+    summary = approved.issues["documentation"].record.summary
+    assert summary == "Documented.\n\n- `docs/feed.md`: the feed is new\n- `README.md`: it names the feed"

@@ -16,6 +16,8 @@ from bot.simulator.demo.scenario import Files, Phase, Scenario, Task
 from bot.simulator.model import Answer, Asked, Script, calls, concludes, model_app, runs, says, writes
 
 _PLAN_FILE = re.compile(r"The plan file is `([^`]+)`")
+_FILE = re.compile(r"^- \*\*File\*\*: `([^`]+)`: (.+)$", re.M)
+"""A file that a plan names, and what is to be done there."""
 _CHANGE = re.compile(r"`(git diff [0-9a-f]{40}\.\.\.HEAD)`")
 
 
@@ -43,7 +45,7 @@ def script(scenario: Scenario) -> Script:
             case "plan":
                 return _document(task.plan, f"{len(task.phases)} phases, each with its tests.", task)
             case "documentation":
-                return _work(asked, task.files, task.phases[0].run, task.summary)
+                return _work(asked, task.files, task.phases[0].run, task.summary, documents=_documents(task))
             case "feedback":
                 return answer_review(asked, task)
             case "fix" if not asked.phase:
@@ -72,14 +74,19 @@ def _document(document: str, summary: str, task: Task) -> Sequence[Answer]:
     return [calls(look), concludes({"summary": summary, "document": document})]
 
 
-def _work(asked: Asked, files: Files, checks: Sequence[Item], summary: str) -> Sequence[Answer]:
+def _documents(task: Task) -> list[dict[str, str]]:
+    """Every document of the task and why it is written, as its plan says it."""
+    return [{"path": path, "why": why} for path, why in _FILE.findall(task.plan)]
+
+
+def _work(asked: Asked, files: Files, checks: Sequence[Item], summary: str, **more: object) -> Sequence[Answer]:
     """Write the files, then run the checks; the outcome says what came of them."""
     writing = calls(*(writes(path, content) for path, content in files.items()))
     checking = calls(*(runs(_ticking(check, asked)) for check in checks))
     if asked.answers == 2 and any("FAILED" in result or "Error" in result for result in asked.results):
         return [writing, checking, concludes({"status": "failure", "summary": "The repository's tests fail."})]
     verified = [check.command for check in checks]
-    outcome = {"status": "success", "summary": summary, "verified": verified, "skipped": []}
+    outcome = {"status": "success", "summary": summary, "verified": verified, "skipped": [], **more}
     return [writing, checking, concludes(outcome)]
 
 
