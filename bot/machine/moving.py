@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from bot.machine.approval import Allowed, authorise
 from bot.machine.decision import NOTHING, Blocker, Decision, Dispose, Move, Post, StopRun
 from bot.machine.facts import Comment, Issue, Mover, Rules, Run, RunState, Ticket
-from bot.machine.record import Record
+from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
 from bot.machine.stages import Disposition, Stage
 
@@ -122,10 +122,16 @@ def _back(ticket: Ticket, stage: Stage, record: Record) -> Arrived:
         wait_until=None,
         resume=True,
         step="",
-        approval=None,
+        approval=_kept(record, stage),
         shown=None,
     )
     return Arrived(stage, again, Decision(_stops(ticket, stage)))
+
+
+def _kept(record: Record, stage: Stage) -> Approval | None:
+    """What is approved still after a move back: a breakdown or plan that is built already, but no merge."""
+    built = stage.rank > Stage.PLAN_REVIEW.rank
+    return replace(record.approval, heads=()) if record.approval and built else None
 
 
 def _forward(ticket: Ticket, stage: Stage, record: Record, *, missing: str) -> Arrived:
