@@ -74,7 +74,9 @@ def _turn(facts: Facts, ticket: Ticket) -> _Turned:
         return _Turned(ticket, stage, heard, Arrived(stage, heard.record))
     if heard.wishes and ticket.issue.disposition in (Disposition.NEEDS_INPUT, Disposition.BLOCKED):
         cleared = Decision((Dispose(ticket.issue.id, None),))
-        heard = replace(heard, decision=heard.decision + cleared, disposition=None)
+        # A person had a say: what was tried as often as it may be is tried again.
+        anew = replace(heard.record, rounds=(), failure="")
+        heard = replace(heard, record=anew, decision=heard.decision + cleared, disposition=None)
         ticket = _with(ticket, heard.record, None)
     arrived = arrive(ticket, is_epic=is_epic, fresh=fresh, rules=facts.rules)
     ticket = _with(ticket, arrived.record, ticket.issue.disposition)

@@ -206,6 +206,18 @@ def test_the_same_failure_after_a_fix_is_blocked(reviewed):
     assert len(orders(reviewed, "feed", "fix")) == 2
 
 
+def test_what_a_person_says_to_a_repeated_failure_goes_to_the_next_fix(reviewed):
+    fails(reviewed, "feed")
+    reviewed.settle().begin().finish()
+    fails(reviewed, "feed")
+    reviewed.settle()
+    assert reviewed.issues["feed"].disposition is Disposition.BLOCKED
+    reviewed.comments("feed", "expect 41 instead")
+    reviewed.settle()
+    assert reviewed.issues["feed"].disposition is None
+    assert [one.variables["guidance"] != [] for one in orders(reviewed, "feed", "fix")] == [False, True]
+
+
 def test_another_failure_is_repaired_too_but_only_so_often(reviewed):
     for name in ("one", "two", "three"):
         fails(reviewed, "feed", name)
