@@ -49,24 +49,23 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Merge this head when it was approved, when its turn in the train has come and nothing stands against it."""
-    said = noted(ticket, heard)
+    said, unheard = noted(ticket, heard), nothing_to_approve(ticket, heard)
     pull = ticket.pull_request
     if pull is None:
-        said += nothing_to_approve(ticket, heard)
-        return said + Decision(blockers=(Blocker(ticket.issue.id, "no_pull_request"),), record=heard.record)
+        return said + unheard + Decision(blockers=(Blocker(ticket.issue.id, "no_pull_request"),), record=heard.record)
     record, told = with_pull_request(ticket, seen(facts, heard.record, pull), pull)
     said, ticket = said + told, with_record(ticket, record)
     if pull.merged:
-        return said + replace(landed(facts, ticket), record=record)
+        return said + unheard + replace(landed(facts, ticket), record=record)
     elsewhere = _to_be_mended(facts, ticket)
     if elsewhere is not None:
-        return said + replace(elsewhere, record=record)
+        return said + unheard + replace(elsewhere, record=record)
     mending = mend(facts, ticket) if pull.open else None
     if mending is not None:
-        return said + replace(mending, record=mending.record or record)
+        return said + unheard + replace(mending, record=mending.record or record)
     if facts.lone:
         return said + _alone(facts, ticket, pull, replace(heard, record=record))
-    said += nothing_to_approve(ticket, heard) + follow_base(facts, ticket)
+    said += unheard + follow_base(facts, ticket)
     approval = given(facts, facts.epic)
     running = facts.epic.issue.stage is Stage.MERGE and _stands_still(facts, ticket) is None
     if running and approval is not None and not was_ejected(approval, pull):
@@ -126,4 +125,7 @@ def _alone(facts: Facts, ticket: Ticket, pull: PullRequest, heard: Heard) -> Dec
         return replies + Decision(blockers=(still,), record=record)
     if stands is not None and was_ejected(stands, pull):
         return replies + Decision(blockers=(put_out(ticket, pull),), record=record)
+    blocker = what_stands_against(facts, ticket, pull)
+    if blocker is not None and blocker.reason not in ("computing",):
+        return replies + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), (blocker,), record=record)
     return replies + ask_when_changed(facts, ticket, record)

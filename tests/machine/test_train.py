@@ -137,6 +137,28 @@ def test_a_lone_ticket_that_the_queue_put_out_waits_for_a_new_approval(alone):
     assert len(alone.done) > before
 
 
+def test_a_lone_ticket_goes_back_to_its_review_while_something_stands_against_it(alone):
+    number = alone.pulls["epic"].number
+    alone.pull(number, review_required=True)
+    alone.settle()
+    assert alone.stage("epic") is Stage.CODE_REVIEW
+    said = alone.comments("epic", "approve")
+    alone.settle()
+    assert "Nothing stands in review" in alone.answers(said)[0]
+    alone.pull(number, review_required=False)
+    alone.settle()
+    assert alone.stage("epic") is Stage.MERGE
+    assert alone.merges == []
+
+
+def test_an_approval_in_the_very_round_that_sees_a_wish_is_answered(alone):
+    alone.remarks("epic", "rename this")
+    said = alone.comments("epic", "approve")
+    alone.settle()
+    assert "Nothing stands in review" in alone.answers(said)[0]
+    assert alone.merges == []
+
+
 def test_a_paused_lone_ticket_merges_nothing_and_forgets_no_approval(alone):
     alone.comments("epic", "pause")
     alone.settle()
