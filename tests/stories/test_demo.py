@@ -217,6 +217,10 @@ async def test_all_that_happens_to_pull_requests_in_one_go(tmp_path):
     assert "youlab/pages/help.py" in readme
     assert "`youlab/schema/` | the tables" in readme
 
+    body = show.pulls[documentation].body
+    assert "`docs/streaks.md`" in body
+    assert "the word streak was missing" in body
+
     git(tmp_path, "clone", "-q", str(tmp_path / "github" / "acme" / "youlab.git"), "merged")
     command = [sys.executable, "-m", "unittest", "discover", "-s", "tests", "-t", "."]
     tests = subprocess.run(command, cwd=tmp_path / "merged", capture_output=True)

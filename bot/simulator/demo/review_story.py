@@ -132,10 +132,7 @@ DOCUMENTATION = read_task(
     description="Say what a streak is, and where it is counted and shown.",
     scope="Documents only; no code.",
     impact="Small: one new page, one changed one.",
-    summary=(
-        "docs/streaks.md is new: nothing said what counts as a day and when a streak ends. docs/architecture.md: the"
-        " word streak stands among the words now."
-    ),
+    summary="There is a page about the streaks, and the word stands among the others.",
 )
 """What the documentation agent does after all other tasks."""
 

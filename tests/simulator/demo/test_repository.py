@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from bot.machine import plan
+from bot.simulator.demo import review_story
 from bot.simulator.demo.long_plan import EXPORT, PLAN
+from bot.simulator.demo.review_story import HELP, REVIEW
 from bot.simulator.demo.scenario import Phase, Task
 from bot.simulator.demo.story import DOCUMENTATION, EPIC, STORY
 
 ALL_TESTS = "python3 -m unittest discover -s tests -t ."
-BY_KEY = {task.key: task for task in STORY}
+BY_KEY = {task.key: task for task in (*STORY, *REVIEW.tasks)}
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
@@ -127,6 +129,69 @@ def test_the_tests_that_a_repair_brings_fail_without_the_repair(repository: Path
     phase = until(repository, number)
     write(repository, {path: content for path, content in phase.files.items() if path.startswith("tests/test_")})
     assert [run(item.command, repository).returncode for item in phase.run] == [1]
+
+
+def test_the_stack_of_the_review_passes_its_tests_from_below_and_after_every_review(repository: Path) -> None:
+    counts = [written_tests(repository)]
+    for task in REVIEW.tasks[:3]:
+        for files in (task.files, *task.later.values()):
+            write(repository, files)
+            counts.append(assert_tests_pass(repository))
+    assert counts == sorted(set(counts)), "each brings tests of its own"
+
+
+@pytest.mark.parametrize("task", [task for task in REVIEW.tasks if task.reviews], ids=lambda task: task.key)
+def test_the_tests_that_a_review_brings_fail_without_what_it_changes(repository: Path, task: Task) -> None:
+    write_with_dependencies(repository, task)
+    write(repository, task.files)
+    for files in task.later.values():
+        write(repository, {path: content for path, content in files.items() if path.startswith("tests/")})
+        assert run(ALL_TESTS, repository).returncode == 1
+
+
+def test_the_page_of_help_passes_what_its_plan_asks_for_and_breaks_the_test_of_the_menu(repository: Path) -> None:
+    write(repository, HELP.files)
+    assert [run(item.command, repository).returncode for item in HELP.phases[0].run] == [0]
+    failed = run(ALL_TESTS, repository)
+    assert failed.returncode == 1
+    assert "FAIL: test_every_page_of_the_menu_answers" in failed.stderr
+    write(repository, HELP.later["checks"])
+    assert_tests_pass(repository)
+
+
+def test_what_bob_pushes_clashes_with_the_page_of_help_and_its_solution_keeps_both(tmp_path: Path) -> None:
+    def git(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        identity = ("-c", "user.name=x", "-c", "user.email=x@localhost")
+        return subprocess.run(["git", *identity, *arguments], cwd=tmp_path, capture_output=True, text=True)
+
+    def commit(files: Mapping[str, str]) -> None:
+        write(tmp_path, files)
+        git("add", "-A")
+        git("commit", "-q", "-m", "x")
+
+    assert HELP.push is not None
+    git("init", "-q", "-b", "main")
+    commit(REVIEW.files)
+    git("switch", "-q", "-c", "help")
+    commit(HELP.files)
+    git("switch", "-q", "main")
+    commit(HELP.push.files)
+    clash = git("merge", "help")
+    assert (clash.returncode, "CONFLICT (content): Merge conflict in README.md" in clash.stdout) == (1, True)
+    [(path, solved)] = HELP.later["conflict"].items()
+    lines = [set(one.splitlines()) for one in (HELP.files[path], HELP.push.files[path], REVIEW.files[path])]
+    assert set(solved.splitlines()) == lines[0] | lines[1]
+    assert lines[0] - lines[1]
+    assert lines[1] - lines[2]
+
+
+def test_the_documentation_of_the_streaks_fits_what_bob_pushed(repository: Path) -> None:
+    assert HELP.push is not None
+    assert not HELP.push.files.keys() & review_story.DOCUMENTATION.files.keys()
+    write_with_dependencies(repository, review_story.DOCUMENTATION)
+    write(repository, {**HELP.later["checks"], **review_story.DOCUMENTATION.files})
+    for item in review_story.DOCUMENTATION.phases[0].run:
+        assert run(item.command, repository).returncode == 0, item.command
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -9,24 +10,32 @@ import pytest
 
 from bot.machine import plan
 from bot.runs.contract import BreakdownOutcome
+from bot.simulator.demo import review_story
+from bot.simulator.demo.cast import line_of
 from bot.simulator.demo.long_plan import EXPORT, PLAN
-from bot.simulator.demo.scenario import Task
+from bot.simulator.demo.review_story import REVIEW
+from bot.simulator.demo.scenario import CODERABBIT, Task
 from bot.simulator.demo.story import DOCUMENTATION, EPIC, SPEC, STORY
 
 BY_KEY = {task.key: task for task in STORY}
+ALL = BY_KEY | {task.key: task for task in REVIEW.tasks}
 REFERENCE = re.compile(r"`([^`\s]+)`\s+\(`([^`]+):(\d+)`")
 PATH = re.compile(r"`((?:youlab|tests|docs)/[\w./-]+\.\w+)`")
 COMMAND = re.compile(r"^- \[ \] .+: `([^`]+)`$", re.MULTILINE)
 
 every_task_of_the_epic = pytest.mark.parametrize("task", [*STORY, DOCUMENTATION], ids=lambda task: task.key)
-every_task = pytest.mark.parametrize("task", [*STORY, DOCUMENTATION, EXPORT], ids=lambda task: task.key)
+reviewed = (*REVIEW.tasks, review_story.DOCUMENTATION)
+every_task_of_one_phase_per_file = pytest.mark.parametrize(
+    "task", [*STORY, DOCUMENTATION, *reviewed], ids=lambda task: task.key
+)
+every_task = pytest.mark.parametrize("task", [*STORY, DOCUMENTATION, EXPORT, *reviewed], ids=lambda task: task.key)
 
 
 def ancestors(task: Task) -> Iterator[Task]:
     """Everything that comes before a task, what comes first first."""
     for key in task.depends_on:
-        yield from ancestors(BY_KEY[key])
-        yield BY_KEY[key]
+        yield from ancestors(ALL[key])
+        yield ALL[key]
 
 
 def before(task: Task) -> dict[str, str]:
@@ -71,7 +80,7 @@ def test_a_task_changes_something_and_stays_inside_the_repository(task: Task) ->
         assert content != found.get(path), f"{path} is as it was"
 
 
-@every_task_of_the_epic
+@every_task_of_one_phase_per_file
 def test_each_file_belongs_to_one_phase_of_the_plan(task: Task) -> None:
     named = [path for phase in task.phases for path in phase.files]
     assert sorted(named) == sorted(task.files)
@@ -79,8 +88,8 @@ def test_each_file_belongs_to_one_phase_of_the_plan(task: Task) -> None:
 
 
 @pytest.mark.parametrize("task", STORY, ids=lambda task: task.key)
-def test_a_plan_has_two_or_three_phases_and_each_brings_tests(task: Task) -> None:
-    assert len(task.phases) in {2, 3}
+def test_a_plan_has_a_few_phases_and_each_brings_tests(task: Task) -> None:
+    assert len(task.phases) in {1, 2, 3}
     for phase in task.phases:
         assert any(path.startswith("tests/test_") for path in phase.files), phase.name
 
@@ -93,7 +102,7 @@ def test_each_phase_says_how_it_is_verified(task: Task) -> None:
         criteria = phase.partition("### Success Criteria\n\n#### Automated Verification:\n")[2]
         commands = COMMAND.findall(criteria)
         assert commands[-1] == "python3 -m unittest discover -s tests -t ."
-        assert len(commands) == 2
+        assert len(commands) >= 2
     assert "#### Manual Verification:\n- [ ] " in task.plan
     assert "[x]" not in task.plan
 
@@ -110,18 +119,20 @@ def test_the_tests_that_a_plan_names_are_there(task: Task) -> None:
 
 @every_task
 def test_research_refers_to_lines_that_say_what_it_says(task: Task) -> None:
-    files = before(task) if task is not DOCUMENTATION else before(task) | dict(task.files)
+    documents = task in (DOCUMENTATION, review_story.DOCUMENTATION)
+    files = before(task) | dict(task.files) if documents else before(task)
     references = REFERENCE.findall(task.research)
-    assert references or task is DOCUMENTATION
+    assert references or documents
     for name, path, line in references:
         assert name in files[path].splitlines()[int(line) - 1], f"{path}:{line} is not about {name}"
     for path in PATH.findall(task.research):
         assert path in files
 
 
-def test_the_documentation_names_only_files_that_are_there() -> None:
-    there = before(DOCUMENTATION) | dict(DOCUMENTATION.files)
-    for path in DOCUMENTATION.files:
+@pytest.mark.parametrize("task", [DOCUMENTATION, review_story.DOCUMENTATION], ids=lambda task: task.key)
+def test_the_documentation_names_only_files_that_are_there(task: Task) -> None:
+    there = before(task) | dict(task.files)
+    for path in task.files:
         for named in PATH.findall(there[path]):
             assert named in there, f"{path} names {named}"
 
@@ -172,3 +183,29 @@ def test_blockers_point_at_the_line_they_are_about() -> None:
     assert phase.mistake is not None
     path, line = re.findall(r"(\S+\.py):(\d+):", phase.mistake.blockers[0])[0]
     assert "conversation.title" in phase.first[path].splitlines()[int(line) - 1]
+
+
+def test_the_review_is_a_stack_of_three_and_one_that_stands_alone() -> None:
+    assert [task.depends_on for task in REVIEW.tasks] == [(), ("streaks",), ("streak-panel",), ()]
+    assert BreakdownOutcome.model_validate(REVIEW.breakdown).questions == []
+    assert REVIEW.documentation is not None
+    assert REVIEW.documentation.depends_on == tuple(task.key for task in REVIEW.tasks)
+
+
+@pytest.mark.parametrize("task", REVIEW.tasks, ids=lambda task: task.key)
+def test_a_remark_stands_on_one_line_and_what_is_changed_for_it_is_another_file_then(task: Task) -> None:
+    used = set(task.repairs)
+    for review in task.reviews:
+        used |= {review.later} - {""}
+        assert bool(review.later) == bool(review.summary) == any(one.resolved for one in review.remarks)
+        for remark in review.remarks:
+            lines = task.files[remark.path].splitlines()
+            assert [number for number, line in enumerate(lines, 1) if remark.at in line] == [line_of(task, remark)]
+    assert used == task.later.keys()
+    for files in task.later.values():
+        assert all(content != task.files.get(path) for path, content in files.items())
+
+
+def test_only_a_scenario_with_a_review_bot_waits_for_its_word() -> None:
+    assert tomllib.loads(REVIEW.gates)["review_bots"] == [CODERABBIT]
+    assert tomllib.loads(EPIC.gates) == {"documentation": True}
