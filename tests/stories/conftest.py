@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -221,11 +222,15 @@ class World:
         texts = [file.read_text() for file in files]
         return [text for text in texts if wanted.items() <= dict(re.findall(r"^([A-Z_]+): ?(.*)$", text, re.M)).items()]
 
-    async def why(self, ticket: Any) -> str:
-        """What the service answers to `why` on a ticket."""
-        before = len(self.said(ticket))
-        self.alice.comments(ticket, "why")
-        return await self.until(lambda: "".join(self.said(ticket)[before:]), "an answer to `why`")
+    async def waits(self, pull: Any, text: str) -> None:
+        """Wait until our own check on the head says that this is what the ticket waits for."""
+        await self.until(lambda: text in (self.our_check(pull).summary or ""), f"#{pull.number} waits for {text!r}")
+
+    def our_check(self, pull: Any) -> Any:
+        """Our own check on the head; an empty one while there is none."""
+        runs = [one for one in pull.repository.check_runs if one.suite.head_sha == pull.head_sha]
+        own = [one for one in runs if one.suite.app.slug == "callboard"]
+        return own[-1] if own else SimpleNamespace(status="", conclusion=None, title="", summary="")
 
     def obeys(self, policy: str) -> None:
         """Another policy, from the next round on."""
