@@ -249,8 +249,11 @@ def taken_back(facts: Facts, asked: Ticket) -> Decision:
 
 
 def was_ejected(approval: Approval, pull: PullRequest) -> bool:
-    """Whether the merge queue took it out since it was approved: it is put aside until a person approves again."""
-    return pull.queue is None and pull.ejected is not None and pull.ejected.at > approval.at
+    """Whether the merge queue took it out since it was approved: it is put aside until a person approves again.
+
+    GitHub tells whole seconds: in the second of the approval, it counts as taken out after it.
+    """
+    return pull.queue is None and pull.ejected is not None and pull.ejected.at >= approval.at.replace(microsecond=0)
 
 
 def put_out(ticket: Ticket, pull: PullRequest) -> Blocker:
