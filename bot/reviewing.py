@@ -8,7 +8,7 @@ from prometheus_client import Counter
 
 from bot.github import reviewers
 from bot.github.reviewers import BotCheck, BotComment, BotReview, BotThread, Said
-from bot.machine.facts import BotFinding, BotWord, PullRequest
+from bot.machine.facts import BotFinding, BotWord, Checks, PullRequest
 
 WORDS = Counter("callboard_review_bot_words_total", "What review bots said of a head, each word once", ["bot", "word"])
 _FINAL = frozenset({"approved", "findings", "skipped", "failed"})
@@ -22,9 +22,10 @@ class Reviewers:
 
     def hear(self, pull: PullRequest, bots: Iterable[str], head_at: datetime | None) -> PullRequest:
         """The pull request with the word of each bot on its head."""
+        bots = tuple(bots)
         if not pull.open:
             return pull
-        return replace(pull, bots=tuple(self._word(pull, bot, head_at) for bot in bots))
+        return replace(without_checks_of(pull, bots), bots=tuple(self._word(pull, bot, head_at) for bot in bots))
 
     def _word(self, pull: PullRequest, bot: str, head_at: datetime | None) -> BotWord:
         said = said_by(pull, bot, head_at)
@@ -40,7 +41,25 @@ class Reviewers:
             verdict.reason,
             verdict.until,
             tuple(BotFinding(one.thread, one.path, one.line, one.text) for one in findings),
+            on_request=reviewers.on_request(bot),
         )
+
+
+def without_checks_of(pull: PullRequest, bots: Iterable[str]) -> PullRequest:
+    """The pull request without the checks of these bots among those that count, unless the repository requires them.
+
+    Their words are heard instead, for which nobody waits for ever; a check that they never end would be waited for.
+    """
+    named = tuple(bots)
+    theirs = {one.name for one in pull.checks_seen if not one.required and any(_same(one.by, bot) for bot in named)}
+    waiting = tuple(one for one in pull.waiting if one not in theirs)
+    failing = tuple(one for one in pull.failing if one not in theirs)
+    if (waiting, failing) == (pull.waiting, pull.failing):
+        return pull
+    others = any(one.name not in theirs for one in pull.checks_seen)
+    left = Checks.RED if failing else Checks.PENDING if waiting else Checks.GREEN if others else Checks.NONE
+    details = tuple(one for one in pull.failing_details if one.name not in theirs)
+    return replace(pull, checks=left, waiting=waiting, failing=failing, failing_details=details)
 
 
 def said_by(pull: PullRequest, bot: str, head_at: datetime | None) -> Said:

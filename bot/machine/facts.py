@@ -311,6 +311,8 @@ class BotWord:
     reason: str = ""
     until: datetime | None = None
     findings: tuple[BotFinding, ...] = ()
+    on_request: bool = False
+    """It looks at a head only when its review is requested."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.machine.conversation import Point, bot_points, open_points
-from bot.machine.decision import Blocker, Decision, Dispose, Post, Rerun, until
-from bot.machine.facts import Checks, Facts, Failure, Mergeable, PullRequest, Ticket
+from bot.machine.decision import Action, Blocker, Decision, Dispose, Post, RequestReview, Rerun, until
+from bot.machine.facts import BotWord, Checks, Facts, Failure, Mergeable, PullRequest, Ticket
 from bot.machine.record import Record
 from bot.machine.running import Order, record_of
 from bot.machine.stack import base_of, branch_of
@@ -156,13 +156,29 @@ def _bots(facts: Facts, ticket: Ticket, pull: PullRequest, record: Record) -> Or
             points = tuple(one for one in bot_points(pull, bot.findings) if one.key not in record.answered)
             if points:
                 return answer(ticket, pull, points, BOTS)
-        if bot.word in _WAITING and record.head_at is not None:
+        if bot.word in _WAITING and record.head_at is not None and not _is_on_its_way(ticket, pull):
             end = record.head_at + timedelta(minutes=facts.rules.review_bot_minutes)
             if facts.now < end:
                 values = {"bot": bot.login, "reason": bot.reason or bot.word, "number": pull.number}
                 waits = Blocker(ticket.issue.id, "reviewer", values)
-                return Decision(blockers=(waits,), recheck_after=min(60.0, until(facts.now, end)))
+                asked, actions = _ask(facts, pull, bot, record)
+                return Decision(actions, (waits,), min(60.0, until(facts.now, end)), asked)
     return None
+
+
+def _is_on_its_way(ticket: Ticket, pull: PullRequest) -> bool:
+    """Whether it was reviewed and stood ready to merge, and the service only brought it up to date since."""
+    carried = record_of(ticket).carried
+    return ticket.issue.stage is Stage.MERGE and carried is not None and carried[1] == pull.head
+
+
+def _ask(facts: Facts, pull: PullRequest, bot: BotWord, record: Record) -> tuple[Record, tuple[Action, ...]]:
+    """Request the review of a bot that looks at no head by itself, once for each."""
+    assert facts.repository is not None
+    if not bot.on_request or bot.word != "silent" or bot.login in record.reran:
+        return record, ()
+    asked = replace(record, reran=(*record.reran, bot.login))
+    return asked, (RequestReview(facts.repository.name, pull.number, (bot.login,)),)
 
 
 def _out_of_date(facts: Facts, ticket: Ticket, pull: PullRequest) -> bool:

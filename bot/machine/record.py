@@ -77,7 +77,7 @@ class Record:
     seen: str = ""
     """The head of the pull request as last seen; `head_at` is since when."""
     reran: tuple[str, ...] = ()
-    """Failed checks of this head that were asked to run once more."""
+    """Failed checks of this head that were asked to run once more, and review bots that were asked to look at it."""
     reran_at: datetime | None = None
     concerns: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Of an epic: pairs of a comment's id and the ids of the tickets it is about."""

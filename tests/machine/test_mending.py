@@ -353,6 +353,31 @@ def test_a_review_bot_is_waited_for_but_not_for_ever(with_bot):
     assert with_bot.stage("feed") is Stage.MERGE
 
 
+def test_a_bot_that_looks_only_when_asked_is_asked_once_for_each_head(with_bot):
+    with_bot.work(3)
+    number = with_bot.pulls["feed"].number
+    silent = BotWord("copilot-pull-request-reviewer[bot]", "silent", on_request=True)
+    for head in ("one", "two"):
+        with_bot.pull(number, head=head, bots=(silent,))
+        with_bot.moves("feed", Stage.CODE_REVIEW)
+        with_bot.settle().settle()
+    asked = [one for one in did(with_bot, RequestReview) if one.number == number]
+    assert [one.logins for one in asked] == [("copilot-pull-request-reviewer[bot]",)] * 2
+
+
+def test_a_bot_is_not_waited_for_again_when_only_the_base_came_in_on_the_way_to_the_merge(with_bot):
+    with_bot.work(3)
+    head = with_bot.pulls["feed"].head
+    record = replace(with_bot.issues["feed"].record, carried=("before", head))
+    with_bot.issues["feed"] = replace(with_bot.issues["feed"], record=record)
+    bot(with_bot, "feed", "reviewing")
+    with_bot.settle()
+    assert "has not ended its review" not in with_bot.why("feed")
+    with_bot.moves("feed", Stage.CODE_REVIEW)
+    with_bot.settle()
+    assert "has not ended its review" in with_bot.why("feed")
+
+
 def test_what_a_review_bot_finds_is_worked_in_for_so_many_rounds(with_bot):
     with_bot.work(3)
     for number in range(4):

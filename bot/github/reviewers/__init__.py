@@ -35,6 +35,7 @@ __all__ = [
     "Word",
     "dialect_of",
     "findings_of",
+    "on_request",
     "verdict",
 ]
 
@@ -55,3 +56,8 @@ def verdict(login: str, said: Said) -> Verdict:
 def findings_of(login: str, said: Said) -> tuple[Finding, ...]:
     """What a bot wants changed: its open threads, of any commit, and what stands only in its review of the head."""
     return (dialect_of(login) or Plain(login)).findings(said)
+
+
+def on_request(login: str) -> bool:
+    """Whether a bot looks at a new head only when its review is requested, as of a person."""
+    return isinstance(dialect_of(login), Copilot)

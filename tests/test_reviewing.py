@@ -1,0 +1,53 @@
+"""Review bots that the policy names: their words count, their checks don't, and each word is counted once."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from bot.machine.facts import Checks, CheckSeen, Failure, PullRequest, Remark
+from bot.reviewing import WORDS, Reviewers, without_checks_of
+from bot.simulator.github.coderabbit_words import skipped
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+RABBIT = "coderabbitai[bot]"
+PULL = PullRequest(7, "http://x/7", "PR_7", open=True, merged=False, head="a" * 40, head_branch="b", base_branch="main")
+TEST = CheckSeen("test", "github-actions[bot]", "success")
+HANGS = CheckSeen("CodeRabbit", RABBIT, "pending")
+
+
+def test_a_check_that_a_named_bot_never_ends_is_not_waited_for():
+    pull = replace(PULL, checks=Checks.PENDING, waiting=("CodeRabbit",), checks_seen=(HANGS, TEST))
+    assert without_checks_of(pull, [RABBIT]).checks is Checks.GREEN
+    assert without_checks_of(pull, [RABBIT]).waiting == ()
+    assert without_checks_of(replace(pull, checks_seen=(HANGS,)), [RABBIT]).checks is Checks.NONE
+    assert without_checks_of(pull, ["cursor[bot]"]) == pull
+
+
+def test_other_checks_are_waited_for_all_the_same():
+    slow = CheckSeen("e2e", "github-actions[bot]", "pending")
+    pull = replace(PULL, checks=Checks.PENDING, waiting=("CodeRabbit", "e2e"), checks_seen=(HANGS, slow))
+    assert without_checks_of(pull, [RABBIT]).checks is Checks.PENDING
+    assert without_checks_of(pull, [RABBIT]).waiting == ("e2e",)
+
+
+def test_what_a_named_bot_fails_with_is_no_failing_check():
+    failed = CheckSeen("Bugbot", "cursor[bot]", "failure")
+    failure = Failure("Bugbot", "check_run", PULL.head, 3)
+    pull = replace(PULL, checks=Checks.RED, failing=("Bugbot",), failing_details=(failure,), checks_seen=(failed, TEST))
+    heard = without_checks_of(pull, ["cursor[bot]"])
+    assert (heard.checks, heard.failing, heard.failing_details) == (Checks.GREEN, (), ())
+
+
+def test_a_check_that_the_repository_requires_counts_whoever_reports_it():
+    required = replace(HANGS, required=True)
+    pull = replace(PULL, checks=Checks.PENDING, waiting=("CodeRabbit",), checks_seen=(required,))
+    assert without_checks_of(pull, [RABBIT]) == pull
+
+
+def test_a_word_on_a_head_is_counted_once_and_silence_never():
+    pull = replace(PULL, conversation=(Remark("c", RABBIT, skipped("Draft detected."), NOON),))
+    reviewers, counter = Reviewers(), WORDS.labels(RABBIT, "skipped")
+    before = counter._value.get()
+    for _ in range(3):
+        assert reviewers.hear(pull, [RABBIT], NOON).bots[0].word == "skipped"
+        assert reviewers.hear(PULL, [RABBIT], NOON).bots[0].word == "silent"
+    assert counter._value.get() == before + 1
