@@ -26,6 +26,8 @@ Write the module.
 ### Success Criteria
 #### Automated Verification:
 - [ ] Tests pass: `python3 -m unittest`
+#### Manual Verification:
+- [ ] The module reads well
 """
 
 

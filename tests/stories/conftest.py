@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -126,13 +127,8 @@ class World:
             head = await self.writes(
                 branch, branch, {f"test_{name}.py": f"import {name}\n", **more}, f"Phase 2: {name}"
             )
-            self.remembers(
-                ticket, Record(
-                    ticket.id, stage=Stage.CODE_REVIEW, generation=3, settled=3, branch=branch, base=base, head=head,
-                    head_at=now, base_at=base_at, stands_on=base, own_base=len(under) > 1, task=name, started_at=now,
-                    summary=f"wrote {name}.py",
-                ), secret,
-            )  # fmt: skip
+            record = _worked_on(ticket, name, (base, base_at), head)
+            self.remembers(ticket, replace(record, own_base=len(under) > 1), secret)
         approval = Approval("turn-1", self.alice.user.id, now)
         self.remembers(epic, Record(epic.id, stage=Stage.DEV, generation=1, settled=1, approval=approval), secret)
         self.alice.labels(epic, "orchestrate")
@@ -201,8 +197,17 @@ class World:
         return ticket, pull
 
     async def reviewed(self, title: str, spec: str = "A module with a name.") -> tuple[Any, Any]:
-        """A lone ticket that just got its pull request."""
-        ticket = self.epic(spec, title)
+        """A lone ticket, built and pushed, that just got its pull request; nothing before that was run here."""
+        name = title.removeprefix("Write ").removesuffix(".py")
+        ticket = self.alice.creates("YOU", title, spec, state=STATES[Stage.CODE_REVIEW].name)
+        files = {
+            f"{name}.py": f"NAME = {name!r}\nTOLD = 1\n",
+            f"test_{name}.py": f"import {name}\nassert {name}.NAME\n",
+        }
+        base_at = await self.log("rev-parse", "main")
+        head = await self.writes(f"agent/{ticket.identifier}", "main", files, f"Phase 1: {name}")
+        record = _worked_on(ticket, name, ("main", base_at), head)
+        self.remembers(ticket, record, self.theatre.settings.secret_key)
         self.alice.labels(ticket, "worker")
         return ticket, await self.until(lambda: self.pull_of(ticket), f"a pull request of {title}")
 
@@ -232,9 +237,10 @@ class World:
         own = [one for one in runs if one.suite.app.slug == "callboard"]
         return own[-1] if own else SimpleNamespace(status="", conclusion=None, title="", summary="")
 
-    def obeys(self, policy: str) -> None:
-        """Another policy, from the next round on."""
-        self.theatre.settings.config.write_text(policy)
+    def obeys(self, gates: str = "", limits: str = "") -> None:
+        """From the next round on the policy says this besides what it said in the beginning."""
+        first = self.theatre.plan.policy.replace("[gates]", f"[gates]\n{gates}")
+        self.theatre.settings.config.write_text(f"{first}\n[limits]\n{limits}\n")
 
     @property
     def pulls(self) -> list[Any]:
@@ -254,6 +260,16 @@ class World:
                 f"    {one.user.name if one.user else '?'}: {one.body[:300]!r}" for one in self.linear.comments(issue)
             ]
         return "\n".join(lines)
+
+
+def _worked_on(ticket: Any, name: str, base: tuple[str, str], head: str) -> Record:
+    """What the service remembers of a ticket whose work is done; `base` is a branch, and the commit it stands upon."""
+    now = datetime.now(UTC)
+    return Record(
+        ticket.id, stage=Stage.CODE_REVIEW, generation=3, settled=3, branch=f"agent/{ticket.identifier}", base=base[0],
+        head=head, head_at=now, base_at=base[1], stands_on=base[0], task=name, started_at=now,
+        summary=f"wrote {name}.py", manual=(f"Look at {name}.py",),
+    )  # fmt: skip
 
 
 async def open_world(home: Path, stack: AsyncExitStack, *, habits: Any = None, **settings: Any) -> World:
