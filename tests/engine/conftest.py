@@ -19,7 +19,7 @@ from bot.engine.database import Database, open_database
 from bot.engine.embedded import embedded_server
 from bot.engine.memory import MemoryEngine
 from bot.engine.pace import Pace
-from bot.engine.port import Delivery, Engine, Lease, RunOrder, RunRow
+from bot.engine.port import Delivery, Engine, EngineStatus, Lease, RunOrder, RunRow
 from bot.engine.postgres import PostgresEngine
 
 FAST = Pace(
@@ -168,6 +168,15 @@ class Bench:
     async def quiet(self, seconds: float = 0.08) -> None:
         """Long enough for everything that should not happen."""
         await asyncio.sleep(seconds)
+
+    async def settled(self) -> EngineStatus:
+        """The status once nothing is open any more; as it is after 10 seconds, when that never comes."""
+        end = asyncio.get_running_loop().time() + 10
+        while (status := await self.engine.status()).open_deliveries or status.waiting:
+            if asyncio.get_running_loop().time() > end:
+                break
+            await asyncio.sleep(0.05)
+        return status
 
     def delivery(self, subject: str | None, name: str | None = None, **changes: Any) -> Delivery:
         self._count += 1

@@ -186,8 +186,7 @@ async def test_a_failed_round_is_tried_again_and_its_deliveries_stay_open(bench:
     assert waiting.attempts >= 2
     bench.calls.fail.clear()
     await bench.until(lambda: bench.calls.rounds.count("epic-1") >= 4)
-    await bench.quiet()
-    status = await bench.engine.status()
+    status = await bench.settled()
     assert (status.open_deliveries, status.waiting) == (0, ())
 
 

@@ -20,7 +20,8 @@ async def merge(github) -> None:
 async def test_a_merge_is_bound_to_its_commit(github):
     github.answers[f"PUT {MERGE}"] = (200, {"sha": OLD, "merged": True})
     await merge(github)
-    assert github.asked[0].body == {"sha": HEAD, "commit_title": "YOU-1: Begin", "merge_method": "merge"}
+    wanted = {"sha": HEAD, "commit_title": "YOU-1: Begin", "commit_message": "", "merge_method": "merge"}
+    assert github.asked[0].body == wanted
 
 
 @pytest.mark.parametrize(
