@@ -12,8 +12,9 @@ from bot.git.names import identifier_of
 from bot.linear import observe as linear
 from bot.linear.directory import Directory
 from bot.linear.errors import NotFound
-from bot.machine.facts import Facts, Issue, PullRequest, Repository, Rules, Run, RunState, Ticket
+from bot.machine.facts import Facts, Issue, Repository, Rules, Run, RunState, Ticket
 from bot.machine.moving import stage_of
+from bot.machine.pull_request import PullRequest
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 from bot.reviewing import Reviewers
 

@@ -41,10 +41,11 @@ from bot.machine.decision import (
     WriteBreakdown,
 )  # fmt: skip
 from bot.machine.errors import Transient
-from bot.machine.facts import Facts, Failure, Issue
+from bot.machine.facts import Facts, Issue
 from bot.machine.progress import AGENT_STEPS
+from bot.machine.pull_request import Failure
 from bot.machine.record import Record
-from bot.machine.stages import ORCHESTRATED, Disposition, Stage
+from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
 from bot.runs.contract import RunSpec
 from bot.runs.worker import LoopOrder, WorkOrder
 from bot.words import say, sentence
@@ -194,7 +195,7 @@ class Performer:
     async def _show(self, check: ShowCheck) -> None:
         """Our own check: how far the ticket is. It is neutral at most, so it gates nothing."""
         done = check.stage.over or check.stage is Stage.MERGE
-        title = "; ".join(sentence(one) for one in check.blockers)[:200] or str(check.stage)
+        title = "; ".join(sentence(one) for one in check.blockers)[:200] or STATES[check.stage].name
         status, conclusion = ("completed", "neutral") if done else ("in_progress", "")
         summary = "\n".join(f"* {sentence(one)}" for one in check.blockers) or title
         await self.github.our_check(check.repository, check.head, status, conclusion, title, summary, self.page)

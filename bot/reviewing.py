@@ -8,7 +8,7 @@ from prometheus_client import Counter
 
 from bot.github import reviewers
 from bot.github.reviewers import BotCheck, BotComment, BotReview, BotThread, Said
-from bot.machine.facts import BotFinding, BotWord, Checks, PullRequest
+from bot.machine.pull_request import BotFinding, BotWord, Checks, PullRequest
 
 WORDS = Counter("callboard_review_bot_words_total", "What review bots said of a head, each word once", ["bot", "word"])
 _FINAL = frozenset({"approved", "findings", "skipped", "failed"})

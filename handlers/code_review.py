@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from bot.machine.decision import NOTHING, Blocker, Decision, Move, OpenPullRequest, Post
-from bot.machine.facts import Facts, PullRequest, Ticket
+from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard
+from bot.machine.pull_request import PullRequest
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
 from bot.machine.stack import look_again

@@ -7,8 +7,9 @@ from typing import Any
 from bot.machine import mending
 from bot.machine.conversation import refusals, topic_of
 from bot.machine.decision import NOTHING, Action, Answer, Decision, Dispose, RequestReview
-from bot.machine.facts import Facts, PullRequest, Ticket
+from bot.machine.facts import Facts, Ticket
 from bot.machine.mending import BOTS, CHECKS, CONFLICT, FEEDBACK, UPDATE
+from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.running import Order, Taken, current_run, record_of, start, work
 from bot.machine.stages import Disposition, Stage

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.machine.facts import Checks, CheckSeen, Failure, PullRequest, Remark
+from bot.machine.pull_request import Checks, CheckSeen, Failure, PullRequest, Remark
 from bot.reviewing import WORDS, Reviewers, without_checks_of
 from bot.simulator.github.coderabbit_words import skipped
 

@@ -10,7 +10,7 @@ from bot.github.errors import StillRunning
 from bot.github.failures import runs_of
 from bot.github.verbs import Verbs
 from bot.machine.errors import Refused
-from bot.machine.facts import Failure
+from bot.machine.pull_request import Failure
 
 log = structlog.get_logger()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.github.people import login_of
-from bot.machine.facts import Checks, CheckSeen, Failure
+from bot.machine.pull_request import Checks, CheckSeen, Failure
 
 GOOD = frozenset({"SUCCESS", "NEUTRAL", "SKIPPED"})
 _BAD = frozenset({"FAILURE", "CANCELLED", "TIMED_OUT", "ACTION_REQUIRED", "STARTUP_FAILURE", "STALE", "ERROR"})

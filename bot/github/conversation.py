@@ -8,7 +8,7 @@ from typing import Any
 from bot.github.client import Identity
 from bot.github.marks import topic_of, unmarked
 from bot.github.people import Actor, is_person, is_us, login_of
-from bot.machine.facts import Opinion, Remark, Review, Thread
+from bot.machine.pull_request import Opinion, Remark, Review, Thread
 
 Node = Mapping[str, Any]
 

@@ -15,7 +15,7 @@ from bot.github.checks import ACTIONS
 from bot.github.client import GitHub, NotFound
 from bot.github.logs import LONGEST, plain, relevant
 from bot.machine.errors import Refused, Transient
-from bot.machine.facts import Annotation, Failure
+from bot.machine.pull_request import Annotation, Failure
 
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ from bot.github.operations import pulls_document
 from bot.github.pages import complete
 from bot.github.people import Permissions
 from bot.github.pulls import read_pull
-from bot.machine.facts import Failure, PullRequest
+from bot.machine.pull_request import Failure, PullRequest
 
 AT_ONCE = 25
 """Pull requests per GraphQL request, so that the answer stays well below GitHub's 500,000 nodes."""

@@ -9,7 +9,7 @@ from bot.github.checks import Verdict, read_checks
 from bot.github.client import Identity
 from bot.github.conversation import Listener, Node, nodes
 from bot.github.people import is_us, login_of
-from bot.machine.facts import Ejection, Mergeable, Merging, PullRequest, QueueState
+from bot.machine.pull_request import Ejection, Mergeable, Merging, PullRequest, QueueState
 
 _MERGEABLE = {"MERGEABLE": Mergeable.YES, "CONFLICTING": Mergeable.CONFLICT}
 _ALLOWED = {"merge": "mergeCommitAllowed", "squash": "squashMergeAllowed", "rebase": "rebaseMergeAllowed"}

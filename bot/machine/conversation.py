@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.machine.facts import BotFinding, Opinion, PullRequest, Remark, Review, Thread
+from bot.machine.pull_request import BotFinding, Opinion, PullRequest, Remark, Review, Thread
 
 MENTION = "callboard"
 _ANSWER = "answer-"

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.machine.breakdown import Task
-from bot.machine.facts import Failure
+from bot.machine.pull_request import Failure
 from bot.machine.record import Record
 from bot.machine.stages import Disposition, Stage
 

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.machine.decision import Blocker, Decision, Dispose, Post, StartRun, until
-from bot.machine.facts import Comment, Facts, Failure, Run, RunState, Ticket
+from bot.machine.facts import Comment, Facts, Run, RunState, Ticket
+from bot.machine.pull_request import Failure
 from bot.machine.record import Record
 from bot.machine.stack import base_of, branch_of
 from bot.machine.stages import Disposition, Stage

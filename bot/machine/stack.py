@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 
 from bot.machine.decision import Blocker
-from bot.machine.facts import Blocking, Checks, Facts, Mergeable, PullRequest, Ticket
+from bot.machine.facts import Blocking, Facts, Ticket
+from bot.machine.pull_request import Checks, Mergeable, PullRequest
 from bot.machine.stages import Stage
 
 _IDENTIFIER = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+", re.ASCII)

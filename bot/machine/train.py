@@ -6,9 +6,10 @@ from dataclasses import replace
 from bot.machine.approval import Denied, counts_for, stands
 from bot.machine.comments import APPROVES_MERGE, parse
 from bot.machine.decision import NOTHING, Action, Blocker, CleanUp, Decision, Enqueue, Merge, Move, Post, Retarget
-from bot.machine.facts import Comment, Facts, Mergeable, PullRequest, Ticket
+from bot.machine.facts import Comment, Facts, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.mending import update, wanted
+from bot.machine.pull_request import Mergeable, PullRequest
 from bot.machine.record import Approval, Record
 from bot.machine.running import current_run, record_of, start
 from bot.machine.stack import (

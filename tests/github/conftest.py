@@ -19,7 +19,7 @@ from bot.git.mirror import Mirror
 from bot.github.client import AppLogin, GitHub, TokenLogin
 from bot.github.ensure import Ensure
 from bot.github.observe import Observe
-from bot.machine.facts import PullRequest
+from bot.machine.pull_request import PullRequest
 from bot.simulator.github.actors import Person
 from bot.simulator.github.model import Pull, Repository
 from bot.simulator.github.server import github_app

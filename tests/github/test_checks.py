@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.github.checks import read_checks
-from bot.machine.facts import Checks, CheckSeen, Failure
+from bot.machine.pull_request import Checks, CheckSeen, Failure
 
 HEAD, OLD = "a" * 40, "b" * 40
 

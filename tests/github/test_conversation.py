@@ -12,7 +12,7 @@ from bot.github.marks import marked, marker, topic_of, unmarked
 from bot.github.observe import Observe
 from bot.github.people import KEPT
 from bot.machine.errors import Transient
-from bot.machine.facts import Opinion, Remark, Review, Thread
+from bot.machine.pull_request import Opinion, Remark, Review, Thread
 
 PLACE = "acme/youlab"
 NOON, LATER = datetime(2026, 5, 4, 12, tzinfo=UTC), datetime(2026, 5, 4, 13, tzinfo=UTC)

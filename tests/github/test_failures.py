@@ -8,7 +8,7 @@ from bot.github.ensure import Ensure
 from bot.github.errors import StillRunning
 from bot.github.observe import Observe
 from bot.machine.errors import Transient
-from bot.machine.facts import Annotation, Failure
+from bot.machine.pull_request import Annotation, Failure
 
 PLACE = "acme/youlab"
 HEAD = "a" * 40

@@ -7,7 +7,7 @@ import pytest
 
 from bot.github.client import NotFound
 from bot.github.observe import Observe
-from bot.machine.facts import Checks, Ejection, Mergeable, Merging, QueueState
+from bot.machine.pull_request import Checks, Ejection, Mergeable, Merging, QueueState
 
 HEAD, OLD = "a" * 40, "b" * 40
 ALICE = {"__typename": "User", "login": "alice"}

@@ -7,7 +7,7 @@ import pytest
 
 from bot.github.observe import Observe
 from bot.machine.errors import Transient
-from bot.machine.facts import Checks
+from bot.machine.pull_request import Checks
 
 HEAD, OLD = "a" * 40, "b" * 40
 PLACE = "acme/youlab"

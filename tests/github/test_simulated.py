@@ -18,7 +18,7 @@ from bot.github.ensure import Ensure
 from bot.github.observe import Observe
 from bot.github.webhook import receive
 from bot.machine.errors import Transient
-from bot.machine.facts import Checks, Mergeable
+from bot.machine.pull_request import Checks, Mergeable
 from bot.simulator.faults import Fault, When
 from bot.simulator.github.actors import CI, Person
 from bot.simulator.github.model import Protection

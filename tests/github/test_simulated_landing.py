@@ -8,7 +8,7 @@ import pytest
 
 from bot.github.client import HeadMoved, NotMergeable
 from bot.github.errors import QueueRequired
-from bot.machine.facts import Checks, Merging
+from bot.machine.pull_request import Checks, Merging
 from bot.simulator.github.actors import CI, Person
 from bot.simulator.github.model import Protection, QueueRule
 

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from bot.machine.comments import SAYINGS
-from bot.machine.facts import Checks, Rules
+from bot.machine.facts import Rules
+from bot.machine.pull_request import Checks
 from bot.machine.stages import Stage
 
 README = (Path(__file__).parents[2] / "README.md").read_text()

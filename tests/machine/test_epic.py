@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from bot.machine.facts import Checks, Mergeable, Repository, Rules
+from bot.machine.facts import Repository, Rules
+from bot.machine.pull_request import Checks, Mergeable
 from bot.machine.stages import Disposition, Stage
 
 

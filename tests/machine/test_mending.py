@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from bot.machine.decision import Answer, Enqueue, Merge, RequestReview, Rerun
-from bot.machine.facts import (
+from bot.machine.facts import Rules
+from bot.machine.pull_request import (
     BotFinding,
     BotWord,
     Checks,
@@ -17,7 +18,6 @@ from bot.machine.facts import (
     Opinion,
     Remark,
     Review,
-    Rules,
 )
 from bot.machine.stages import Disposition, Stage
 

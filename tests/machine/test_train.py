@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.machine.decision import Dequeue, Enqueue
-from bot.machine.facts import Ejection, Mergeable, Merging, QueueState
+from bot.machine.pull_request import Ejection, Mergeable, Merging, QueueState
 from bot.machine.stages import Disposition, Stage
 
 
