@@ -34,21 +34,17 @@ from bot.machine.decision import (
 from bot.machine.facts import (
     Author,
     Blocking,
-    Checks,
     Comment,
     Document,
     Facts,
     Issue,
-    Mergeable,
-    PullRequest,
-    Remark,
     Repository,
     Rules,
     Run,
     RunState,
-    Thread,
     Ticket,
-)  # fmt: skip
+)
+from bot.machine.pull_request import Checks, Mergeable, PullRequest, Remark, Thread
 from bot.machine.stages import STATES, Disposition, Stage
 from bot.words import say, sentence
 from handlers import HANDLERS

@@ -15,19 +15,8 @@ from typing import Any
 import pytest
 
 from bot.machine.decision import Answer, CleanUp, Dequeue, Enqueue, Merge, Move, Post, Remember, Rerun, StartRun
-from bot.machine.facts import (
-    Author,
-    Checks,
-    Ejection,
-    Failure,
-    Mergeable,
-    Merging,
-    Opinion,
-    QueueState,
-    Remark,
-    Review,
-    RunState,
-)  # fmt: skip
+from bot.machine.facts import Author, RunState
+from bot.machine.pull_request import Checks, Ejection, Failure, Mergeable, Merging, Opinion, QueueState, Remark, Review
 from bot.machine.stages import Disposition, Stage
 
 ALICE = Author("user-alice", "alice", person=True)
