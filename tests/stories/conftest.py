@@ -103,12 +103,17 @@ class World:
         return epic
 
     async def built(
-        self, below: Mapping[str, tuple[str, ...]], files: Mapping[str, Mapping[str, str]] | None = None
+        self,
+        below: Mapping[str, tuple[str, ...]],
+        files: Mapping[str, Mapping[str, str]] | None = None,
+        *,
+        documentation: bool = False,
     ) -> Any:
         """An epic whose tickets are built and pushed, each on what it stands upon, and have no pull requests yet.
 
-        `below` says for each ticket what it is stacked on; `files` what it writes, besides a module of its name. The
-        service never saw the epic: it finds it as one whose database was lost.
+        `below` says for each ticket what it is stacked on; `files` what it writes, besides a module of its name. With
+        `documentation` there is that ticket too, not begun. The service never saw the epic: it finds it as one whose
+        database was lost.
         """
         now, secret = datetime.now(UTC), self.theatre.settings.secret_key
         epic = self.alice.creates("YOU", "Modules", "Write modules.", state=STATES[Stage.DEV].name)
@@ -129,6 +134,11 @@ class World:
             )
             record = _worked_on(ticket, name, (base, base_at), head)
             self.remembers(ticket, replace(record, own_base=len(under) > 1), secret)
+        if documentation:
+            last = self.alice.creates("YOU", "Update the documentation", "All of it.", parent=epic, state="Todo")
+            for one in below:
+                self.alice.blocks(self.ticket(one), last)
+            self.remembers(last, Record(last.id, task="documentation"), secret)
         approval = Approval("turn-1", self.alice.user.id, now)
         self.remembers(epic, Record(epic.id, stage=Stage.DEV, generation=1, settled=1, approval=approval), secret)
         self.alice.labels(epic, "orchestrate")
