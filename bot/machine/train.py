@@ -1,7 +1,7 @@
 """Turn 2 and turn 3: the summary that a person reads, the approval of exactly those heads, and the merge train.
 
-A merge and a place in GitHub's merge queue are bound to a head, so they are used. GitHub's auto-merge is not: it stays on
-when somebody pushes, and would merge what nobody approved; so it is never switched on.
+A merge and a place in GitHub's merge queue are bound to a head, so they are used. GitHub's auto-merge is not: it stays
+on when somebody pushes, and would merge what nobody approved; so it is never switched on.
 """
 
 import hashlib
