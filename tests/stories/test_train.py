@@ -155,3 +155,27 @@ async def test_auto_merge_is_never_switched_on(world, follows):
     await world.asked(epic)
     await world.is_in(epic, "Done")
     assert not any("uto" in one.operation and "erge" in one.operation for one in world.github.requests)
+
+
+async def test_the_documentation_comes_last_on_a_base_that_contains_all_others(world):
+    epic = await world.built({"one": (), "two": ()}, documentation=True)
+    last = next(one for one in world.linear.children(epic) if "documentation" in one.title)
+    pull = await world.until(lambda: world.pull_of(last), "its pull request")
+    files = (await world.log("ls-tree", "-r", "--name-only", pull.head_sha)).split()
+    assert {"one.py", "two.py"} <= set(files)
+    assert "documented" in pull.body
+    await world.asked(epic)
+    await world.is_in(epic, "Done")
+    assert max(world.pulls, key=lambda one: one.merged_at) is pull
+    assert await world.log("show", "main:README.md") == "# Documented"
+
+
+async def test_documentation_with_nothing_to_change_says_so_and_is_done(world):
+    await world.on_github("bob").pushes(repository(world), "main", {"README.md": "# Documented\n"}, "Document")
+    epic = await world.built({"one": ()}, documentation=True)
+    last = next(one for one in world.linear.children(epic) if "documentation" in one.title)
+    await world.says(last, "There was nothing to change")
+    await world.asked(epic)
+    await world.is_in(epic, "Done")
+    assert world.pull_of(last) is None
+    assert last.state.name == "Done"
