@@ -216,7 +216,7 @@ class Drive:
         return None
 
     async def _completed(self, done: Mapping[str, Any]) -> Stop:
-        await self.worker.clean_up(NAME, self.repository.branch)
+        await self.worker.leave(NAME, self.repository.branch)
         look = await self.repository.protected([one.hash for one in self.state.commits])
         stop = words.completed(self.repository, self.state, done, look)
         return self._stops(states.STATUS[Kind.COMPLETED], stop, current_phase=None, retry_count=0)

@@ -63,12 +63,16 @@ class Worker:
             spent = self._spent.pop(run, 0.0)
         return failed | {"cost_usd": spent} | about
 
+    async def leave(self, repository: str, branch: str) -> None:
+        """Remove the checkout of a branch, whatever an agent left in it; what must be remembered stays."""
+        await checkout.remove(self._tree(repository, branch))
+
     async def clean_up(self, repository: str, branch: str) -> None:
-        """Remove the checkout of a branch, whatever an agent left in it, and its work in hand on the other side.
+        """The work on a branch is over: remove its checkout, and its work in hand on the other side.
 
         That the other side does not answer, or refuses, is logged and does no harm: nobody sees that ref.
         """
-        await checkout.remove(self._tree(repository, branch))
+        await self.leave(repository, branch)
         try:
             access = await self._access(repository)
             await self._mirror(repository, access).drop_work(branch, access.token)

@@ -73,7 +73,7 @@ def test_ctrl_c_leaves_nothing_running_and_no_phase_is_repeated(desk):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)  # somebody impatient
-    said, errors = process.communicate(timeout=20)
+    said, errors = process.communicate(timeout=90)
     assert process.returncode == 130, errors
     assert "Stopped: interrupted in phase 2 of 2: Add the parser · implement.\n" in said
     assert "To go on from there:\n  callboard plan run plans/parser.md" in said
