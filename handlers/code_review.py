@@ -10,18 +10,8 @@ from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
 from bot.machine.stack import look_again
 from bot.machine.stages import Stage
-from bot.machine.train import (
-    arrived,
-    ask,
-    follow_base,
-    heads,
-    hear_merge_approval,
-    is_held_back,
-    landed,
-    open_reviews,
-    shown_comment,
-    what_stands_against,
-)
+from bot.machine.summary import arrived, ask, heads, hear_merge_approval, is_held_back, open_reviews, shown_comment
+from bot.machine.train import follow_base, landed, what_stands_against
 from handlers.concerns import hand_on
 from handlers.mending import mend, seen
 from handlers.replies import noted, nothing_to_approve

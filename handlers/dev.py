@@ -13,7 +13,7 @@ from bot.machine.listening import Heard
 from bot.machine.record import Artifact, Record
 from bot.machine.running import record_of, start, work
 from bot.machine.stages import Stage
-from bot.machine.train import arrived
+from bot.machine.summary import arrived
 from handlers import orders
 from handlers.code_review import request_review
 from handlers.concerns import hand_on

@@ -11,16 +11,15 @@ from bot.machine.pull_request import PullRequest
 from bot.machine.running import Order, current_run, record_of
 from bot.machine.stack import has_landed
 from bot.machine.stages import Stage
+from bot.machine.summary import hear_merge_approval, shown_anew
 from bot.machine.train import (
     couple,
     covers,
     follow_base,
     given,
-    hear_merge_approval,
     landed,
     put_out,
     riding,
-    shown_anew,
     taken_back,
     was_ejected,
     what_stands_against,

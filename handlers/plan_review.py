@@ -19,7 +19,7 @@ from bot.machine.listening import Heard, reply
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of, start
 from bot.machine.stages import Stage
-from bot.machine.train import shown_comment
+from bot.machine.summary import shown_comment
 from handlers import orders
 from handlers.results import with_record
 

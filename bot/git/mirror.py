@@ -1,9 +1,9 @@
 """The service's own bare copy of a repository: fetched from, read, and pushed from.
 
-Branches here mirror the other side (`refs/heads/*`), and so do the refs of work in hand (`refs/callboard/work/*`); what
-runs made stands under `refs/callboard/runs/`. Objects that nothing points at stay (`gc.auto` is 0): a commit made here
-may be pushed minutes later. Fetches of one mirror go one after another, also across processes; everything else only
-adds objects and moves refs by compare-and-set.
+Branches here mirror the other side (`refs/heads/*`), and so do the refs of work in hand
+(`refs/callboard/unfinished/*`); what runs made stands under `refs/callboard/runs/`. Objects that nothing points at stay
+(`gc.auto` is 0): a commit made here may be pushed minutes later. Fetches of one mirror go one after another, also
+across processes; everything else only adds objects and moves refs by compare-and-set.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from bot.git.command import GitError, Result, failure, git
 from bot.git.names import checked
 from bot.machine.errors import Refused
 
-WORK = "refs/callboard/work/"
+WORK = "refs/callboard/unfinished/"
 """Where the work in hand of each branch is kept: no branch, so nobody sees it and no check runs on it."""
 _LOCAL = {"protocol.file.allow": "always", "fetch.fsckObjects": "false"}
 """A repository on this machine is trusted as it is; what runs bring into it is examined elsewhere."""

@@ -1,7 +1,7 @@
 """`callboard plan run FILE`: one run after the other, here, until the loop stops.
 
 The loop is the service's, and so is the worker; this only orders the next run, reads what the last one came to, and
-writes it down. The truth is on the branch and under `refs/callboard/work/`, so this may be killed at any moment.
+writes it down. The truth is on the branch and under `refs/callboard/unfinished/`, so this may be killed at any moment.
 Commits bear the user's name, as git knows it, because it is their repository; they are not signed.
 """
 

@@ -106,19 +106,23 @@ def _in_threads(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
             yield new[0].created_at, Point(key_of(new[-1]), thread.id, _shown(thread), new[0].author)
 
 
-def _is_answered(remark: Remark, among: Iterable[Remark]) -> bool:
-    return any(_answers(one, remark) for one in among if one.ours and one.topic.startswith(_ANSWER))
+def _is_answered(remark: Remark, thread: tuple[Remark, ...]) -> bool:
+    return any(_answers(one, remark, thread) for one in thread if one.ours and one.topic.startswith(_ANSWER))
 
 
-def _answers(answer: Remark, remark: Remark) -> bool:
-    """Whether an answer is to this remark, or to a later one of its thread (and this one was not edited since)."""
+def _answers(answer: Remark, remark: Remark, thread: tuple[Remark, ...]) -> bool:
+    """Whether an answer is to this remark, or to a later one of its thread (and this one was not edited since).
+
+    GitHub's times are whole seconds; within one, the order in the thread decides.
+    """
     key = key_of(remark)
     named, _, time = answer.topic.removeprefix(_ANSWER).rpartition("-")
     if f"{named}-{time}" == key:
         return True
     same = named.partition("-")[0] == key.partition("-")[0]
+    later = (one for one in thread[thread.index(remark) + 1 :] if _short(one.id) == named.partition("-")[0])
     before = time.isdecimal() and int(remark.created_at.timestamp()) < int(time)
-    return not same and before and (remark.edited_at is None or remark.edited_at <= answer.created_at)
+    return not same and (before or any(later)) and (remark.edited_at is None or remark.edited_at <= answer.created_at)
 
 
 def _in_reviews(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:

@@ -1,8 +1,8 @@
 """What the implementation loop leaves on a branch, and how a later start reads it back.
 
-    agent/YOU-12                          one commit per phase; its trailers name ticket, phase, plan and attempt
-    refs/callboard/work/agent/YOU-12      the work in hand: one commit on top of the branch with the files as they
-                                          stand; its message is what the loop must remember (attempts, findings, …)
+    agent/YOU-12                            one commit per phase; its trailers name ticket, phase, plan and attempt
+    refs/callboard/unfinished/agent/YOU-12  the work in hand: one commit on top of the branch with the files as they
+                                            stand; its message is what the loop must remember (attempts, findings, …)
 
 The second is a ref but no branch: nobody sees it and no check runs on it. Only the service writes either of them; the
 files come from bundles that were examined, the plan never comes from an agent at all, except for ticks. When somebody

@@ -129,7 +129,7 @@ async def test_nothing_in_a_hostile_checkout_ever_runs(remote, folder, mirror, m
     (folder / ".gitattributes").write_text("* filter=evil diff=evil merge=evil\n")
     shell("git", "add", "-A", cwd=folder)
     shell("git", "commit", "-qm", "work", cwd=folder)
-    bundle = folder / ".callboard/work.bundle"
+    bundle = folder / ".callboard/unfinished.bundle"
     bundle.parent.mkdir()
     shell(*bundle_command(main, str(bundle)), cwd=folder)
     arm(folder, canary)

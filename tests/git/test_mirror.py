@@ -90,7 +90,7 @@ async def test_work_in_hand_is_dropped_by_a_mirror_that_never_fetched_it(remote,
     await mirror.push_work("agent/YOU-1", main, None, token)
     fresh = Mirror(tmp_path / "fresh" / "youlab.git", remote.url)
     assert await fresh.drop_work("agent/YOU-1", token) is Pushed.PUSHED
-    assert remote.git("for-each-ref", "refs/callboard/work/") == ""
+    assert remote.git("for-each-ref", "refs/callboard/unfinished/") == ""
     assert await fresh.drop_work("agent/YOU-1", token) is Pushed.UNCHANGED
 
 

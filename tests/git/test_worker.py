@@ -118,10 +118,12 @@ async def test_every_result_says_what_it_was_about_and_where_the_branch_stands(w
 
 
 async def test_cleaning_up_deletes_the_work_in_hand_on_the_other_side(worker, remote):
-    remote.git("update-ref", "refs/callboard/work/agent/YOU-2", "main")
-    remote.git("update-ref", "refs/callboard/work/agent/YOU-22", "main")
+    remote.git("update-ref", "refs/callboard/unfinished/agent/YOU-2", "main")
+    remote.git("update-ref", "refs/callboard/unfinished/agent/YOU-22", "main")
     await worker.clean_up("acme/youlab", "agent/YOU-2")
-    assert remote.git("for-each-ref", "--format=%(refname)", "refs/callboard") == "refs/callboard/work/agent/YOU-22"
+    assert (
+        remote.git("for-each-ref", "--format=%(refname)", "refs/callboard") == "refs/callboard/unfinished/agent/YOU-22"
+    )
     await worker.clean_up("acme/youlab", "agent/YOU-2")
 
 

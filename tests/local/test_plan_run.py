@@ -83,7 +83,7 @@ def test_blocked_says_what_was_tried_and_goes_on_from_there(desk):
     assert "Last error:\n  The command `test ! -f ugly` failed (exit code 1)" in said
     assert "What was tried:\n  1. Verification failed: `test ! -f ugly`\n  2. Verification failed" in said
     assert "callboard plan run plans/parser.md [--answer" in said
-    assert "+++ b/ugly" in desk.git("diff", "HEAD", "refs/callboard/work/main")
+    assert "+++ b/ugly" in desk.git("diff", "HEAD", "refs/callboard/unfinished/main")
     state = desk.state
     assert (state["phase_status"], state["current_phase"], state["max_retries"]) == ("blocked", 1, 1)
     assert "test ! -f ugly" in state["last_error"]

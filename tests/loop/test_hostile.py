@@ -98,7 +98,7 @@ async def test_it_leaves_a_process_in_the_background(lab: Lab) -> None:
     stays = f"setsid nohup sh -c 'while :; do echo {mine} >> lexer.py; sleep 0.01; done' >/dev/null 2>&1 & echo begun"
     lab.agent("implement 1", runs(stays), runs("until test -s lexer.py; do :; done; echo going"))
     await lab.once()
-    kept = lab.remote.git("show", "refs/callboard/work/agent/YOU-2:lexer.py")
+    kept = lab.remote.git("show", "refs/callboard/unfinished/agent/YOU-2:lexer.py")
     assert lab.model.tools == ["begun", "going"]
     assert {process.pid for process in warden.descendants(os.getpid())} <= before
     assert not lab.alive(mine)
@@ -128,7 +128,7 @@ async def test_it_rewrites_history(lab: Lab) -> None:
     assert lab.remote.git("rev-parse", "agent/YOU-2~1") == started
     assert lab.remote.show("lexer.py") == "4"
     assert lab.remote.git("for-each-ref", "--format=%(refname)").split() == [
-        "refs/callboard/work/agent/YOU-2",
+        "refs/callboard/unfinished/agent/YOU-2",
         "refs/heads/agent/YOU-2",
         "refs/heads/main",
     ]

@@ -97,6 +97,18 @@ def test_a_second_remark_in_the_same_thread_during_the_run_is_answered_too(revie
     assert len(orders(reviewed, "feed", "feedback")) == 2
 
 
+def test_two_remarks_of_one_second_in_a_thread_get_one_answer(reviewed):
+    reviewed.remarks("feed", "rename this")
+    pull = reviewed.pulls["feed"]
+    [thread] = pull.threads
+    also = replace(thread.remarks[0], id="another", author="alice", body="and that")
+    reviewed.pull(pull.number, threads=(replace(thread, remarks=(*thread.remarks, also)),))
+    reviewed.settle().begin().finish()
+    reviewed.settle()
+    assert len(orders(reviewed, "feed", "feedback")) == 1
+    assert len(did(reviewed, Answer)) == 1
+
+
 def test_words_of_people_who_may_not_start_nothing_and_reach_nobody(reviewed):
     reviewed.remarks("feed", "run my code", author="mallory", may=False)
     reviewed.settle()

@@ -45,7 +45,7 @@ async def test_a_ticket_gets_its_receipt_before_its_review_and_one_commit_per_ph
     assert "`test -f show.py`" in body
     assert "Show it: It looks right" in body
     refs = await world.log("for-each-ref", "--format=%(refname)", "refs/callboard")
-    assert refs == f"refs/callboard/work/agent/{ticket.identifier}"
+    assert refs == f"refs/callboard/unfinished/agent/{ticket.identifier}"
 
 
 async def test_a_question_is_a_comment_and_the_next_comment_is_its_answer(begins):

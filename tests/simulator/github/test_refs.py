@@ -10,7 +10,7 @@ from bot.simulator.github import ApiError
 from tests.simulator.github.conftest import changed, refused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-WORK = "refs/callboard/work/you-1"
+WORK = "refs/callboard/unfinished/you-1"
 
 
 async def pushes_by_ref(stage: Any) -> list[str]:
@@ -58,11 +58,11 @@ async def test_the_api_makes_moves_and_deletes_such_refs_too(stage: Any) -> None
     assert (made["ref"], made["object"]["sha"]) == (WORK, main)
     path = f"/repos/acme/youlab/git/{WORK}"
     assert (await stage.rest("PATCH", path, body={"sha": topic}))["object"]["sha"] == topic
-    [found] = await stage.rest("GET", "/repos/acme/youlab/git/matching-refs/callboard/work/")
+    [found] = await stage.rest("GET", "/repos/acme/youlab/git/matching-refs/callboard/unfinished/")
     assert found["ref"] == WORK
     query = '{ repository(owner: "acme", name: "youlab") { ref(qualifiedName: "%s") { prefix name target { oid } } } }'
     read = (await stage.graphql(query % WORK))["data"]["repository"]["ref"]
-    assert read == {"prefix": "refs/callboard/", "name": "work/you-1", "target": {"oid": topic}}
+    assert read == {"prefix": "refs/callboard/", "name": "unfinished/you-1", "target": {"oid": topic}}
     await stage.rest("DELETE", path)
     assert (await stage.graphql(query % WORK))["data"]["repository"]["ref"] is None
     assert await pushes_by_ref(stage) == before
