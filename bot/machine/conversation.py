@@ -120,9 +120,9 @@ def _answers(answer: Remark, remark: Remark, thread: tuple[Remark, ...]) -> bool
     if f"{named}-{time}" == key:
         return True
     same = named.partition("-")[0] == key.partition("-")[0]
-    later = (one for one in thread[thread.index(remark) + 1 :] if _short(one.id) == named.partition("-")[0])
+    above = any(_short(one.id) == named.partition("-")[0] for one in thread[thread.index(remark) + 1 :])
     before = time.isdecimal() and int(remark.created_at.timestamp()) < int(time)
-    return not same and (before or any(later)) and (remark.edited_at is None or remark.edited_at <= answer.created_at)
+    return not same and (before or above) and (remark.edited_at is None or remark.edited_at <= answer.created_at)
 
 
 def _in_reviews(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
