@@ -1,0 +1,174 @@
+"""Turn 2 and the word that gives turn 3: the summary that a person reads, and the approval of exactly those heads."""
+
+import hashlib
+from dataclasses import replace
+
+from bot.machine.approval import Denied
+from bot.machine.comments import APPROVES_MERGE, parse
+from bot.machine.decision import Action, Blocker, Decision, Post
+from bot.machine.facts import Comment, Facts, Ticket
+from bot.machine.listening import Heard, reply
+from bot.machine.mending import wanted
+from bot.machine.pull_request import PullRequest
+from bot.machine.record import Approval, Record
+from bot.machine.running import current_run, record_of
+from bot.machine.stack import in_train_order
+from bot.machine.stages import Stage
+from bot.machine.train import landed, put_out, was_ejected, what_stands_against
+
+
+def heads(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Pairs of ticket id and head SHA of everything that is ready to merge now."""
+    return tuple(
+        (ticket.issue.id, ticket.pull_request.head)
+        for ticket in in_train_order(facts)
+        if ticket.pull_request and ticket.pull_request.open and ticket.issue.stage is Stage.MERGE
+    )
+
+
+def ask(facts: Facts, asking: Ticket, record: Record) -> Decision:
+    """Show the summary of what would be merged; the approval will count for exactly these heads."""
+    now = heads(facts)
+    before = record.shown.comment if record.shown else ""  # so that the newest summary is always the newest comment
+    shown_topic = f"summary-{record.generation}-{hash_of(now, before):x}"
+    rows = [
+        {
+            "identifier": ticket.issue.identifier,
+            "title": ticket.issue.title,
+            "stage": str(ticket.issue.stage),
+            "number": pull.number if (pull := ticket.pull_request) else None,
+            "url": pull.url if pull else "",
+            "head": pull.head[:12] if pull else "",
+            "checks": str(pull.checks) if pull else "",
+            "reviews": _reviews(pull) if pull else "",
+            "why": _why(facts, ticket),
+            "manual": record_of(ticket).manual,
+            "cost": f"{record_of(ticket).cost_usd:.2f}",
+        }
+        for ticket in in_train_order(facts)
+    ]
+    post = Post(asking.issue.id, shown_topic, "summary", {"rows": rows, "lone": facts.lone})
+    shown = Approval(comment=shown_topic, user="", at=facts.now, heads=now)
+    return Decision((post,), record=replace(record, shown=shown, approval=without_heads(record.approval)))
+
+
+def without_heads(approval: Approval | None) -> Approval | None:
+    """What is left of an approval when the merge it allowed is asked for anew."""
+    return replace(approval, heads=()) if approval else None
+
+
+def arrived(facts: Facts, ticket: Ticket) -> bool:
+    """Whether a ticket waits for the merge, is over, or stands still until a person does something."""
+    stage = ticket.issue.stage
+    if ticket.pull_request is not None and ticket.pull_request.merged:
+        return True
+    if (stage is not None and stage.over) or ticket.issue.disposition is not None:
+        return True
+    return stage in (Stage.CODE_REVIEW, Stage.MERGE) and _waits_for_a_person(facts, ticket)
+
+
+def open_reviews(facts: Facts, but: Ticket) -> int:
+    """How many pull requests of the epic wait for a person now, besides that of one ticket."""
+    others = (one for one in facts.tickets if one.issue.id != but.issue.id)
+    return sum(one.pull_request is not None and one.pull_request.open for one in others)
+
+
+def is_held_back(facts: Facts, ticket: Ticket) -> bool:
+    """Whether a finished ticket opens no pull request now, because enough of them wait for a person already."""
+    if not facts.rules.open_reviews:
+        return False
+    ready = [one for one in facts.tickets if one.issue.stage is Stage.CODE_REVIEW and one.pull_request is None]
+    before = next((index for index, one in enumerate(ready) if one.issue.id == ticket.issue.id), 0)
+    return open_reviews(facts, ticket) + before >= facts.rules.open_reviews
+
+
+def _waits_for_a_person(facts: Facts, ticket: Ticket) -> bool:
+    pull = ticket.pull_request
+    if pull is None:
+        return ticket.issue.stage is Stage.MERGE or is_held_back(facts, ticket)
+    if current_run(ticket) is not None or not pull.open or wanted(facts, ticket) is not None:
+        return not pull.open and not pull.merged
+    against = what_stands_against(facts, ticket, pull)
+    if against is None or against.reason == "computing":
+        return ticket.issue.stage is Stage.MERGE
+    return against.reason in _FOR_PEOPLE
+
+
+def _why(facts: Facts, ticket: Ticket) -> Blocker | None:
+    """What keeps a ticket from merging, for the summary."""
+    pull = ticket.pull_request
+    if ticket.issue.stage is not None and ticket.issue.stage.over:
+        return None
+    if ticket.issue.disposition is not None:
+        values = {"disposition": str(ticket.issue.disposition), "issue": ticket.issue.identifier}
+        return Blocker(ticket.issue.id, "disposition", values)
+    if pull is not None and pull.merged:
+        return next(iter(landed(facts, ticket).blockers), None)
+    approval = record_of(facts.epic).approval
+    if pull is not None and approval is not None and was_ejected(approval, pull):
+        return put_out(ticket, pull)
+    if pull is None:
+        return Blocker(ticket.issue.id, "open_reviews", {"count": open_reviews(facts, ticket)})
+    return what_stands_against(facts, ticket, pull)
+
+
+def _reviews(pull: PullRequest) -> str:
+    """Who said what of a pull request: people and review bots."""
+    words = [f"{name} approved" for name in pull.approved_by]
+    words += [f"{name} wants changes" for name in pull.changes_requested_by]
+    words += [f"{bot.login}: {bot.word.replace('_', ' ')}" for bot in pull.bots]
+    return ", ".join(words)
+
+
+_FOR_PEOPLE = frozenset({"closed", "draft", "changes_requested", "threads", "review", "rules"})
+"""Reasons that only a person can take away."""
+
+
+def hash_of(pairs: tuple[tuple[str, str], ...], before: str) -> int:
+    """A short stable number for a set of heads shown after something else (a topic's name, not a proof)."""
+    text = " ".join((before, *(head for _, head in pairs)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def shown_comment(ticket: Ticket, record: Record) -> Comment | None:
+    """Our comment that showed what stands in review, as it stands in Linear now."""
+    if record.shown is None:
+        return None
+    return next((one for one in ticket.issue.comments if one.ours and one.topic == record.shown.comment), None)
+
+
+def hear_merge_approval(facts: Facts, ticket: Ticket, heard: Heard) -> tuple[Approval | None, Decision]:
+    """The first comment that validly approves the merge of what was shown; every other approval is answered."""
+    record, shown = heard.record, shown_comment(ticket, heard.record)
+    replies: list[Action] = []
+    for comment in heard.approvals:
+        denied = _why_not(facts, record, shown, comment)
+        if denied is None and record.shown is not None:
+            assert comment.author is not None
+            given = replace(record.shown, comment=comment.id, user=comment.author.id, at=comment.created_at)
+            return given, Decision(tuple(replies), record=record)
+        values = {"word": comment.body.strip()[:40], "reason": denied.reason if denied else ""}
+        replies.append(reply(ticket, comment, "refused", values))
+        if denied is _CHANGED:
+            record = shown_anew(record)
+    return None, Decision(tuple(replies), record=record)
+
+
+def _why_not(facts: Facts, record: Record, shown: Comment | None, comment: Comment) -> Denied | None:
+    if parse(comment.body).word not in APPROVES_MERGE:
+        return Denied("merging needs `approve`, `approved` or `merge`; no looser word does")
+    if record.shown is None or shown is None or comment.created_at <= shown.created_at:
+        return Denied("it was written before the summary that it would approve")
+    if record.shown.heads != heads(facts):
+        return _CHANGED
+    if not record.shown.heads:
+        return Denied("nothing of what was shown can be merged yet; the summary says why")
+    return None
+
+
+_CHANGED = Denied("a pull request changed since the summary; a new summary follows, please approve that")
+
+
+def shown_anew(record: Record) -> Record:
+    """The record that has the summary shown once more, also when the heads are the same."""
+    return replace(record, shown=replace(record.shown, heads=())) if record.shown else record
