@@ -372,7 +372,7 @@ def storm_of(board_type: type, begun: Any, seed: int) -> Any:
                 self.ends("success")
                 self.queue_goes_on()
                 self.now += timedelta(minutes=1)
-                for _ in range(3):
+                for _ in range(2):
                     self.decides()
                 stands = self.stage("epic") is Stage.CODE_REVIEW and not self.live()
                 if stands and any(one.reason == "turn_3" for one in self.blockers("epic")):
@@ -429,7 +429,7 @@ def test_only_what_was_approved_is_merged_and_in_the_end_all_of_it(boards, begin
     for seed in range(first, first + EACH):
         storm = storm_of(boards, beginnings[seed % len(beginnings)], seed)
         try:
-            storm.rages(20)
+            storm.rages(16)
             storm.calms_down()
         except AssertionError as error:
             error.add_note(f"seed {seed}")

@@ -181,3 +181,15 @@ def test_the_newest_comment_is_the_summary_that_an_approval_is_for_also_when_hea
     newest = [one for one in asked.issues["epic"].comments if one.topic.startswith("summary")][-1]
     assert shown.heads == first.heads
     assert newest.topic == shown.comment != first.comment
+
+
+def test_an_epic_that_a_person_moves_out_of_the_train_merges_nothing_and_keeps_turn_1(computing):
+    computing.moves("epic", Stage.CODE_REVIEW)
+    known(computing)
+    assert computing.merges == []
+    assert computing.issues["epic"].record.approval.digest
+    computing.remarks("feed", "rename this")
+    computing.settle().work()
+    computing.comments("epic", "approve")
+    computing.settle()
+    assert computing.stage("epic") is Stage.DONE
