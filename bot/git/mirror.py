@@ -122,7 +122,9 @@ class Mirror:
         return (await self.git("merge-base", commit, other, accept=(0, 1))).line or None
 
     async def read(self, commit: str, path: str) -> bytes | None:
-        """The content of a file in `commit`; None when there is no regular file at `path`."""
+        """The content of a file in `commit`; None when there is no regular file at `path`, or no path."""
+        if not path:
+            return None
         for entry in (await self.git("ls-tree", "-z", commit, "--", path)).fields:
             about, _, name = entry.partition("\t")
             mode, _, blob = about.split(" ")

@@ -477,3 +477,10 @@ async def test_stopping_the_service_in_the_middle_of_an_agent_loses_that_step_on
     lab.run = work
     await lab.goes_on()
     assert lab.prompts() == ["implement 1", "review 1", "implement 2", "review 2"]
+
+
+async def test_a_ticket_that_has_no_plan_at_all_is_a_question(lab, monkeypatch):
+    monkeypatch.setitem(globals(), "PATH", "")
+    result = await lab.once()
+    assert result["kind"] == "needs_input"
+    assert "There is no plan" in result["outcome"]["question"]
