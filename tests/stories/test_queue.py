@@ -4,6 +4,9 @@ import pytest
 
 from bot.simulator.github import Protection, QueueRule, ScriptedCI
 
+SECOND = 1.1
+"""GitHub tells whole seconds: an approval in the very second of a removal doesn't take it back."""
+
 
 async def queued(world, follows, fails=()):
     """The base branch takes merges through its queue only; groups with the files of `fails` are red there."""
@@ -42,7 +45,7 @@ async def test_what_the_queue_puts_out_is_put_aside_and_the_rest_goes_on_until_i
     assert not world.pull("one").merged
     assert not world.pull("three").merged
     assert "merge queue put pull request" in world.said(epic)[-1]
-    await world.quiet(0.5)
+    await world.quiet(SECOND)
     assert len(world.pull("one").removals) == 1
     world.fails.clear()
     await world.asked(epic, 2)
@@ -64,7 +67,7 @@ async def test_what_a_person_takes_out_of_the_queue_stays_out(world, follows, wh
         branch = world.pull("one").head_ref
         await bob.pushes(world.github.repository("acme/youlab"), branch, {"more.txt": "more\n"}, "More")
     await world.shown(epic, 2)
-    await world.quiet(0.5)
+    await world.quiet(SECOND)
     assert world.pull("one").queued is None
     ci.jobs = {"test": ["success"]}
     await world.asked(epic, 2)
