@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test walls lint lock clean
 
 demo: .venv/runtime  ## an epic from the label to merged pull requests, on this machine, no accounts
 	@$(BIN)/callboard demo $(ARGS)
 
 test: .venv/development  ## the whole test suite
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
+
+walls: .venv/development  ## the attacks of the suite; the last line says how many succeeded
+	@$(BIN)/python -m pytest -m attack --numprocesses auto --dist worksteal $(ARGS)
 
 lint: .venv/development  ## formatting, style, types, and who may import whom
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+import sys
 from typing import Any
 
 import pytest
@@ -31,3 +32,48 @@ def stays_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
             return real(self, address)
 
         monkeypatch.setattr(socket.socket, name, guarded)
+
+
+class Attacks:
+    """Counts the tests marked as attacks; the last line of `pytest -m attack` says how many succeeded.
+
+    One that could not be tried (skipped) is no wall that stood: it is named, and the exit code says so.
+    """
+
+    def __init__(self) -> None:
+        self.ends: dict[str, str] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            for mark in item.iter_markers():
+                if mark.name in ("attack", "proves") and not mark.args:
+                    raise pytest.UsageError(f"{item.nodeid} names no requirement: @pytest.mark.{mark.name}('S-35')")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if "attack" not in report.keywords:
+            return
+        if report.failed:
+            self.ends[report.nodeid] = "succeeded"
+        elif report.skipped:
+            self.ends.setdefault(report.nodeid, "not tried")
+        elif report.when == "call":
+            self.ends.setdefault(report.nodeid, "failed")
+
+    def of(self, end: str) -> list[str]:
+        return [name for name, one in self.ends.items() if one == end]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if session.exitstatus == 0 and self.of("not tried"):
+            session.exitstatus = 1
+
+    def pytest_unconfigure(self) -> None:
+        lines = [f"  {end}: {name}" for end in ("succeeded", "not tried") for name in sorted(self.of(end))]
+        tried = len(self.ends) - len(self.of("not tried"))
+        lines.append(f"{tried} attacks, {len(self.of('succeeded'))} succeeded")
+        sys.stdout.write("\n".join(lines) + "\n")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr == "attack" and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Attacks())

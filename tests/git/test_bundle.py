@@ -96,12 +96,14 @@ async def test_a_touched_workflow_is_told(mirror, main, agent):
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../../secret", "README.md", "/proc/self/environ"])
+@pytest.mark.attack("S-45")
 async def test_a_new_symbolic_link_is_refused(mirror, agent, target):
     (agent.folder / "link").symlink_to(target)
     agent.commit()
     assert "link is a symbolic link" in await refused(mirror, agent)
 
 
+@pytest.mark.attack("S-45")
 async def test_a_link_that_a_later_commit_removed_is_refused_too(mirror, agent):
     (agent.folder / "link").symlink_to("/etc/passwd")
     agent.commit()
@@ -110,6 +112,7 @@ async def test_a_link_that_a_later_commit_removed_is_refused_too(mirror, agent):
     assert "link is a symbolic link" in await refused(mirror, agent)
 
 
+@pytest.mark.attack("S-45")
 async def test_a_file_that_became_a_link_is_refused(mirror, agent):
     (agent.folder / "README.md").unlink()
     (agent.folder / "README.md").symlink_to("/etc/passwd")
@@ -139,6 +142,7 @@ async def test_merging_the_base_branch_does_not_make_its_links_new(mirror, main,
     assert isinstance(found, Imported), found
 
 
+@pytest.mark.attack("S-45")
 async def test_a_merge_that_smuggles_a_link_is_refused(mirror, main, agent):
     agent.git("checkout", "-q", "-b", "side")
     agent.write({"b": "b"}).commit()
@@ -150,6 +154,7 @@ async def test_a_merge_that_smuggles_a_link_is_refused(mirror, main, agent):
     assert "link is a symbolic link" in await refused(mirror, agent)
 
 
+@pytest.mark.attack("S-45")
 async def test_a_submodule_is_refused(mirror, agent):
     agent.git("update-index", "--add", "--cacheinfo", f"160000,{agent.base},vendor/lib")
     agent.git("commit", "-q", "-m", "x")
@@ -159,6 +164,7 @@ async def test_a_submodule_is_refused(mirror, agent):
 @pytest.mark.parametrize(
     "name", [".git", ".GIT", ".Git", "git~1", "GIT~1", ".g\u200cit", ".git ", ".git.", ".git\u200d"]
 )
+@pytest.mark.attack("S-45")
 async def test_what_could_be_gits_own_folder_is_refused(mirror, agent, name):
     blob = agent.blob("[core] fsmonitor = touch /tmp/x")
     agent.commit_tree(f"100644 blob {blob}\\t{name}\\0")
@@ -166,11 +172,13 @@ async def test_what_could_be_gits_own_folder_is_refused(mirror, agent, name):
 
 
 @pytest.mark.parametrize("entry", ["..", "."])
+@pytest.mark.attack("S-45")
 async def test_a_name_that_leaves_its_folder_is_refused(mirror, agent, entry):
     agent.commit_tree(f"100644 blob {agent.blob('x')}\\t{entry}\\0")
     assert await refused(mirror, agent)
 
 
+@pytest.mark.attack("S-45")
 async def test_control_characters_in_a_name_are_refused(mirror, agent):
     agent.write({"a\x1b[2Jb": "x"}).commit()
     reasons = await refused(mirror, agent)
@@ -178,6 +186,7 @@ async def test_control_characters_in_a_name_are_refused(mirror, agent):
     assert "\x1b" not in reasons
 
 
+@pytest.mark.attack("S-45")
 async def test_a_file_over_the_limit_is_refused_even_if_it_is_gone_again(mirror, agent):
     agent.write({"big.bin": b"\0" * 2_000_000}).commit()
     (agent.folder / "big.bin").unlink()
@@ -185,16 +194,19 @@ async def test_a_file_over_the_limit_is_refused_even_if_it_is_gone_again(mirror,
     assert "'big.bin' has 2 MB" in await refused(mirror, agent, limits=Limits(file_bytes=1_000_000))
 
 
+@pytest.mark.attack("S-45")
 async def test_too_many_files_are_refused(mirror, agent):
     agent.write({f"f{number}": "x" for number in range(6)}).commit()
     assert "6 files changed, more than 5" in await refused(mirror, agent, limits=Limits(files=5))
 
 
+@pytest.mark.attack("S-44")
 async def test_a_bundle_over_the_limit_is_not_even_read(mirror, agent):
     agent.write({"a": os.urandom(2_000_000)}).commit()
     assert "more than 1 MB" in await refused(mirror, agent, limits=Limits(bundle_bytes=1_000_000))
 
 
+@pytest.mark.attack("S-44")
 async def test_work_from_another_base_is_refused(mirror, main, agent, write):
     other = await write(main, "x.txt", "x")
     agent.write({"a": "a"}).commit()
@@ -203,12 +215,14 @@ async def test_work_from_another_base_is_refused(mirror, main, agent, write):
     assert "does not descend" in found.reasons[0]
 
 
+@pytest.mark.attack("S-44")
 async def test_work_on_commits_nobody_knows_is_refused(mirror, agent):
     agent.base = agent.write({"a": "a"}).commit()
     agent.write({"b": "b"}).commit()
     assert "not in the repository" in await refused(mirror, agent)
 
 
+@pytest.mark.attack("S-44")
 async def test_history_of_its_own_is_refused(mirror, main, agent):
     agent.git("checkout", "-q", "--orphan", "fresh")
     agent.write({"a": "a"}).commit()
@@ -217,6 +231,7 @@ async def test_history_of_its_own_is_refused(mirror, main, agent):
     assert isinstance(found, Rejected)
 
 
+@pytest.mark.attack("S-44")
 async def test_two_tips_are_refused(mirror, main, agent):
     agent.write({"a": "a"}).commit()
     agent.git("branch", "other")
@@ -232,12 +247,14 @@ async def test_two_tips_are_refused(mirror, main, agent):
     [b"", b"hello", b"# v2 git bundle\n", b"# v3 git bundle\n@filter=blob:none\n\nPACK", b"\0" * 100,
      b"# v2 git bundle\n" + b"x" * 3_000_000, b"# v2 git bundle\n-zz\n\nPACK"],
 )  # fmt: skip
+@pytest.mark.attack("S-44")
 async def test_what_is_no_bundle_is_refused(mirror, main, tmp_path, content):
     file = tmp_path / "work.bundle"
     file.write_bytes(content)
     assert isinstance(await import_bundle(mirror, file, "run-1", main), Rejected)
 
 
+@pytest.mark.attack("S-44")
 async def test_a_damaged_pack_is_refused(mirror, main, agent):
     agent.write({"a": "a" * 1000}).commit()
     file = agent.bundle
@@ -249,6 +266,7 @@ async def test_a_damaged_pack_is_refused(mirror, main, agent):
     assert not await refs(mirror)
 
 
+@pytest.mark.attack("S-44")
 async def test_a_link_a_folder_a_pipe_or_nothing_in_place_of_the_bundle_is_refused(mirror, main, agent, tmp_path):
     agent.write({"a": "a"}).commit()
     (tmp_path / "link").symlink_to(agent.bundle)
@@ -258,6 +276,7 @@ async def test_a_link_a_folder_a_pipe_or_nothing_in_place_of_the_bundle_is_refus
 
 
 @pytest.mark.parametrize("run", ["", "../heads/main", "a/b", "-x", "a.lock", "x" * 101, "ü"])
+@pytest.mark.attack("S-40")
 async def test_a_run_that_can_not_name_a_ref_is_a_bug(mirror, main, agent, run):
     with pytest.raises(ValueError):
         await import_bundle(mirror, agent.folder / "x", run, main)
@@ -273,6 +292,7 @@ async def test_a_run_that_can_not_name_a_ref_is_a_bug(mirror, main, agent, run):
         ("digit~1", False), (".gitattributes", False), ("", False),
     ],
 )  # fmt: skip
+@pytest.mark.attack("S-45")
 def test_gits_folder_is_recognised_in_every_disguise(name, answer):
     assert looks_like_git(name) is answer
 

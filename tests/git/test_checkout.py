@@ -37,6 +37,7 @@ async def test_a_checkout_stands_on_its_branch_with_its_files(folder, main, shel
     assert shell("git", "rev-parse", "HEAD", "origin/main", cwd=folder).split() == [main, main]
 
 
+@pytest.mark.attack("S-30")
 async def test_a_checkout_points_nowhere_and_holds_no_token(folder, shell):
     assert shell("git", "remote", cwd=folder) == ""
     config = (folder / ".git/config").read_text()
@@ -65,6 +66,7 @@ async def test_making_it_again_starts_from_nothing(folder, mirror, main):
     assert not (folder / "left.txt").exists()
 
 
+@pytest.mark.attack("S-44")
 async def test_removing_follows_no_link_and_minds_no_missing_rights(folder, tmp_path):
     precious = tmp_path / "precious"
     precious.mkdir()
@@ -123,6 +125,7 @@ def arm(folder: Path, canary: Path) -> None:
     (folder / ".git/info/attributes").write_text("* filter=evil diff=evil merge=evil\n")
 
 
+@pytest.mark.attack("S-44")
 async def test_nothing_in_a_hostile_checkout_ever_runs(remote, folder, mirror, main, shell, tmp_path, token, person):
     canary = tmp_path / "canary"
     (folder / "a.txt").write_text("a")

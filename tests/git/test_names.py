@@ -81,6 +81,7 @@ def test_a_plain_name_is_safe_and_git_agrees(name):
 
 
 @pytest.mark.parametrize("name", BAD)
+@pytest.mark.attack("S-40")
 def test_any_other_name_is_refused(name):
     assert not is_safe(name)
     with pytest.raises(UserError):
@@ -94,6 +95,7 @@ def test_a_tickets_branch_bears_its_identifier_and_nothing_of_its_title():
 
 
 @pytest.mark.parametrize("identifier", ["you-12", "YOU12", "YOU-", "-12", "YOU-12 ", "YOU-12\n", "../YOU-1", "YOU-１"])
+@pytest.mark.attack("S-40")
 def test_what_is_no_identifier_makes_no_branch(identifier):
     with pytest.raises(ValueError):
         branch_of(identifier)

@@ -31,10 +31,12 @@ def pull(ref: str, home: str | None = "acme/youlab", number: int = 7) -> dict[st
     return {"number": number, "head": {"ref": ref, "sha": "a" * 40, "repo": repo}, "base": {"ref": "main"}}
 
 
+@pytest.mark.proves("S-01")
 def test_githubs_own_example_is_accepted():
     assert verify(b"Hello, World!", VECTOR, [SECRET])
 
 
+@pytest.mark.proves("S-01")
 def test_any_of_several_secrets_will_do():
     assert verify(b"Hello, World!", VECTOR, ["new one", SECRET])
     assert not verify(b"Hello, World!", VECTOR, ["new one"])
@@ -50,11 +52,13 @@ def test_any_of_several_secrets_will_do():
         sign(b"Hello, World! "), sign(b"Hello, World!", "other"),
     ],
 )  # fmt: skip
+@pytest.mark.attack("S-01")
 def test_every_other_signature_is_refused(signature):
     assert not verify(b"Hello, World!", signature, [SECRET])
 
 
 @pytest.mark.parametrize("secrets", [[], [""], ["good", ""]])
+@pytest.mark.attack("S-01")
 def test_a_missing_secret_is_never_a_pass(secrets):
     with pytest.raises(ValueError):
         verify(b"", sign(b"", "x"), secrets)
@@ -65,6 +69,7 @@ def test_the_signature_comes_before_the_parsing():
     assert (reception.verdict, reception.delivery) == (Verdict.UNAUTHORIZED, None)
 
 
+@pytest.mark.attack("S-01")
 def test_the_same_json_written_otherwise_is_not_what_was_signed():
     body = json.dumps({"ref": "refs/heads/x", "repository": REPOSITORY}).encode()
     headers = {"x-github-event": "push", "x-github-delivery": "1", "x-hub-signature-256": sign(body)}
@@ -72,6 +77,7 @@ def test_the_same_json_written_otherwise_is_not_what_was_signed():
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"payload=%7B%7D", b"\xff", b"{" * 70, b'{"a":' * 5000])
+@pytest.mark.attack("S-03")
 def test_what_is_no_json_object_is_refused(body):
     assert send("push", body).verdict is Verdict.BAD_REQUEST
 
@@ -217,6 +223,7 @@ def test_what_is_none_of_our_business_is_stored_with_its_reason(event, payload, 
     assert (delivery.subject, delivery.ignored) == (None, reason)
 
 
+@pytest.mark.attack("S-15")
 def test_our_own_comment_wakes_nobody_but_a_persons_with_our_token_does():
     payload = {
         "action": "created", "repository": REPOSITORY, "pull_request": pull("agent/YOU-12"), "comment": {},
@@ -244,6 +251,7 @@ def test_a_pull_request_whose_fork_is_gone_is_judged_by_its_branch():
 
 
 @pytest.mark.parametrize("ref", ["agent/YOU-1　;id", "agent/../main", "agent/you-1", "agent/YOU-1\n", "x" * 10_000])
+@pytest.mark.attack("S-40")
 def test_a_branch_with_a_hostile_name_is_not_ours(ref):
     delivery = send("push", {"ref": f"refs/heads/{ref}", "repository": REPOSITORY}).delivery
     assert delivery is not None

@@ -72,22 +72,26 @@ NOT_SIGNATURES = {
 
 
 @pytest.mark.parametrize("signature", NOT_SIGNATURES.values(), ids=NOT_SIGNATURES)
+@pytest.mark.attack("S-01")
 def test_what_is_not_our_signature_is_refused(signature: str | None) -> None:
     headers = {"linear-delivery": "d-1"} | ({} if signature is None else {"linear-signature": signature})
     assert receive(headers, b"{}", [SECRET], NOW).verdict is Verdict.UNAUTHORIZED
 
 
+@pytest.mark.attack("S-01")
 def test_nothing_is_parsed_before_the_signature_is_good() -> None:
     headers = {"linear-signature": "0" * 64}
     assert receive(headers, b"not json", [SECRET], NOW).verdict is Verdict.UNAUTHORIZED
 
 
+@pytest.mark.proves("S-01")
 def test_a_secret_can_be_changed_while_both_are_in_use() -> None:
     assert delivered(issue(), secrets=("new", SECRET)).verdict is Verdict.OK
     assert delivered(issue(), secrets=("new",)).verdict is Verdict.UNAUTHORIZED
 
 
 @pytest.mark.parametrize("secrets", [(), ("",), (SECRET, "")])
+@pytest.mark.attack("S-01")
 def test_an_empty_secret_is_no_secret(secrets: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="secret"):
         verify(b"{}", signed(b"{}"), secrets)
@@ -111,6 +115,7 @@ HOUR = 3600
         (24 * HOUR, Verdict.OK, False, False),
     ],
 )
+@pytest.mark.proves("S-02")
 def test_age_decides_whether_it_is_fresh_late_or_dropped(
     age: float, verdict: Verdict, stored: bool, late: bool
 ) -> None:
@@ -121,10 +126,12 @@ def test_age_decides_whether_it_is_fresh_late_or_dropped(
 
 
 @pytest.mark.parametrize("stamp", [None, "1795255200123", True, {}, [], float("nan"), float("inf")])
+@pytest.mark.attack("S-02")
 def test_without_a_number_for_a_timestamp_it_is_refused(stamp: Any) -> None:
     assert delivered({**issue(), "webhookTimestamp": stamp}).verdict is Verdict.BAD_REQUEST
 
 
+@pytest.mark.attack("S-02")
 def test_a_missing_timestamp_is_not_taken_from_the_unsigned_header() -> None:
     body = json.dumps(issue()).encode()
     headers = {"linear-delivery": "d", "linear-signature": signed(body)}
@@ -142,6 +149,7 @@ def test_a_negative_timestamp_is_merely_old() -> None:
     [b"", b"null", b"[]", b'"x"', b"{", b"\xff\xfe", b"[" * 10_000, b'{"a":' * 10_000, b'{"a":"' + b"x" * 100],
     ids=["empty", "null", "list", "text", "cut", "bytes", "deep list", "deep object", "open text"],
 )
+@pytest.mark.attack("S-03")
 def test_what_is_not_a_json_object_of_sane_depth_is_refused(body: bytes) -> None:
     assert delivered(body).verdict is Verdict.BAD_REQUEST
 
@@ -150,11 +158,13 @@ def test_brackets_in_text_are_not_depth() -> None:
     assert delivered(issue(title='\\"[' * DEPTH * 2)).verdict is Verdict.OK
 
 
+@pytest.mark.attack("S-03")
 def test_many_open_quotes_cost_no_time() -> None:
     assert delivered(b'{"' + b'\\"' * 1_000_000).verdict is Verdict.BAD_REQUEST
 
 
 @pytest.mark.parametrize("name", ["", "x" * 101, "d 1", "d\n1"])
+@pytest.mark.attack("S-03")
 def test_without_a_sane_delivery_id_it_is_refused(name: str) -> None:
     assert delivered(issue(), headers={"linear-delivery": name}).verdict is Verdict.BAD_REQUEST
 

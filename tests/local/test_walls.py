@@ -32,6 +32,7 @@ write('.envrc', 'touch owned')
 """
 
 
+@pytest.mark.attack("S-33", "S-44")
 def test_an_agent_reaches_neither_the_repository_nor_its_hooks(desk):
     if missing := asyncio.run(Bubblewrap().missing()):
         pytest.skip(missing)

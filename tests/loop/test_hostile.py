@@ -14,6 +14,7 @@ Lab = Any
 PATH = "thoughts/shared/plans/plan.md"
 
 
+@pytest.mark.attack("S-14")
 async def test_it_ticks_what_it_did_not_run(lab: Lab) -> None:
     lab.rules["verify_all"] = True
     lab.plan(lexer=["test -f lexer.py", "cat tests.txt"])
@@ -31,6 +32,7 @@ async def test_it_ticks_what_it_did_not_run(lab: Lab) -> None:
     assert [one["code"] for one in result["completed"]["receipts"]] == [0, 1, 0, 0]
 
 
+@pytest.mark.attack("S-14")
 async def test_it_edits_other_phases_and_commands_of_the_plan(lab: Lab) -> None:
     lab.plan(lexer=["test -f lexer.py"], parser=["test -f parser.py"])
     before = lab.read_plan()
@@ -45,6 +47,7 @@ async def test_it_edits_other_phases_and_commands_of_the_plan(lab: Lab) -> None:
     assert lab.remote.files() == ["lexer.py", "parser.py"]
 
 
+@pytest.mark.attack("S-14")
 async def test_it_deletes_the_plan(lab: Lab) -> None:
     lab.plan(lexer=["test -f lexer.py"])
     before = lab.read_plan()
@@ -56,6 +59,7 @@ async def test_it_deletes_the_plan(lab: Lab) -> None:
     assert "completed" in result
 
 
+@pytest.mark.attack("S-33", "S-34")
 async def test_it_writes_outside_its_checkout(lab: Lab) -> None:
     lab.plan(lexer=["test -f lexer.py"])
     canary = f"canary-{os.getpid()}"
@@ -75,6 +79,7 @@ async def test_it_writes_outside_its_checkout(lab: Lab) -> None:
     assert "completed" in result
 
 
+@pytest.mark.attack("S-44")
 async def test_it_breaks_its_repository(lab: Lab) -> None:
     lab.plan(lexer=["test -f lexer.py"])
     lab.agent("implement 1", writes("lexer.py", "1\n"), runs("rm -rf .git"))
@@ -91,6 +96,7 @@ async def test_it_breaks_its_repository(lab: Lab) -> None:
     assert lab.remote.show("lexer.py") == "4"
 
 
+@pytest.mark.attack("S-36")
 async def test_it_leaves_a_process_in_the_background(lab: Lab) -> None:
     before = {process.pid for process in warden.descendants(os.getpid())}
     lab.plan(lexer=["test -f lexer.py"])
@@ -106,6 +112,7 @@ async def test_it_leaves_a_process_in_the_background(lab: Lab) -> None:
     assert lab.remote.show("lexer.py") == kept
 
 
+@pytest.mark.attack("S-44")
 async def test_it_rewrites_history(lab: Lab) -> None:
     lab.plan(lexer=["test -f lexer.py"])
     started = lab.remote.git("rev-parse", "agent/YOU-2")
@@ -135,6 +142,7 @@ async def test_it_rewrites_history(lab: Lab) -> None:
     assert lab.remote.git("fsck", "--strict", "--no-dangling") == ""
 
 
+@pytest.mark.attack("S-44")
 async def test_it_plants_programs_for_git_to_start(lab: Lab) -> None:
     lab.plan(lexer=["test -f lexer.py"])
     fired = lab.folder / "fired"

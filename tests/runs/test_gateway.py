@@ -63,6 +63,7 @@ async def test_a_subscription_is_opened_by_its_token() -> None:
     assert "x-api-key" not in headers
 
 
+@pytest.mark.attack("S-32", "S-60")
 async def test_when_the_budget_is_spent_further_requests_are_refused() -> None:
     meter, log = Meter(budget_usd=0.01), Log()
     async with opened(model_app(lambda _: [says("x")], log), meter) as (_, post):
@@ -152,6 +153,7 @@ async def test_a_model_that_cannot_be_reached_is_an_answer_the_agent_understands
     assert meter.unfinished
 
 
+@pytest.mark.attack("S-32")
 async def test_only_the_two_doors_of_the_messages_api_are_open() -> None:
     async with opened(model_app(lambda _: [says("x")]), Meter()) as (_, post):
         assert (await post("/v1/messages/count_tokens", json=ASKED)).json()["input_tokens"] > 0

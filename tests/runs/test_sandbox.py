@@ -29,6 +29,7 @@ def inside(box: Box, *argv: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(Bubblewrap().wrap(argv, box), env=dict(box.env), capture_output=True, text=True, timeout=20)
 
 
+@pytest.mark.attack("S-31")
 def test_no_environment_command_line_or_file_of_the_service_can_be_read(
     box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,6 +50,7 @@ def test_no_environment_command_line_or_file_of_the_service_can_be_read(
     assert "cat: /etc/shadow: No such file" in found.stderr
 
 
+@pytest.mark.attack("S-33")
 def test_only_the_checkout_and_the_home_can_be_written(box: Box, tmp_path: Path) -> None:
     script = (
         f"touch a {tmp_path}/home/b; touch /usr/c; touch {sys.base_prefix}/d; touch /etc/passwd; mkdir {tmp_path}/e"
@@ -60,6 +62,7 @@ def test_only_the_checkout_and_the_home_can_be_written(box: Box, tmp_path: Path)
     assert found.stderr.count("Read-only file system") == 3
 
 
+@pytest.mark.attack("S-33", "S-35")
 def test_there_is_no_network_not_even_the_loopback_of_the_host(box: Box) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -77,18 +80,21 @@ def test_there_is_no_network_not_even_the_loopback_of_the_host(box: Box) -> None
     assert found.stdout.split("\n")[:3] == ["['lo']", "False", "False"]
 
 
+@pytest.mark.attack("S-33")
 def test_user_1000_without_any_capability(box: Box) -> None:
     found = inside(box, "sh", "-c", "id -u; grep CapEff /proc/self/status; mount -t tmpfs none /usr")
     assert found.stdout.split() == ["1000", "CapEff:", "0" * 16]
     assert found.returncode != 0
 
 
+@pytest.mark.attack("S-36")
 def test_a_process_that_left_its_session_dies_with_the_box(box: Box) -> None:
     inside(box, "sh", "-c", "setsid sleep 92.0001 & sleep 0.05")
     alive = subprocess.run(["ps", "axww"], capture_output=True, text=True).stdout
     assert "sleep 92.0001" not in alive
 
 
+@pytest.mark.attack("S-31")
 def test_a_hidden_folder_and_file_under_a_visible_one_are_empty(box: Box, tmp_path: Path) -> None:
     service = tmp_path / "service"
     (service / "inner").mkdir()

@@ -82,6 +82,7 @@ async def test_a_program_that_does_not_read_its_input_is_no_error(tmp_path: Path
     assert ended.code == 0
 
 
+@pytest.mark.attack("S-36")
 async def test_what_a_program_left_running_dies_with_it(tmp_path: Path) -> None:
     code = STUBBORN.format(mark="91.0001", then="")
     ended = await supervise(python(code, tmp_path), Limits(10), transcript=tmp_path / "t")
@@ -89,6 +90,7 @@ async def test_what_a_program_left_running_dies_with_it(tmp_path: Path) -> None:
     assert sleepers("91.0001") == []
 
 
+@pytest.mark.attack("S-36")
 async def test_the_wall_clock_limit_kills_what_ignores_being_asked(tmp_path: Path) -> None:
     code = STUBBORN.format(mark="91.0002", then="time.sleep(60)")
     ended = await supervise(python(code, tmp_path), Limits(wall=0.5, grace=0.1), transcript=tmp_path / "t")

@@ -82,23 +82,27 @@ async def test_a_signed_event_is_stored_and_answered(url, inbox):
     assert (stored.source, stored.subject) == ("linear", "linear:issue-1")
 
 
+@pytest.mark.attack("S-04")
 async def test_a_known_delivery_is_answered_and_nothing_happens_twice(url, inbox):
     for _ in range(3):
         assert (await post(url, event(), delivery="22222222-2222-4222-8222-222222222222")).status_code == 200
     assert len(inbox.deliveries) == 1
 
 
+@pytest.mark.attack("S-01", "S-05b")
 async def test_a_wrong_signature_is_refused_with_a_fixed_answer(url, inbox):
     answer = await post(url, event(), secret="another")
     assert (answer.status_code, answer.text) == (401, "Unauthorized")
     assert inbox.deliveries == {}
 
 
+@pytest.mark.attack("S-01", "S-05b")
 async def test_a_signature_that_is_not_even_ascii_is_refused_not_a_crash(url):
     answer = await post(url, event(), headers={"Linear-Signature": b"\xc3\xa9" * 32})
     assert answer.status_code == 401
 
 
+@pytest.mark.attack("S-03")
 async def test_what_is_signed_but_no_json_is_a_bad_request(url, inbox):
     assert (await post(url, b"{not json")).status_code == 400
     assert (await post(url, b"[" * 10_000)).status_code == 400
@@ -106,6 +110,7 @@ async def test_what_is_signed_but_no_json_is_a_bad_request(url, inbox):
 
 
 @pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.attack("S-03")
 async def test_a_body_that_is_too_large_is_cut_off_before_it_is_checked(url, inbox, chunked):
     async def parts():
         for _ in range(20):
@@ -117,11 +122,13 @@ async def test_a_body_that_is_too_large_is_cut_off_before_it_is_checked(url, inb
     assert answer.status_code == 413
 
 
+@pytest.mark.proves("S-06")
 async def test_an_event_of_an_unknown_type_is_stored_and_ignored_with_the_reason(url, inbox):
     assert (await post(url, event("Starship"))).status_code == 200
     assert next(iter(inbox.deliveries.values())).ignored
 
 
+@pytest.mark.proves("S-06")
 async def test_a_malformed_event_of_a_known_type_is_parked_not_dropped(url, inbox):
     broken = event()
     del broken["data"]
@@ -129,11 +136,13 @@ async def test_a_malformed_event_of_a_known_type_is_parked_not_dropped(url, inbo
     assert next(iter(inbox.deliveries.values())).parked
 
 
+@pytest.mark.proves("S-04")
 async def test_no_answer_is_given_for_what_could_not_be_stored(url, inbox):
     inbox.fails = True
     assert (await post(url, event())).status_code == 500
 
 
+@pytest.mark.attack("S-03")
 async def test_a_body_that_never_ends_is_given_up(url, monkeypatch):
     monkeypatch.setattr(intake, "READ_SECONDS", 0.1)
 
