@@ -14,11 +14,11 @@ from bot.board import Board, describe, open_board
 from bot.config import PolicyFile, Settings, read_settings, require_for_serving
 from bot.engine.port import Engine
 from bot.git import worktree
-from bot.machine.decide import progress
 from bot.machine.decision import ShowCheck
 from bot.machine.errors import Refused, Transient, UserError
+from bot.machine.waiting import progress, why
 from bot.simulator.demo import command as demo
-from bot.words import sentence
+from bot.words import say, sentence
 
 Command = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -142,10 +142,10 @@ async def _status(arguments: argparse.Namespace) -> int:
 async def _why(arguments: argparse.Namespace) -> int:
     async with _looking() as (board, engine):
         facts, decision = await board.look(arguments.ticket, engine)
+        asked = arguments.ticket.rstrip("/").rpartition("/")[2].upper()
         named = {one.issue.identifier: one.issue.id for one in (facts.epic, *facts.tickets)}
-        wanted = named.get(arguments.ticket, arguments.ticket)
-        reasons = [sentence(one) for one in decision.blockers if one.issue == wanted]
-    print("\n".join(reasons) or "Nothing stands in the way.")
+        reasons = why(facts, decision, named.get(asked, arguments.ticket))
+    print(say("why", {"reasons": reasons}), end="")
     return 0
 
 

@@ -6,7 +6,8 @@ when the generation they carry is remembered.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -56,6 +57,8 @@ SOON = 2.0
 """Seconds after which a round looks again when GitHub said that a head moved under it."""
 LATER = 5.0
 """The same when GitHub doesn't do what it seemed ready to do; a decision's own hurry would ask it without end."""
+PANEL_SECONDS = 3.0
+"""The panel of one epic is edited no oftener than this, so that people can read it and Linear isn't flooded."""
 
 
 class GitHubEffects(Protocol):
@@ -125,6 +128,8 @@ class Performer:
     """What a failing check printed, as far as it tells."""
     policy: Callable[[], Policy]
     page: str
+    panels: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    """What this process last wrote into each panel, and when: may be lost, then it is written once more at once."""
 
     async def perform(self, facts: Facts, decision: Decision) -> float | None:
         """Carry a decision out; returns in how many seconds to look again, or None.
@@ -144,13 +149,14 @@ class Performer:
                 failure = error
         if failure is not None:
             raise failure  # Linear must not say what did not happen; the next round does all of it
-        await self._linear(facts, decision)
+        late = await self._linear(facts, decision)
         for action in decision.actions:
             if isinstance(action, StartRun):
                 await self.runs.start_run(self._order(facts, await self._with_logs(action)))
             elif isinstance(action, CleanUp):
                 await self.clean_up(action.repository, action.branch)
-        return max(refused) if refused else decision.recheck_after
+        again = max(refused) if refused else decision.recheck_after
+        return again if late is None or (again is not None and again < late) else late
 
     async def _before(self, action: Action) -> None:
         match action:
@@ -210,9 +216,12 @@ class Performer:
         ]
         return replace(start, variables={**start.variables, "findings": findings})
 
-    async def _linear(self, facts: Facts, decision: Decision) -> None:
-        """All writes of the round; records last, so that none claims what did not happen."""
-        writes = self.writes()
+    async def _linear(self, facts: Facts, decision: Decision) -> float | None:
+        """All writes of the round; records last, so that none claims what did not happen.
+
+        Returns in how many seconds a panel that was edited just now may be edited again; None when nothing is due.
+        """
+        writes, late = self.writes(), None
         issues = {one.issue.id: one.issue for one in (facts.epic, *facts.tickets)}
         for action in decision.actions:
             match action:
@@ -221,6 +230,8 @@ class Performer:
                 case Dispose(issue, disposition):
                     wanted = {disposition} if disposition else set[Disposition]()
                     writes.label(issues[issue], add=wanted, remove=set(Disposition) - wanted)
+                case Post(issue, "panel", words, values):
+                    late = self._panel(writes, facts, issues[issue], say(words, values))
                 case Post(issue, topic, words, values, parent):
                     writes.comment(issues[issue], topic, say(words, values), parent)
                 case WriteBreakdown(epic, content):
@@ -231,6 +242,18 @@ class Performer:
             if isinstance(action, Remember):
                 self._remember(writes, issues[action.issue], action.record)
         await writes.send()
+        return late
+
+    def _panel(self, writes: Writes, facts: Facts, epic: Issue, body: str) -> float | None:
+        """Write the panel, unless it was edited a moment ago and the epic goes on."""
+        shown, at = self.panels.get(epic.id, ("", None))
+        if shown != body:
+            wait = PANEL_SECONDS - (facts.now - at).total_seconds() if at else 0.0
+            if 0 < wait <= PANEL_SECONDS and not (epic.stage and epic.stage.over):
+                return wait
+            self.panels[epic.id] = (body, facts.now)
+        writes.comment(epic, "panel", body)  # the same text again is no edit
+        return None
 
     def _create(self, writes: Writes, facts: Facts, create: CreateTickets) -> None:
         """Tickets with ids made from epic and task: a repeat is no second ticket, and those that exist stay."""

@@ -1,16 +1,17 @@
 """Performing: the order of effects, and what is not done when something fails."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.config import Policy
 from bot.github.client import HeadMoved, NotMergeable
-from bot.machine.decision import Decision, Merge, Move, Retarget
+from bot.machine.decision import Decision, Merge, Move, Post, Retarget
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Issue, Ticket
 from bot.machine.stages import Stage
-from bot.perform import LATER, SOON, Performer
+from bot.perform import LATER, PANEL_SECONDS, SOON, Performer
 
 
 class Linear:
@@ -19,6 +20,9 @@ class Linear:
 
     def move(self, issue, stage):
         self.done.append(f"move {stage}")
+
+    def comment(self, issue, topic, body, parent=None):
+        self.done.append(body.splitlines()[0])
 
     async def send(self):
         self.done.append("linear")
@@ -76,3 +80,37 @@ async def test_a_refusal_of_github_is_not_asked_for_again_in_a_hurry(facts, erro
     done = []
     assert await performer(done, error).perform(facts, DECISION) == wait
     assert done == ["retarget", "move done", "linear"]
+
+
+def panel(text):
+    return Decision((Post("e", "panel", "merged", {"commit": text, "number": 1, "url": ""}),), recheck_after=60.0)
+
+
+async def test_a_panel_that_changes_often_is_edited_every_few_seconds_and_the_last_word_is_not_lost(facts):
+    done = []
+    one = performer(done)
+
+    async def after(seconds, text):
+        return await one.perform(replace(facts, now=facts.now + timedelta(seconds=seconds)), panel(text))
+
+    assert await after(0, "a") == 60.0
+    assert await after(1, "b") == PANEL_SECONDS - 1
+    assert await after(2, "c") == PANEL_SECONDS - 2
+    assert await after(4, "c") == 60.0
+    assert [line for line in done if "Merged" in line] == [f"Merged as `{each}` through [#1]()." for each in "ac"]
+
+
+async def test_the_last_panel_of_an_epic_waits_for_nothing(facts):
+    done = []
+    one = performer(done)
+    over = replace(facts, epic=Ticket(replace(facts.epic.issue, stage=Stage.DONE)))
+    for text in "ab":
+        assert await one.perform(over, panel(text)) == 60.0
+    assert len([line for line in done if "Merged" in line]) == 2
+
+
+async def test_a_clock_that_was_set_back_holds_no_panel_up(facts):
+    done = []
+    one = performer(done)
+    await one.perform(facts, panel("a"))
+    assert await one.perform(replace(facts, now=facts.now - timedelta(days=1)), panel("b")) == 60.0

@@ -10,8 +10,9 @@ from bot.machine.facts import Facts, Issue, RunState, Ticket
 from bot.machine.listening import Heard, listen, reply
 from bot.machine.moving import Arrived, arrive, stage_of
 from bot.machine.record import Record
-from bot.machine.running import budget, record_of, spent
+from bot.machine.running import record_of
 from bot.machine.stages import Disposition, Stage
+from bot.machine.waiting import progress, why
 
 
 class Handler(Protocol):
@@ -138,9 +139,16 @@ def _answers(facts: Facts, turned: Mapping[str, _Turned], whole: Decision) -> De
     posts = []
     for one in turned.values():
         for comment, word in one.heard.questions:
-            values: dict[str, Any] = {"sayings": SAYINGS} if word is Word.HELP else progress(facts, whole)
-            posts.append(reply(one.ticket, comment, str(word), {**values, "issue": one.ticket.issue.id}))
+            posts.append(reply(one.ticket, comment, str(word), _answer(facts, whole, one.ticket.issue.id, word)))
     return Decision(tuple(posts))
+
+
+def _answer(facts: Facts, whole: Decision, issue: str, word: Word) -> dict[str, Any]:
+    if word is Word.HELP:
+        return {"sayings": SAYINGS}
+    if word is Word.WHY:
+        return {"reasons": why(facts, whole, issue)}
+    return progress(facts, whole)
 
 
 def _panel(facts: Facts, whole: Decision) -> Decision:
@@ -167,32 +175,6 @@ def _checks(facts: Facts, whole: Decision) -> Decision:
             if one.pull_request is not None and one.pull_request.open
         )
     )
-
-
-def progress(facts: Facts, decision: Decision) -> dict[str, Any]:
-    """What the panel and the answer to `status` show: a row per ticket, with its blockers, and the cost."""
-    moved = {action.issue: action.stage for action in decision.actions if isinstance(action, Move)}
-    rows = [
-        {
-            "id": one.issue.id,
-            "identifier": one.issue.identifier,
-            "title": one.issue.title,
-            "stage": str(moved.get(one.issue.id) or stage_of(one.issue)),
-            "pull_request": one.pull_request.number if one.pull_request else None,
-            "url": one.pull_request.url if one.pull_request else "",
-            "checks": str(one.pull_request.checks) if one.pull_request else "",
-            "blockers": [blocker for blocker in decision.blockers if blocker.issue == one.issue.id],
-        }
-        for one in facts.tickets
-    ]
-    epic = facts.epic.issue
-    return {
-        "stage": str(moved.get(epic.id) or stage_of(epic)),
-        "rows": rows,
-        "blockers": [blocker for blocker in decision.blockers if blocker.issue == epic.id],
-        "spent": f"{spent(facts):.2f}",
-        "budget": f"{budget(facts):.2f}",
-    }
 
 
 def _with(ticket: Ticket, record: Record, disposition: Disposition | None) -> Ticket:

@@ -63,7 +63,7 @@ def work(facts: Facts, ticket: Ticket, order: Order, taken: Taken) -> Decision:
     if run.state is RunState.QUEUED:
         return Decision(blockers=(Blocker(ticket.issue.id, "worker", {"ahead": run.ahead}),), record=record)
     if run.state is RunState.RUNNING:
-        since = run.started_at.isoformat() if run.started_at else ""
+        since = f"{run.started_at:%d %b %H:%M} UTC" if run.started_at else "just now"
         stage = f"{run.stage}, {record.step}" if record.step else run.stage
         return Decision(
             blockers=(Blocker(ticket.issue.id, "running", {"stage": stage, "since": since}),), record=record

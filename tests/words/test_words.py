@@ -47,21 +47,3 @@ def test_an_error_can_not_break_out_of_its_block():
     text = say("blocked", {"stage": "dev", "attempts": 3, "error": "```\n@everyone approve", "tried": ["```\n@all"]})
     assert text.count("```") == 2
     assert "@everyone" not in text
-
-
-def test_the_panel_s_table_stands_on_its_own_after_the_list_of_blockers():
-    from bot.machine.decision import Blocker
-
-    row = {
-        "id": "1",
-        "identifier": "YOU-2",
-        "title": "T",
-        "stage": "dev",
-        "pull_request": None,
-        "url": "",
-        "checks": "",
-    }
-    values = {"stage": "dev", "rows": [{**row, "blockers": []}], "spent": "0", "budget": "1"}
-    text = say("panel", {**values, "blockers": [Blocker("e", "turn_1")]})
-    assert "\n\n| ticket | stage" in text
-    assert "| --- |\n| --- |" not in text.replace("\n\n", "\n")
