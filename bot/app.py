@@ -14,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 
+from bot.audit import AuditLog
 from bot.board import Board, open_board
 from bot.config import Policy, PolicyFile, Settings
 from bot.engine.database import open_database
@@ -137,6 +138,7 @@ async def open_service(
             log_of=reads.log_of,
             policy=board.policy,
             page=settings.base_url,
+            note=AuditLog(settings.home / "audit.jsonl").note,
         )
         reconciler = Reconciler(observer.observe, HANDLERS, performer.perform, observer.find_key, engine)
         callbacks = Callbacks(reconciler, worker, observer)

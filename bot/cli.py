@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import io
+import json
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import app, doctor, local, logs
+from bot.audit import AuditLog, BrokenChainError
 from bot.board import Board, describe, open_board
 from bot.config import PolicyFile, Settings, read_settings, require_for_serving
 from bot.engine.port import Engine
@@ -61,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     add("dry-run", _dry_run, "what would happen to an epic now; nothing is written").add_argument(
         "epic", metavar="EPIC"
     )
+    audit = add("audit", _audit, "what was done, on whose word and why; exit code 1 when the log was changed")
+    audit.add_argument("epic", nargs="?", metavar="EPIC", help="only what belongs to this epic or ticket")
+    audit.add_argument("--json", action="store_true", help="the lines as they stand")
     add("setup", _setup, "create the workflow states and labels that the teams of the policy lack")
     add("doctor", _doctor, "what disagrees on Linear and GitHub, and what to do; exit code 1 when something fails")
     trees = add("worktree", _no_worktree, "a worktree by hand, as the service makes them").add_subparsers(required=True)
@@ -158,6 +163,19 @@ async def _dry_run(arguments: argparse.Namespace) -> int:
     for blocker in decision.blockers:
         print(f"waits {named.get(blocker.issue, blocker.issue)}: {sentence(blocker)}")
     print("Nothing was written.")
+    return 0
+
+
+async def _audit(arguments: argparse.Namespace) -> int:
+    wanted = (arguments.epic or "").upper()
+    try:
+        for line in AuditLog(read_settings().home / "audit.jsonl").lines():
+            if wanted in ("", line["epic"], line["issue"]):
+                print(json.dumps(line, ensure_ascii=False) if arguments.json else say("audit", line), end="")
+                print("\n" if arguments.json else "", end="")
+    except BrokenChainError as error:
+        print(f"callboard: {error}; what follows in the log can't be believed", file=sys.stderr)
+        return 1
     return 0
 
 

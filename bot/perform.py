@@ -59,6 +59,8 @@ LATER = 5.0
 """The same when GitHub doesn't do what it seemed ready to do; a decision's own hurry would ask it without end."""
 PANEL_SECONDS = 3.0
 """The panel of one epic is edited no oftener than this, so that people can read it and Linear isn't flooded."""
+_LATER = (Move, Dispose, Post, WriteBreakdown, CreateTickets, Remember, StartRun)
+"""What waits until everything on GitHub is done: the writes to Linear, then the runs."""
 
 
 class GitHubEffects(Protocol):
@@ -128,6 +130,8 @@ class Performer:
     """What a failing check printed, as far as it tells."""
     policy: Callable[[], Policy]
     page: str
+    note: Callable[..., None] = lambda *_: None
+    """Writes an action down before it is done (facts, action), and after a refusal once more (facts, action, why)."""
     panels: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     """What this process last wrote into each panel, and when: may be lost, then it is written once more at once."""
 
@@ -140,9 +144,13 @@ class Performer:
         failure: Transient | None = None
         refused: list[float] = []
         for action in decision.actions:
+            if isinstance(action, _LATER):
+                continue
             try:
+                self.note(facts, action)
                 await self._before(action)
             except (HeadMoved, NotMergeable) as error:
+                self.note(facts, action, str(error))
                 log.warning("github says no", reason=str(error), action=type(action).__name__)
                 refused.append(SOON if isinstance(error, HeadMoved) else LATER)
             except Transient as error:
@@ -152,6 +160,7 @@ class Performer:
         late = await self._linear(facts, decision)
         for action in decision.actions:
             if isinstance(action, StartRun):
+                self.note(facts, action)
                 await self.runs.start_run(self._order(facts, await self._with_logs(action)))
             elif isinstance(action, CleanUp):
                 await self.clean_up(action.repository, action.branch)
@@ -224,6 +233,8 @@ class Performer:
         writes, late = self.writes(), None
         issues = {one.issue.id: one.issue for one in (facts.epic, *facts.tickets)}
         for action in decision.actions:
+            if isinstance(action, _LATER) and not isinstance(action, StartRun):
+                self.note(facts, action)
             match action:
                 case Move(issue, stage):
                     writes.move(issues[issue], stage)

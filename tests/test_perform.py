@@ -114,3 +114,24 @@ async def test_a_clock_that_was_set_back_holds_no_panel_up(facts):
     one = performer(done)
     await one.perform(facts, panel("a"))
     assert await one.perform(replace(facts, now=facts.now - timedelta(days=1)), panel("b")) == 60.0
+
+
+async def test_nothing_is_done_that_could_not_be_written_down(facts):
+    done = []
+
+    def full(*_):
+        raise Transient("the disk is full")
+
+    with pytest.raises(Transient):
+        await replace(performer(done), note=full).perform(facts, DECISION)
+    assert done == []
+
+
+async def test_every_act_is_written_down_before_it_is_done_and_a_refusal_after(facts):
+    done = []
+
+    def note(_facts, action, refused=""):
+        done.append(f"note {type(action).__name__} {refused}".strip())
+
+    await replace(performer(done, HeadMoved("moved")), note=note).perform(facts, DECISION)
+    assert done == ["note Merge", "note Merge moved", "note Retarget", "retarget", "note Move", "move done", "linear"]
