@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test walls lint lock clean
+.PHONY: demo test walls kill lint lock clean
 
 demo: .venv/runtime  ## an epic from the label to merged pull requests, on this machine, no accounts
 	@$(BIN)/callboard demo $(ARGS)
@@ -13,6 +13,9 @@ test: .venv/development  ## the whole test suite
 
 walls: .venv/development  ## the attacks of the suite; the last line says how many succeeded
 	@$(BIN)/python -m pytest -m attack --numprocesses auto --dist worksteal $(ARGS)
+
+kill: .venv/development  ## the real service killed ROUNDS times (50) at random moments: nothing lost, nothing doubled
+	@$(BIN)/python -m bot.simulator.kill.command --rounds $(or $(ROUNDS),50) --seed $(or $(SEED),1) $(ARGS)
 
 lint: .venv/development  ## formatting, style, types, and who may import whom
 	$(BIN)/ruff format --check .

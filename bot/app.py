@@ -100,7 +100,9 @@ async def open_engine(
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with (
         open_database(settings.database_url, settings.home / "database") as database,
-        PostgresEngine.open(database, pace=pace or Pace(), workers=policy.current().limits.workers) as engine,
+        PostgresEngine.open(
+            database, pace=pace or Pace(resync=settings.resync_seconds), workers=policy.current().limits.workers
+        ) as engine,
     ):
         yield engine
 

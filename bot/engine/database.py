@@ -64,6 +64,7 @@ async def _pool(url: str, schema: str) -> AsyncIterator[Pool]:
         kwargs=_connection_options(schema),
         configure=_commit_each,
         check=AsyncConnectionPool.check_connection,  # a server that restarted costs a reconnect, not an error
+        reconnect_timeout=5.0,  # bounds the pause between two tries, which doubles: a server that is back is used soon
         open=False,
     )
     try:

@@ -2,7 +2,8 @@
 
 It listens on a unix socket only, in a folder that nobody else may enter. It is our child and dies with us (Linux:
 parent-death signal), so no server is left behind by `kill -9`. A second process on the same folder finds it running
-and uses it as a guest. PostgreSQL refuses to run as root: then it gets a user of its own.
+and uses it as a guest. When the server dies under those who use it, the first to notice starts it again (`keep`).
+PostgreSQL refuses to run as root: then it gets a user of its own.
 """
 
 import asyncio
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 SUPERUSER = "callboard"
 LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 SET_PARENT_DEATH_SIGNAL = 1  # prctl(2)
+TRY_AGAIN = 1.0  # seconds until a server that died and could not be started is tried again
+GUEST_LOOKS = 2.0  # how often somebody who did not start the server looks whether it is still there
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -69,15 +72,60 @@ async def embedded_server(folder: Path) -> AsyncIterator[Server]:
         process, url = await _find_or_start(folder)
     except (OSError, LookupError, subprocess.SubprocessError) as error:
         raise DatabaseUnavailable(_remedy(f"{type(error).__name__}: {error}")) from error
+    keeper = _Keeper(folder, url, process)
+    keeping = asyncio.create_task(keeper.keep(), name="keep the database")
     try:
         yield Server(url, started_here=process is not None)
     finally:
-        if process is not None:
-            await _stop(process)
+        await _cancel(keeping)
+        if keeper.process is not None:
+            await _stop(keeper.process)
             _remove_if_temporary(url)
 
 
-async def _find_or_start(folder: Path) -> tuple[asyncio.subprocess.Process | None, str]:
+@dataclass
+class _Keeper:
+    """Sees to it that there is a server, at the same address, for as long as somebody uses it."""
+
+    folder: Path
+    url: str
+    process: asyncio.subprocess.Process | None
+    """Ours; None while another process runs it."""
+    said: str = ""
+
+    async def keep(self) -> None:
+        """Start the server again whenever it is gone; until cancelled."""
+        while True:
+            if self.process is not None:
+                await self.process.wait()
+                log.error("database_died", code=self.process.returncode, then="starting it again")
+            elif await _answers(self.url):
+                await asyncio.sleep(GUEST_LOOKS)
+                continue
+            self.process = None
+            await self._again()
+
+    async def _again(self) -> None:
+        try:
+            sockets = Path(str(psycopg.conninfo.conninfo_to_dict(self.url)["host"]))
+            self.process, _ = await _find_or_start(self.folder, sockets)
+            self.said = ""
+        except (DatabaseUnavailable, OSError, LookupError, subprocess.SubprocessError) as error:
+            if str(error) != self.said:  # one line per reason, however long it lasts
+                log.error("database_stays_away", reason=str(error), then="trying again until it comes")
+                self.said = str(error)
+            await asyncio.sleep(TRY_AGAIN)
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    """Cancel until it has ended: a single cancellation may get lost while a server is being started."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.5)
+
+
+async def _find_or_start(folder: Path, sockets: Path | None = None) -> tuple[asyncio.subprocess.Process | None, str]:
+    """Our own server, or None, and its address; `sockets` is where it was before."""
     binaries, major = _package()
     cluster = _cluster(folder, major)
     user = _user_for(cluster, binaries)
@@ -86,7 +134,7 @@ async def _find_or_start(folder: Path) -> tuple[asyncio.subprocess.Process | Non
         if url := await _running(cluster):
             log.info("database_found_running", folder=str(cluster))
             return None, url
-        if started := await _start(cluster, binaries, user):
+        if started := await _start(cluster, binaries, user, sockets):
             return started
         log.info("database_waits", folder=str(cluster), reason="the last server is still shutting down")
         await asyncio.sleep(0.2)
@@ -193,9 +241,11 @@ def _put_in_place(making: Path, cluster: Path) -> None:
         log.info("database_made", folder=str(cluster))
 
 
-async def _start(cluster: Path, binaries: Path, user: User | None) -> tuple[asyncio.subprocess.Process, str] | None:
+async def _start(
+    cluster: Path, binaries: Path, user: User | None, sockets: Path | None
+) -> tuple[asyncio.subprocess.Process, str] | None:
     """The server and its URL, once it answers; None when another one still holds the folder."""
-    sockets = _socket_folder(cluster, user)
+    sockets = sockets or _socket_folder(cluster, user)
     command = [str(binaries / "postgres"), "-D", str(cluster), "-k", str(sockets)]
     for name, value in SETTINGS.items():
         command += ["-c", f"{name}={value}"]
@@ -213,11 +263,15 @@ async def _start(cluster: Path, binaries: Path, user: User | None) -> tuple[asyn
             **_credentials(user),
         )
     url = _url(sockets)
-    while process.returncode is None:
-        if await _answers(url):  # no limit: recovery after a crash takes what it takes
-            log.info("database_started", folder=str(cluster), pid=process.pid)
-            return process, url
-        await asyncio.sleep(0.02)
+    try:
+        while process.returncode is None:
+            if await _answers(url):  # no limit: recovery after a crash takes what it takes
+                log.info("database_started", folder=str(cluster), pid=process.pid)
+                return process, url
+            await asyncio.sleep(0.02)
+    except asyncio.CancelledError:
+        await _stop(process)
+        raise
     last_words = (cluster / "callboard.log").read_bytes()[begin:].decode(errors="replace")
     if 'lock file "postmaster.pid" already exists' in last_words:
         return None

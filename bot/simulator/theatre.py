@@ -9,7 +9,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -60,6 +60,8 @@ class Theatre:
 
     linear: LinearWorld
     github: GitHubWorld
+    environment: Mapping[str, str]
+    """What the service is told; `settings` is the same, read."""
     settings: Settings
     plan: Plan
     linear_url: str
@@ -91,6 +93,17 @@ class Theatre:
 @asynccontextmanager
 async def open_theatre(plan: Plan) -> AsyncIterator[Theatre]:
     """Open the simulated services and the real one; all of it is gone when the block ends."""
+    async with open_outside(plan) as theatre:
+        await theatre.start()
+        try:
+            yield theatre
+        finally:
+            await theatre.stop()
+
+
+@asynccontextmanager
+async def open_outside(plan: Plan) -> AsyncIterator[Theatre]:
+    """Open the simulated services and the settings for the real one, which is not started."""
     async with AsyncExitStack() as stack:
         linear_world = LinearWorld.small(with_stages=plan.stages)
         github_world = GitHubWorld(plan.home / "github")
@@ -105,7 +118,8 @@ async def open_theatre(plan: Plan) -> AsyncIterator[Theatre]:
         await github_world.create_repository(REPOSITORY, plan.files)
         for name in ("alice", "bob"):
             github_world.grant(REPOSITORY, name, "write")
-        settings = _settings(plan, linear_url, github_url, model_url)
+        environment = _environment(plan, linear_url, github_url, model_url)
+        settings = read_settings(environment)
         settings.config.parent.mkdir(parents=True, exist_ok=True)
         settings.config.write_text(plan.policy)
         linear_secret, github_secret = settings.linear_webhook_secrets[0], settings.github_webhook_secrets[0]
@@ -113,14 +127,12 @@ async def open_theatre(plan: Plan) -> AsyncIterator[Theatre]:
         bot = github_world.app("callboard", webhook_url=hook, webhook_secret=github_secret)
         if plan.webhooks:
             linear_world.add_webhook(f"{settings.base_url}/webhooks/linear", linear_secret)
-        settings = replace(settings, github_app=(str(bot.id), bot.private_key))
-        theatre = Theatre(linear_world, github_world, settings, plan, linear_url, github_url, settings.base_url)
-        await theatre.start()
-        stack.push_async_callback(theatre.stop)
-        yield theatre
+        environment |= {"GITHUB_APP_ID": str(bot.id), "GITHUB_APP_PRIVATE_KEY": bot.private_key}
+        settings, url = read_settings(environment), settings.base_url
+        yield Theatre(linear_world, github_world, environment, settings, plan, linear_url, github_url, url)
 
 
-def _settings(plan: Plan, linear_url: str, github_url: str, model_url: str) -> Settings:
+def _environment(plan: Plan, linear_url: str, github_url: str, model_url: str) -> dict[str, str]:
     port = plan.port or _free_port()
     environment = {
         "CALLBOARD_HOME": str(plan.home / "callboard"),
@@ -139,7 +151,7 @@ def _settings(plan: Plan, linear_url: str, github_url: str, model_url: str) -> S
     }
     if plan.database_url:
         environment["DATABASE_URL"] = plan.database_url
-    return read_settings(environment)
+    return environment
 
 
 def _free_port() -> int:

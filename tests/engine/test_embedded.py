@@ -1,14 +1,18 @@
 """The PostgreSQL that we bring along."""
 
+import asyncio
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 
 from bot.engine import embedded
-from bot.engine.database import DatabaseUnavailable, open_database
+from bot.engine.database import Database, DatabaseUnavailable, open_database
 
 pytestmark = pytest.mark.slow
 
@@ -87,3 +91,45 @@ async def test_a_server_that_cannot_be_reached_says_so(folder: Path) -> None:
     with pytest.raises(DatabaseUnavailable, match="DATABASE_URL: cannot connect"):
         async with open_database("postgresql://127.0.0.1:1/nothing", folder):
             pass
+
+
+async def until_it_answers(database: Database) -> list[str]:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                async with database.pool.connection(timeout=5) as connection:
+                    return [row[0] for row in await (await connection.execute("SELECT key FROM keys")).fetchall()]
+            except (psycopg.OperationalError, PoolTimeout):
+                await asyncio.sleep(0.05)
+
+
+def server_of(folder: Path) -> int | None:
+    try:
+        return int(next(folder.glob("postgres-*/postmaster.pid")).read_text().splitlines()[0])
+    except (StopIteration, FileNotFoundError, IndexError):
+        return None
+
+
+async def test_a_server_that_is_killed_under_the_service_is_started_again_with_everything(folder: Path) -> None:
+    async with open_database(None, folder) as database:
+        async with database.pool.connection() as connection:
+            await connection.execute("INSERT INTO keys (key) VALUES ('epic-1')")
+        first = server_of(folder)
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(60):
+            while server_of(folder) in (None, first):  # its backends may answer a last time
+                await asyncio.sleep(0.05)
+        assert await until_it_answers(database) == ["epic-1"]
+    assert not list(folder.glob("postgres-*/postmaster.pid")), "the second one was stopped with us"
+
+
+async def test_a_guest_takes_the_server_over_when_its_owner_was_killed(folder: Path) -> None:
+    owner = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), "epic-1"], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout
+    assert any(line == "ready\n" for line in owner.stdout)
+    async with open_database(None, folder) as guest:
+        assert not guest.fresh
+        owner.kill()
+        owner.wait()
+        owner.stdout.close()
+        assert await until_it_answers(guest) == ["epic-1"]
