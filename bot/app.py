@@ -34,7 +34,7 @@ from bot.perform import Performer
 from bot.reconcile import Reconciler
 from bot.runs.agents import Agents
 from bot.runs.contract import RunSpec
-from bot.runs.gateway import Upstream
+from bot.runs.models import models_of, models_of_policy
 from bot.runs.runner import Handover, House
 from bot.runs.sandbox import sandbox
 from bot.runs.worker import Access, Worker, WorkOrder
@@ -214,11 +214,10 @@ def _web(board: Board, engine: Engine, own: str, roles: frozenset[str]) -> Starl
 
 
 async def _agents(settings: Settings, policy: Callable[[], Policy]) -> Agents:
-    upstream = Upstream(
-        settings.anthropic_base_url, settings.anthropic_api_key or "", settings.claude_code_oauth_token or ""
+    house = House(await sandbox(settings.sandbox), models_of(settings))
+    return Agents(
+        settings.home / "runs", house, lambda: policy().sandbox.read_only, models=lambda: models_of_policy(policy())
     )
-    house = House(await sandbox(settings.sandbox), upstream)
-    return Agents(settings.home / "runs", house, lambda: policy().sandbox.read_only)
 
 
 async def _own_login(github: GitHub) -> str:

@@ -63,6 +63,18 @@ class Budget(Strict):
     run_usd: Annotated[float, Field(gt=0)] = 20.0
 
 
+class ModelPrice(Strict):
+    """What a model costs, in US dollars per million tokens (searches: per thousand); what is left out is derived."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+    cache_write: Annotated[float, Field(ge=0)] | None = None
+    cache_write_hour: Annotated[float, Field(ge=0)] | None = None
+    cache_read: Annotated[float, Field(ge=0)] | None = None
+    searches: Annotated[float, Field(ge=0)] = 10.0
+    most_output: Annotated[int, Field(ge=1)] = 128_000
+
+
 class StageAgent(Strict):
     """What one stage's agent does otherwise than the rest.
 
@@ -98,6 +110,7 @@ class Agent(Strict):
     runtime: str = "claude"
     model: str = "opus"
     command: tuple[str, ...] = ()
+    server_tools: tuple[str, ...] = ()
     stages: Mapping[str, StageAgent] = Field(default_factory=dict)
 
     def for_stage(self, stage: str) -> AgentChoice:
@@ -138,6 +151,7 @@ class Policy(Strict):
     limits: Limits = Limits()
     gates: Gates = Gates()
     budget: Budget = Budget()
+    prices: Mapping[str, ModelPrice] = Field(default_factory=dict)
     agent: Agent = Agent()
     people: People = People()
     sandbox: SandboxPolicy = SandboxPolicy()
@@ -177,6 +191,8 @@ class Settings:
     anthropic_api_key: str | None
     claude_code_oauth_token: str | None
     anthropic_base_url: str
+    openai_api_key: str | None = None
+    openai_base_url: str = "https://api.openai.com/v1"
     log_json: bool = False
     resync_seconds: float = 60.0
 
@@ -192,6 +208,7 @@ class Settings:
             *self.github_webhook_secrets,
             self.anthropic_api_key,
             self.claude_code_oauth_token,
+            self.openai_api_key,
         )
         return tuple(one for one in known if one)
 
@@ -232,6 +249,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         anthropic_api_key=secret("ANTHROPIC_API_KEY"),
         claude_code_oauth_token=secret("CLAUDE_CODE_OAUTH_TOKEN"),
         anthropic_base_url=env.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
+        openai_api_key=secret("OPENAI_API_KEY"),
+        openai_base_url=env.get("OPENAI_BASE_URL", "https://api.openai.com/v1"),
         log_json=env.get("CALLBOARD_LOG", "") == "json",
         resync_seconds=float(env.get("CALLBOARD_RESYNC_SECONDS", "60")),
     )

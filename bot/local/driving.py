@@ -109,7 +109,8 @@ async def _moved(repository: Repository, state: State, plan: Plan, setup: Setup)
 async def _drive(repository: Repository, setup: Setup, how: Rules, step: Step, state: State, author: Author) -> "Drive":
     house = House(await sandbox(setup.settings.sandbox), setup.upstream)
     display = Display(Console(highlight=False))
-    agents = Agents(repository.folder / "runs", house, lambda: setup.policy.sandbox.read_only, display.hears)
+    visible, models = (lambda: setup.policy.sandbox.read_only), (lambda: models_of_policy(setup.policy))
+    agents = Agents(repository.folder / "runs", house, visible, display.hears, models=models)
     plan = step.progress.plan
 
     async def access(_name: str) -> Access:

@@ -21,6 +21,7 @@ from bot.machine.progress import AGENT_STEPS, Kind, Progress
 from bot.machine.stages import Stage
 from bot.runs.contract import RunSpec
 from bot.runs.gateway import Upstream
+from bot.runs.models import models_of
 from bot.runs.runtimes import REGISTRY
 from bot.runs.sandbox import sandbox
 from bot.runs.worker import LoopOrder, WorkOrder
@@ -55,8 +56,8 @@ class Setup:
     @property
     def upstream(self) -> Upstream | None:
         """Where the model is; None when nobody gave a key."""
-        key, token = self.settings.anthropic_api_key, self.settings.claude_code_oauth_token
-        return Upstream(self.settings.anthropic_base_url, key or "", token or "") if key or token else None
+        keys = (self.settings.anthropic_api_key, self.settings.claude_code_oauth_token, self.settings.openai_api_key)
+        return models_of(self.settings) if any(keys) else None
 
     async def obstacles(self) -> list[str]:
         """What keeps agents from running on this machine, one sentence each."""
@@ -65,7 +66,8 @@ class Setup:
         if unknown := sorted(runtimes - REGISTRY.keys()):
             known = " or ".join(f"`{name}`" for name in sorted(REGISTRY))
             found.append(f"There is no runtime `{unknown[0]}`: {POLICY} can name {known} in `[agent] runtime`.")
-        if "claude" in runtimes and self.upstream is None:
+        anthropic = self.settings.anthropic_api_key or self.settings.claude_code_oauth_token
+        if "claude" in runtimes and not anthropic:
             found.append("There is no key for the model: set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN.")
         if "command" in runtimes and not self.policy.agent.command:
             found.append(f"The runtime `command` needs a program: name it in {POLICY}, `[agent] command = [..]`.")

@@ -1,6 +1,7 @@
 """Runs of this service: the house they share, and a folder of its own for each, where its transcript stays."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -8,6 +9,7 @@ import structlog
 from bot.machine.progress import AFTER, Receipt
 from bot.runs import verification
 from bot.runs.contract import RunSpec
+from bot.runs.models import Models
 from bot.runs.runner import Handover, House, Place, run_agent
 
 log = structlog.get_logger()
@@ -26,6 +28,7 @@ class Agents:
     """Runs programs below `folder`, each run in a folder of its own.
 
     `visible` are the paths that the policy lets them read besides the system's. `tell` hears of their progress.
+    `models` is what the policy says of models now; without it the house's own table holds.
     """
 
     def __init__(
@@ -34,8 +37,11 @@ class Agents:
         house: House,
         visible: Callable[[], Iterable[str]],
         tell: Callable[[str], None] = _log,
+        *,
+        models: Callable[[], Models] | None = None,
     ) -> None:
         self._folder = folder
+        self._models = models
         self._house = house
         self._visible = visible
         self._tell = tell
@@ -43,7 +49,15 @@ class Agents:
     async def run(self, spec: RunSpec, *, tree: Path, mirror: Path, base_commit: str) -> Handover:
         """Run an agent in a checkout that borrows its objects from a mirror."""
         place = self._place(spec.run_id, tree, mirror, base_commit)
-        return await run_agent(spec, place, self._house, on_progress=self._tell)
+        return await run_agent(spec, place, self._now(), on_progress=self._tell)
+
+    def _now(self) -> House:
+        """The house with what the policy says by now: it may change without a restart."""
+        if self._models is None:
+            return self._house
+        models, upstream = self._models(), self._house.upstream
+        upstream = replace(upstream, server_tools=models.server_tools) if upstream else None
+        return replace(self._house, prices=models.prices, upstream=upstream)
 
     async def verify(
         self, commands: tuple[str, ...], folder: str, /, *, tree: Path, mirror: Path, minutes: float

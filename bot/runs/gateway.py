@@ -1,22 +1,23 @@
-"""The model gateway: the one door of a run to its model, a unix socket of its own.
+"""The model gateway: the one door of a run to its model, a unix socket of its own and a token that dies with the run.
 
-The agent holds no key. The gateway adds it, passes `POST /v1/messages` and its token count on as they come, counts
-tokens and money from the answers, and refuses further requests when the run's budget is spent. What it saw (a usage
-limit, a stream cut short) is evidence for judging the run: it can't be forged by the agent's words.
+The agent holds no key. The gateway adds it and passes on what may be passed on (`bot/runs/asking.py`) as it comes and
+goes, to the vendor whose wire it is; counts tokens and money from the answers; and refuses when a budget is spent or
+the account is at its limit. What it saw is evidence for judging the run: it can't be forged by the agent's words.
 """
 
 import asyncio
-import email.utils
+import hmac
 import json
+import secrets
 import shutil
 import socket
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,154 +27,61 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from bot.runs.prices import PRICES, Price, Usage, price_of
-from bot.runs.supervisor import Pulse
+from bot.runs.asking import Asked, NotAsked, understand
+from bot.runs.meter import LONG_WAIT, Denial, Meter
+from bot.runs.prices import price_of
+from bot.runs.tally import TALLIES, Tally, Wire, as_object
+
+__all__ = ["Gateway", "Meter", "Upstream", "gateway"]
 
 _BODY = 64 << 20
-_LONG_WAIT = 60.0
-"""From this many seconds on, a 429 is the account's usage limit and no longer a busy minute."""
-_OURS = {"host", "x-api-key", "authorization", "content-length", "connection", "accept-encoding", "transfer-encoding"}
-_HOP = {"content-length", "connection", "transfer-encoding", "content-encoding", "keep-alive"}
+_ERROR = 1 << 20
+_OURS = {
+    *("host", "x-api-key", "authorization", "proxy-authorization", "cookie", "forwarded", "content-length"),
+    *("connection", "accept-encoding", "transfer-encoding", "content-encoding", "expect", "upgrade", "te"),
+    *("openai-organization", "openai-project"),
+}
+_HOP = {"content-length", "connection", "transfer-encoding", "content-encoding", "keep-alive", "set-cookie"}
 _OAUTH_BETA = "oauth-2025-04-20"
+_PATHS: Mapping[str, Wire] = {
+    "/v1/messages": Wire.MESSAGES,
+    "/v1/messages/count_tokens": Wire.COUNT,
+    "/v1/chat/completions": Wire.CHAT,
+    "/v1/responses": Wire.RESPONSES,
+}
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """Where the model is and what opens it: an API key, or an OAuth token of a subscription."""
+    """Where the models are and what opens them.
+
+    Anthropic by an API key or by an OAuth token of a subscription; OpenAI, or what speaks like it, by `openai_key`.
+    """
 
     base_url: str = "https://api.anthropic.com"
     api_key: str = field(default="", repr=False)
     oauth_token: str = field(default="", repr=False)
+    openai_url: str = "https://api.openai.com/v1"
+    openai_key: str = field(default="", repr=False)
+    server_tools: frozenset[str] = frozenset()
+    """Tools at the vendor that agents may use, such as `web_search`."""
 
-
-@dataclass
-class Meter:
-    """What one run used and met. `budget_usd` None means no limit."""
-
-    budget_usd: float | None = None
-    prices: Mapping[str, Price] = field(default_factory=lambda: PRICES)
-    pulse: Pulse = field(default_factory=Pulse)
-    cost_usd: float = 0.0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    requests: int = 0
-    refused: bool = False
-    """A request was refused because the budget is spent."""
-    limited: bool = False
-    """The last answer said that the account is at its usage limit; `resets_at` tells until when, if it said."""
-    resets_at: datetime | None = None
-    unfinished: bool = False
-    """The last answer broke off, or there was none."""
-
-    @property
-    def spent(self) -> bool:
-        """Whether the budget is used up."""
-        return self.budget_usd is not None and self.cost_usd >= self.budget_usd
-
-    def charge(self, model: str, usage: Usage) -> None:
-        """Add the tokens of one answer."""
-        self.cost_usd += price_of(model, self.prices).usd(usage)
-        self.input_tokens += usage.read
-        self.output_tokens += usage.output
-
-    def answered(self, status: int, headers: Mapping[str, str]) -> None:
-        """Note what the head of an answer says about the account's limit."""
-        self.limited, self.resets_at = False, None
-        if status != 429:
-            return
-        now = datetime.now(UTC)
-        resets_at = _reset_time(headers, now)
-        rejected = headers.get("anthropic-ratelimit-unified-status") == "rejected"
-        if rejected or (resets_at and resets_at - now >= timedelta(seconds=_LONG_WAIT)):
-            self.limited, self.resets_at = True, resets_at
-
-
-def _reset_time(headers: Mapping[str, str], now: datetime) -> datetime | None:
-    reset, retry = headers.get("anthropic-ratelimit-unified-reset", ""), headers.get("retry-after", "")
-    try:
-        if reset:
-            return datetime.fromtimestamp(float(reset), UTC)
-        return now + timedelta(seconds=float(retry)) if retry else None
-    except (ValueError, OverflowError, OSError):
-        date = email.utils.parsedate_tz(retry)
-        return datetime.fromtimestamp(email.utils.mktime_tz(date), UTC) if date else None
-
-
-class _Tally:
-    """Reads the usage out of one answer while its bytes pass by."""
-
-    def __init__(self, model: str) -> None:
-        self.model = model
-        self.counts: dict[str, int] = {}
-        self.finished = False
-        self._line = bytearray()
-        self._said = 0
-
-    def stream(self, chunk: bytes) -> None:
-        """Take in some bytes of a server-sent event stream."""
-        *ended, rest = chunk.split(b"\n")
-        for part in ended:
-            self._event(bytes(self._line + part))
-            self._line.clear()
-        self._line += rest
-
-    def whole(self, body: bytes) -> None:
-        """Take in an answer that is one JSON object."""
-        message = _json(body)
-        self.finished = bool(message)
-        self._take(message)
-
-    @property
-    def usage(self) -> Usage:
-        """The tokens seen. A stream that broke off never said its output: four characters count as one token."""
-        output = self.counts.get("output_tokens", 0)
-        return Usage(
-            input=self.counts.get("input_tokens", 0),
-            output=output if self.finished else max(output, self._said // 4),
-            cache_write=self.counts.get("cache_creation_input_tokens", 0),
-            cache_read=self.counts.get("cache_read_input_tokens", 0),
-        )
-
-    def _event(self, line: bytes) -> None:
-        if not line.startswith(b"data:"):
-            return
-        event = _json(line[5:])
-        match event.get("type"):
-            case "message_start":
-                self._take(event.get("message"))
-            case "message_delta":
-                self._take(event)
-            case "content_block_delta":
-                delta = event.get("delta")
-                parts = delta.items() if isinstance(delta, dict) else ()
-                self._said += sum(len(text) for name, text in parts if name != "type" and isinstance(text, str))
-            case "message_stop":
-                self.finished = True
-
-    def _take(self, message: object) -> None:
-        if not isinstance(message, dict):
-            return
-        self.model = str(message.get("model") or self.model)
-        usage = message.get("usage")
-        counts = usage.items() if isinstance(usage, dict) else ()
-        self.counts |= {name: count for name, count in counts if isinstance(count, int)}
-
-
-def _json(text: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}  # not ours to judge: it is passed on as it is
-    return value if isinstance(value, dict) else {}
+    def address(self, wire: Wire, path: str) -> str:
+        """Where a request on this path goes."""
+        if wire in (Wire.CHAT, Wire.RESPONSES):
+            return self.openai_url.rstrip("/") + path.removeprefix("/v1")
+        return self.base_url.rstrip("/") + path
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """An open gateway: the socket that the run speaks to, and what it has used so far."""
+    """An open gateway: the socket that the run speaks to, the token it must show, and what it has used so far."""
 
     socket: Path
     meter: Meter
+    token: str = field(repr=False)
 
 
 @asynccontextmanager
@@ -181,12 +89,14 @@ async def gateway(upstream: Upstream, meter: Meter) -> AsyncIterator[Gateway]:
     """Keep a door to the model open for one run; it is gone when the block ends."""
     folder = _short_folder()
     try:
-        path = folder / "model.sock"
-        async with (
-            httpx2.AsyncClient(timeout=httpx2.Timeout(600, connect=10), trust_env=True, verify=_trusted()) as client,
-            _serving(_app(upstream, meter, client), path),
-        ):
-            yield Gateway(path, meter)
+        path, token = folder / "model.sock", secrets.token_urlsafe(32)
+        async with httpx2.AsyncClient(
+            timeout=httpx2.Timeout(600, connect=10), trust_env=True, verify=_trusted()
+        ) as client:
+            door = _Door(upstream, meter, client, token)
+            async with _serving(door.app(), path):
+                yield Gateway(path, meter, token)
+            await door.settled()
     finally:
         shutil.rmtree(folder)
 
@@ -222,71 +132,178 @@ async def _serving(app: Starlette, path: Path) -> AsyncIterator[None]:
         listener.close()
 
 
-def _app(upstream: Upstream, meter: Meter, client: httpx2.AsyncClient) -> Starlette:
-    async def messages(request: Request) -> Response:
-        return await _forward(request, upstream, meter, client)
+class _Door:
+    """Answers the requests of one run."""
 
-    paths = ("/v1/messages", "/v1/messages/count_tokens")
-    return Starlette(routes=[Route(path, messages, methods=["POST"]) for path in paths])
+    def __init__(self, upstream: Upstream, meter: Meter, client: httpx2.AsyncClient, token: str) -> None:
+        self._upstream, self._meter, self._client = upstream, meter, client
+        self._token = token.encode()
+        self._settling: set[asyncio.Task[None]] = set()
 
+    def app(self) -> Starlette:
+        """The routes: four paths, nothing else."""
+        return Starlette(
+            routes=[Route(path, partial(self._answer, wire), methods=["POST"]) for path, wire in _PATHS.items()]
+        )
 
-async def _forward(request: Request, upstream: Upstream, meter: Meter, client: httpx2.AsyncClient) -> Response:
-    meter.pulse.beat()
-    meter.requests += 1
-    if meter.spent:
-        meter.refused = True
-        return _error(402, "billing_error", f"This run has spent its budget of ${meter.budget_usd:.2f}.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _BODY:
-            return _error(413, "request_too_large", "The request is larger than 64 MB.")
-    url = upstream.base_url.rstrip("/") + request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    sent = client.build_request("POST", url, headers=_headers(request, upstream), content=bytes(body))
-    meter.unfinished = True
-    try:
-        answer = await client.send(sent, stream=True)
-    except httpx2.HTTPError as error:
-        return _error(502, "api_error", f"The model could not be reached: {type(error).__name__}")
-    meter.answered(answer.status_code, answer.headers)
-    tally = _Tally(str(_json(bytes(body)).get("model", "")))
-    headers = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
-    return StreamingResponse(_pass_on(answer, tally, meter), answer.status_code, headers)
+    async def settled(self) -> None:
+        """Wait until every call has been charged."""
+        await asyncio.gather(*self._settling)
 
+    async def _answer(self, wire: Wire, request: Request) -> Response:
+        self._meter.pulse.beat()
+        if not self._is_known(request.headers):
+            return _error(401, "authentication_error", "This is not the token of this run.")
+        if wire in (Wire.CHAT, Wire.RESPONSES) and not self._upstream.openai_key:
+            return _error(403, "permission_error", "The service has no key for OpenAI (OPENAI_API_KEY).")
+        raw = bytearray()
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > _BODY:
+                return _error(413, "request_too_large", "The request is larger than 64 MB.")
+        asked = understand(bytes(raw), wire, self._upstream.server_tools)
+        if isinstance(asked, NotAsked):
+            return _error(400, "invalid_request_error", asked.reason)
+        price = price_of(asked.model, self._meter.prices)
+        if price is None:
+            self._meter.unpriced = asked.model[:200]
+            return _error(
+                403, "permission_error", f"The price of {asked.model[:200]} is not known, so it isn't called."
+            )
+        self._meter.requests += 1
+        bound = 0.0 if wire is Wire.COUNT else price.bound(len(asked.body), asked.most_output)
+        if wire is not Wire.COUNT and (denied := await self._meter.reserve(bound)):
+            return _denied(denied)
+        return await self._forward(wire, request, asked, bound)
 
-async def _pass_on(answer: httpx2.Response, tally: _Tally, meter: Meter) -> AsyncIterator[bytes]:
-    streaming = "text/event-stream" in answer.headers.get("content-type", "")
-    whole = bytearray()
-    try:
-        async for chunk in answer.aiter_bytes():
-            meter.pulse.beat()
+    def _is_known(self, headers: Mapping[str, str]) -> bool:
+        shown = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(shown.encode(), self._token)
+
+    async def _forward(self, wire: Wire, request: Request, asked: Asked, bound: float) -> Response:
+        """Send it on. Whatever happens from here on, the call is settled exactly once."""
+        tally = None if wire is Wire.COUNT else TALLIES[wire](asked.model, len(asked.body))
+        url = self._upstream.address(wire, request.url.path) + ("?beta=true" if "beta" in request.query_params else "")
+        sent = self._client.build_request("POST", url, headers=self._headers(wire, request), content=asked.body)
+        self._meter.unfinished = True
+        try:
+            answer = await self._client.send(sent, stream=True)
+            headers = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
+            if answer.status_code >= 400:
+                body = await self._refusal(answer)
+                await self._settle(bound, None)
+                return Response(body, answer.status_code, headers)
+        except httpx2.HTTPError as error:
+            await self._settle(bound, None)
+            return _error(502, "api_error", f"The model could not be reached: {type(error).__name__}")
+        except BaseException:
+            await self._settle(bound, None)
+            raise
+        self._meter.answered(answer.status_code, answer.headers)
+        body_of = self._pass_on(answer, tally)
+        return _Passing(body_of, answer.status_code, headers, done=partial(self._settle, bound, tally, answer))
+
+    async def _refusal(self, answer: httpx2.Response) -> bytes:
+        """Read an error to its end and note what it says of the account."""
+        body = bytearray()
+        try:
+            async for chunk in answer.aiter_bytes():
+                body += chunk
+                if len(body) > _ERROR:
+                    break
+        finally:
+            await answer.aclose()
+        error = as_object(bytes(body)).get("error")
+        self._meter.answered(answer.status_code, answer.headers, error if isinstance(error, dict) else None)
+        if self._meter.limited and self._meter.account:
+            await self._meter.account.limited(self._meter.resets_at, "The model's account is at its usage limit")
+        return bytes(body)
+
+    async def _pass_on(self, answer: httpx2.Response, tally: Tally | None) -> AsyncIterator[bytes]:
+        streaming = "text/event-stream" in answer.headers.get("content-type", "")
+        whole = bytearray()
+        try:
+            async for chunk in answer.aiter_bytes():
+                self._meter.pulse.beat()
+                if streaming and tally:
+                    tally.stream(chunk)
+                else:
+                    whole += chunk
+                yield chunk
+            if not streaming and tally:
+                tally.whole(bytes(whole))
+            elif tally is None:
+                self._meter.unfinished = False
+        except httpx2.HTTPError as error:
+            broken = {"type": "error", "error": {"type": "api_error", "message": f"The model broke off: {error}"}}
             if streaming:
-                tally.stream(chunk)
-            else:
-                whole += chunk
-            yield chunk
-        if not streaming:
-            tally.whole(bytes(whole))
-    except httpx2.HTTPError as error:
-        broken = {"type": "error", "error": {"type": "api_error", "message": f"The model broke off: {error}"}}
-        if streaming:
-            yield f"event: error\ndata: {json.dumps(broken)}\n\n".encode()
-    finally:
-        await answer.aclose()
-        meter.unfinished = not tally.finished
-        meter.charge(tally.model, tally.usage)
+                yield f"event: error\ndata: {json.dumps(broken)}\n\n".encode()
+
+    async def _settle(self, bound: float, tally: Tally | None, answer: httpx2.Response | None = None) -> None:
+        """Charge a call, also when whoever waited for it is gone: it runs beside, and `settled` waits for it."""
+        if tally is not None:
+            self._meter.unfinished = not tally.finished
+
+        async def work() -> None:
+            if answer is not None:
+                await answer.aclose()
+            if tally is not None:
+                await self._meter.settle(bound, tally.model, tally.usage)
+            elif bound:
+                await self._meter.forgo(bound)
+
+        task = asyncio.create_task(work())
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+        await asyncio.shield(task)
+
+    def _headers(self, wire: Wire, request: Request) -> dict[str, str]:
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _OURS}
+        headers |= {"accept-encoding": "identity", "content-type": "application/json"}
+        upstream = self._upstream
+        if wire in (Wire.CHAT, Wire.RESPONSES):
+            headers["authorization"] = f"Bearer {upstream.openai_key}"
+        elif upstream.api_key:
+            headers["x-api-key"] = upstream.api_key
+        elif upstream.oauth_token:
+            headers["authorization"] = f"Bearer {upstream.oauth_token}"
+            headers["anthropic-beta"] = ",".join(filter(None, [headers.get("anthropic-beta"), _OAUTH_BETA]))
+        return headers
 
 
-def _headers(request: Request, upstream: Upstream) -> dict[str, str]:
-    headers = {name: value for name, value in request.headers.items() if name.lower() not in _OURS}
-    headers["accept-encoding"] = "identity"
-    if upstream.api_key:
-        headers["x-api-key"] = upstream.api_key
-    elif upstream.oauth_token:
-        headers["authorization"] = f"Bearer {upstream.oauth_token}"
-        headers["anthropic-beta"] = ",".join(filter(None, [headers.get("anthropic-beta"), _OAUTH_BETA]))
-    return headers
+class _Passing(StreamingResponse):
+    """A stream that calls `done` once, however it ends."""
+
+    def __init__(
+        self,
+        content: AsyncIterator[bytes],
+        status: int,
+        headers: Mapping[str, str],
+        *,
+        done: Callable[[], Awaitable[None]],
+    ) -> None:
+        super().__init__(content, status, headers)
+        self._done = done
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._done()
+
+
+def _denied(denial: Denial) -> Response:
+    """A spent budget, or the vendor's own answer for an account at its limit; clients don't try that again soon."""
+    if not denial.limited:
+        return _error(402, "billing_error", denial.reason)
+    answer = _error(429, "rate_limit_error", denial.reason)
+    until = denial.until or datetime.now(UTC) + timedelta(minutes=15)
+    seconds = max(LONG_WAIT.total_seconds(), (until - datetime.now(UTC)).total_seconds())
+    answer.headers["retry-after"] = str(int(seconds))
+    return answer
 
 
 def _error(status: int, kind: str, message: str) -> JSONResponse:
-    return JSONResponse({"type": "error", "error": {"type": kind, "message": message}}, status)
+    """An error in the words that both vendors' clients understand."""
+    body: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": message}}
+    return JSONResponse(body, status)

@@ -101,10 +101,10 @@ class _Run:
         async with _door(self.house.upstream, meter) as door:
             prompt_file = self.place.folder / "prompt.md"
             session = self.house.runtimes[left.runtime](
-                Assignment(left, self.prompt, prompt_file, self.place.checkout, door)
+                Assignment(left, self.prompt, prompt_file, self.place.checkout, *door)
             )
             ended = await supervise(
-                _launched(session.launch(), self.place, self.house, door),
+                _launched(session.launch(), self.place, self.house, door[0]),
                 Limits(left.minutes * 60, self.house.silent),
                 transcript=self.place.folder / transcript,
                 on_line=lambda line: self._hear(session, line),
@@ -134,12 +134,13 @@ async def _prepare(place: Place, prompt: str) -> None:
 
 
 @asynccontextmanager
-async def _door(upstream: Upstream | None, meter: Meter) -> AsyncIterator[Path | None]:
+async def _door(upstream: Upstream | None, meter: Meter) -> AsyncIterator[tuple[Path | None, str]]:
+    """The socket and the token of a gateway; none for a run that gets no model."""
     if upstream is None:
-        yield None
+        yield None, ""
         return
     async with gateway(upstream, meter) as opened:
-        yield opened.socket
+        yield opened.socket, opened.token
 
 
 def _launched(launch: Launch, place: Place, house: House, door: Path | None) -> Command:
@@ -159,7 +160,16 @@ def _judged(spec: RunSpec, session: Session, ended: Exit, meter: Meter) -> RunRe
             return _ended(Ending.TRANSPORT_FAILED, "The agent gave no sign of life any more and was ended.")
     if meter.refused:
         return _ended(Ending.NEEDS_INPUT, out_of_money(spec))
+    if meter.unpriced:
+        return _ended(Ending.NEEDS_INPUT, _no_price(meter.unpriced))
     return session.conclude(ended, meter)
+
+
+def _no_price(model: str) -> str:
+    return (
+        f"The price of the model `{model}` is not known, so it was not called: give it one in the policy"
+        f' (`[prices."{model}"]` with `input` and `output`, US dollars per million tokens), then reply `retry`.'
+    )
 
 
 def _ended(kind: Ending, error: str) -> RunResult:

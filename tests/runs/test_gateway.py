@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx2
 import pytest
@@ -25,10 +26,14 @@ ASKED = {"model": "claude-opus-5-5", "stream": True, "messages": [{"role": "user
 async def opened(
     app: Starlette, meter: Meter, **secrets: str
 ) -> AsyncIterator[tuple[Gateway, Callable[..., httpx2.Response]]]:
-    async with serve(app) as url, gateway(Upstream(url, **secrets), meter) as door:
-        transport = httpx2.AsyncHTTPTransport(uds=str(door.socket))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://model.invalid", timeout=10) as client:
-            yield door, client.post  # type: ignore[misc]
+    async with serve(app) as url, gateway(Upstream(url, **secrets), meter) as door, speaking(door) as client:
+        yield door, client.post  # type: ignore[misc]
+
+
+def speaking(door: Gateway, **more: Any) -> httpx2.AsyncClient:
+    """What an agent speaks with: the socket and the token of its run."""
+    transport, headers = httpx2.AsyncHTTPTransport(uds=str(door.socket)), {"authorization": f"Bearer {door.token}"}
+    return httpx2.AsyncClient(transport=transport, base_url="http://model.invalid", headers=headers, timeout=10, **more)
 
 
 async def test_an_answer_is_passed_on_and_counted_by_class_of_token() -> None:
@@ -36,7 +41,7 @@ async def test_an_answer_is_passed_on_and_counted_by_class_of_token() -> None:
     spent = Spent(input=1_000, output=200, cache_write=400, cache_read=10_000)
     log = Log()
     async with opened(model_app(lambda _: [says("hello", spent=spent)], log), meter, api_key="key-1") as (_, post):
-        answer = await post("/v1/messages?beta=true", json=ASKED, headers={"x-api-key": "dummy", "x-own": "1"})
+        answer = await post("/v1/messages?beta=true", json=ASKED, headers={"x-own": "1"})
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert '"text": "hello"' in answer.text
     assert (meter.input_tokens, meter.output_tokens, meter.unfinished) == (11_400, 200, False)
@@ -56,7 +61,7 @@ async def test_an_answer_that_is_no_stream_is_counted_too() -> None:
 async def test_a_subscription_is_opened_by_its_token() -> None:
     log = Log()
     async with opened(model_app(lambda _: [says("x")], log), Meter(), oauth_token="token-1") as (_, post):
-        await post("/v1/messages", json=ASKED, headers={"x-api-key": "dummy", "anthropic-beta": "a-1"})
+        await post("/v1/messages", json=ASKED, headers={"anthropic-beta": "a-1"})
     headers = log.entries[0].headers
     assert headers["authorization"] == "Bearer token-1"
     assert headers["anthropic-beta"] == "a-1,oauth-2025-04-20"
@@ -88,16 +93,16 @@ async def test_bytes_pass_without_delay() -> None:
         return StreamingResponse(body(), media_type="text/event-stream")
 
     app = Starlette(routes=[Route("/v1/messages", slow, methods=["POST"])])
-    async with serve(app) as url, gateway(Upstream(url), Meter()) as door:
-        transport = httpx2.AsyncHTTPTransport(uds=str(door.socket))
-        async with (
-            httpx2.AsyncClient(transport=transport, timeout=5) as client,
-            client.stream("POST", "http://model.invalid/v1/messages", json=ASKED) as answer,
-        ):
-            chunks = answer.aiter_bytes()
-            assert await anext(chunks) == b"event: ping\n\n"
-            go.set()
-            assert b"message_stop" in await anext(chunks)
+    async with (
+        serve(app) as url,
+        gateway(Upstream(url), Meter()) as door,
+        speaking(door) as client,
+        client.stream("POST", "/v1/messages", json=ASKED) as answer,
+    ):
+        chunks = answer.aiter_bytes()
+        assert await anext(chunks) == b"event: ping\n\n"
+        go.set()
+        assert b"message_stop" in await anext(chunks)
 
 
 async def test_a_stream_that_breaks_off_is_noted_and_what_was_said_is_paid() -> None:
@@ -144,10 +149,8 @@ def test_a_reset_time_may_be_seconds_a_moment_or_a_date() -> None:
 
 async def test_a_model_that_cannot_be_reached_is_an_answer_the_agent_understands() -> None:
     meter = Meter()
-    async with gateway(Upstream("http://127.0.0.1:9"), meter) as door:
-        transport = httpx2.AsyncHTTPTransport(uds=str(door.socket))
-        async with httpx2.AsyncClient(transport=transport) as client:
-            answer = await client.post("http://model.invalid/v1/messages", json=ASKED)
+    async with gateway(Upstream("http://127.0.0.1:9"), meter) as door, speaking(door) as client:
+        answer = await client.post("/v1/messages", json=ASKED)
     assert answer.status_code == 502
     assert answer.json()["error"]["type"] == "api_error"
     assert meter.unfinished
@@ -179,10 +182,42 @@ async def test_a_token_count_costs_nothing() -> None:
     assert meter.cost_usd == 0
 
 
-def test_an_unknown_model_costs_as_much_as_the_dearest() -> None:
-    assert price_of("claude-sonnet-5-5") == PRICES["sonnet"]
-    assert price_of("brand-new") == PRICES["opus"]
-    assert price_of("own-1", {"own": Price(1, 2)}).usd(Usage(input=1_000_000, output=1_000_000)) == 3
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("opus", "opus"),
+        ("claude-opus-5-5", "opus"),
+        ("claude-opus-5-5[1m]", "opus"),
+        ("us.anthropic.claude-opus-4-5-20251101-v1:0", "opus"),
+        ("claude-opus-4-1-20250805", "claude-opus-4-1"),
+        ("claude-3-opus-20240229", "claude-3-opus"),
+        ("claude-opus-5-5-fast", None),
+        ("claude-sonnet-5-5", "sonnet"),
+        ("gpt-5.5", "gpt-5.5"),
+        ("gpt-5.5-2026-04-24", "gpt-5.5"),
+        ("gpt-5.5-pro", "gpt-5.5-pro"),
+        ("gpt-5.9", None),
+        ("gpt-5-turbo", None),
+        ("brand-new", None),
+        ("not-opusculum", None),
+        ("", None),
+    ],
+)
+def test_a_model_goes_by_its_family_and_version_and_a_dearer_variant_is_another_model(
+    model: str, name: str | None
+) -> None:
+    assert price_of(model) == (PRICES[name] if name else None)
+
+
+def test_a_price_of_ones_own_counts_and_each_class_of_token_has_its_own() -> None:
+    own = price_of("own-1", {"own": Price(1, 2)})
+    assert own is not None
+    assert own.usd(Usage(input=1_000_000, output=1_000_000)) == 3
+    assert own.usd(Usage(cache_write=1_000_000)) == 1.25
+    assert own.usd(Usage(cache_write_hour=1_000_000)) == 2
+    assert own.usd(Usage(cache_read=1_000_000)) == pytest.approx(0.1)
+    assert own.usd(Usage(searches=1_000)) == 10
+    assert Price(1, 2, cache_write=0, cache_read=0.5).usd(Usage(cache_write=9, cache_read=1_000_000)) == 0.5
 
 
 def test_no_key_is_shown_when_the_upstream_is_printed() -> None:

@@ -12,13 +12,17 @@ from bot.runs.supervisor import Exit
 
 @dataclass(frozen=True)
 class Assignment:
-    """One run as a runtime gets it. `door` is the socket of the model gateway, None when the run has no model."""
+    """One run as a runtime gets it. `door` is the socket of the model gateway, None when the run has no model.
+
+    `token` is what the gateway wants to see as the key.
+    """
 
     spec: RunSpec
     prompt: str
     prompt_file: Path
     checkout: Path
     door: Path | None = None
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ class Claude:
         ]
         if spec.max_turns:
             argv += ["--max-turns", str(spec.max_turns)]
-        env = {**_QUIET, "ANTHROPIC_API_KEY": "the-gateway-has-it", "ANTHROPIC_BASE_URL": "http://model.invalid"}
+        key = self._assignment.token or "the-gateway-has-it"
+        env = {**_QUIET, "ANTHROPIC_API_KEY": key, "ANTHROPIC_BASE_URL": "http://model.invalid"}
         if door:
             env["ANTHROPIC_UNIX_SOCKET"] = str(door)
         return Launch(tuple(argv), env, self._assignment.prompt.encode(), (program(),))

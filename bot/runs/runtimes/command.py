@@ -4,7 +4,9 @@
     .callboard/outcome.json   in its working folder: the outcome; also named by CALLBOARD_OUTCOME
     exit code                 0, or 75 (sysexits.h: try again later) when something outside failed; else the work failed
 
-Its lines of output are shown as progress. A model is reached as Claude Code does it, through ANTHROPIC_UNIX_SOCKET.
+Its lines of output are shown as progress. A model is reached as Claude Code does it, through ANTHROPIC_UNIX_SOCKET,
+with the key in ANTHROPIC_API_KEY; the same socket and key speak OpenAI's wires at `/v1/responses` and
+`/v1/chat/completions`.
 """
 
 import json
@@ -41,6 +43,7 @@ class Command:
         }
         if self._assignment.door:
             env |= {"ANTHROPIC_UNIX_SOCKET": str(self._assignment.door), "ANTHROPIC_BASE_URL": "http://model.invalid"}
+            env |= {"ANTHROPIC_API_KEY": self._assignment.token, "OPENAI_API_KEY": self._assignment.token}
         stdin = self._assignment.prompt.encode()
         return Launch(tuple(spec.command), env, stdin, (self._assignment.prompt_file,))
 
