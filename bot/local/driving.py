@@ -32,6 +32,7 @@ from bot.machine.progress import AFTER, Done, Kind, Step
 from bot.runs.agents import Agents
 from bot.runs.contract import Ending
 from bot.runs.keep_going import out_of_money
+from bot.runs.models import models_of_policy
 from bot.runs.runner import House
 from bot.runs.sandbox import sandbox
 from bot.runs.worker import Access, Worker, WorkOrder

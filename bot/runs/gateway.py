@@ -200,8 +200,8 @@ class _Door:
             await self._settle(bound, None)
             raise
         self._meter.answered(answer.status_code, answer.headers)
-        body_of = self._pass_on(answer, tally)
-        return _Passing(body_of, answer.status_code, headers, done=partial(self._settle, bound, tally, answer))
+        once = _Once(partial(self._settle, bound, tally, answer))
+        return _Passing(self._pass_on(answer, tally, once), answer.status_code, headers, done=once)
 
     async def _refusal(self, answer: httpx2.Response) -> bytes:
         """Read an error to its end and note what it says of the account."""
@@ -219,7 +219,8 @@ class _Door:
             await self._meter.account.limited(self._meter.resets_at, "The model's account is at its usage limit")
         return bytes(body)
 
-    async def _pass_on(self, answer: httpx2.Response, tally: Tally | None) -> AsyncIterator[bytes]:
+    async def _pass_on(self, answer: httpx2.Response, tally: Tally | None, settle: "_Once") -> AsyncIterator[bytes]:
+        """The bytes as they come; the call is charged before the agent sees the end of the answer."""
         streaming = "text/event-stream" in answer.headers.get("content-type", "")
         whole = bytearray()
         try:
@@ -238,6 +239,7 @@ class _Door:
             broken = {"type": "error", "error": {"type": "api_error", "message": f"The model broke off: {error}"}}
             if streaming:
                 yield f"event: error\ndata: {json.dumps(broken)}\n\n".encode()
+        await settle()
 
     async def _settle(self, bound: float, tally: Tally | None, answer: httpx2.Response | None = None) -> None:
         """Charge a call, also when whoever waited for it is gone: it runs beside, and `settled` waits for it."""
@@ -271,8 +273,20 @@ class _Door:
         return headers
 
 
+class _Once:
+    """Something to be done once, whoever asks first."""
+
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._work, self._begun = work, False
+
+    async def __call__(self) -> None:
+        if not self._begun:
+            self._begun = True
+            await self._work()
+
+
 class _Passing(StreamingResponse):
-    """A stream that calls `done` once, however it ends."""
+    """A stream after which `done` is done, however it ends."""
 
     def __init__(
         self,
@@ -280,7 +294,7 @@ class _Passing(StreamingResponse):
         status: int,
         headers: Mapping[str, str],
         *,
-        done: Callable[[], Awaitable[None]],
+        done: _Once,
     ) -> None:
         super().__init__(content, status, headers)
         self._done = done
