@@ -206,8 +206,8 @@ def _web(board: Board, engine: Engine, own: str, roles: frozenset[str]) -> Starl
     routes = health.routes({"database": database_answers, "linear": linear_answers, "github": github_answers})
     if roles & WEB:
         routes += [
-            intake.route(intake.Source("linear", 5 * intake.MEGABYTE, linear), engine.accept),
-            intake.route(intake.Source("github", 25 * intake.MEGABYTE, github), engine.accept),
+            intake.route(intake.Source("linear", 5 * intake.MEGABYTE, linear), engine.accept, engine.refuse),
+            intake.route(intake.Source("github", 25 * intake.MEGABYTE, github), engine.accept, engine.refuse),
             page.route(engine.status),
         ]
     return Starlette(routes=routes)

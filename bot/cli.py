@@ -4,16 +4,20 @@ import argparse
 import asyncio
 import io
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from bot import app, doctor, local, logs
 from bot.audit import AuditLog, BrokenChainError
 from bot.board import Board, describe, open_board
 from bot.config import PolicyFile, Settings, read_settings, require_for_serving
+from bot.doctor import report
 from bot.engine.port import Engine
 from bot.git import worktree
 from bot.machine.decision import ShowCheck
@@ -67,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("epic", nargs="?", metavar="EPIC", help="only what belongs to this epic or ticket")
     audit.add_argument("--json", action="store_true", help="the lines as they stand")
     add("setup", _setup, "create the workflow states and labels that the teams of the policy lack")
-    add("doctor", _doctor, "what disagrees on Linear and GitHub, and what to do; exit code 1 when something fails")
+    examine = add("doctor", _doctor, "what is wrong, why it matters, and what mends it; exit code 1 when something is")
+    examine.add_argument("--json", action="store_true", help="for machines")
     trees = add("worktree", _no_worktree, "a worktree by hand, as the service makes them").add_subparsers(required=True)
     create = trees.add_parser("create", help="make .trees/BRANCH on a new branch")
     create.add_argument("branch", metavar="BRANCH")
@@ -187,14 +192,15 @@ async def _setup(_arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _doctor(_arguments: argparse.Namespace) -> int:
-    settings = _settings(quiet=True)
-    failed = False
-    async with open_board(settings, PolicyFile(settings.config)) as board:
-        async for one in doctor.examine(board):
-            print(f"{one.level:<5} {one.about}: {one.says}")
-            failed = failed or one.level is doctor.Level.FAIL
-    return 1 if failed else 0
+async def _doctor(arguments: argparse.Namespace) -> int:
+    logs.configure(out=io.StringIO())
+    findings = doctor.examine(os.environ)
+    if arguments.json:
+        found = [one async for one in findings]
+        print(report.as_json(found))
+    else:
+        found = await report.show(findings, Console(highlight=False))
+    return 0 if all(one.well for one in found) else 1
 
 
 async def _no_worktree(_arguments: argparse.Namespace) -> int:

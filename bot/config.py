@@ -168,6 +168,15 @@ class Policy(Strict):
         return next(iter((*by_label, *by_project, *by_team)), None)
 
 
+SECRETS = (
+    *("CALLBOARD_SECRET_KEY", "DATABASE_URL"),
+    *("LINEAR_API_KEY", "LINEAR_CLIENT_SECRET", "LINEAR_WEBHOOK_SECRET"),
+    *("GITHUB_APP_PRIVATE_KEY", "GITHUB_TOKEN", "GITHUB_WEBHOOK_SECRET"),
+    *("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"),
+)
+"""Settings that nobody else may read; each can come from a file."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """The environment, read once. Secrets may come from a file named by `NAME_FILE`."""

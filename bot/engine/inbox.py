@@ -147,6 +147,15 @@ class Inbox:
             await connection.execute(HINT, (known[0],))
             return Accepted.REQUEUED, known[0]
 
+    async def refuse(self, source: str) -> None:
+        """Note when a request to a webhook address was last refused."""
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                "INSERT INTO refusals (source, refused_at) VALUES (%s, now())"
+                " ON CONFLICT (source) DO UPDATE SET refused_at = now()",
+                (source,),
+            )
+
     async def hint(self, key: str) -> None:
         """Count a wish for a round on `key`."""
         async with self._pool.connection() as connection:

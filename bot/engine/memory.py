@@ -77,6 +77,10 @@ class MemoryEngine:
         """Store a delivery."""
         return self._inbox.accept(delivery)
 
+    async def refuse(self, source: str) -> None:
+        """Note that a request bore no signature of ours."""
+        self._inbox.refusals[source] = self._now()
+
     async def hint(self, key: str, *, delay: float = 0.0, reason: str = "") -> None:
         """Ask for a round on `key`, after `delay` seconds."""
         log.debug("hint", key=key, delay=delay, reason=reason)

@@ -57,6 +57,7 @@ class MemoryInbox:
         self._now = now
         self._changed = changed
         self._deliveries: dict[tuple[str, str], _Stored] = {}
+        self.refusals: dict[str, datetime] = {}
         self._routes: dict[str, str] = {}
         self.keys: dict[str, MemoryKey] = {}
 
@@ -156,6 +157,7 @@ class MemoryInbox:
             parked_deliveries=Counter(each.delivery.parked for each in stored if each.delivery.parked),
             ignored_deliveries=Counter(each.ignored for each in stored if each.ignored),
             last_delivery={each.delivery.source: each.delivery.received_at for each in stored},
+            last_refusal=dict(self.refusals),
             waiting=tuple(
                 KeyRow(name, key.attempts, key.error, None if key.parked else key.retry_at, key.parked)
                 for name, key in sorted(self.keys.items())

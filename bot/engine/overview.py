@@ -30,6 +30,7 @@ class Overview:
             parked_deliveries=await self._map("SELECT parked, count(*) FROM deliveries GROUP BY 1"),
             ignored_deliveries=await self._map("SELECT ignored, count(*) FROM deliveries GROUP BY 1"),
             last_delivery=await self._map("SELECT source, max(received_at) FROM deliveries GROUP BY 1"),
+            last_refusal=await self._map("SELECT source, refused_at FROM refusals"),
             waiting=_keys(await self._rows(WAITING)),
             runs={
                 RunState(state): count

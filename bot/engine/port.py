@@ -127,6 +127,7 @@ class EngineStatus:
     parked_deliveries: Mapping[str, int] = field(default_factory=dict)  # by reason
     ignored_deliveries: Mapping[str, int] = field(default_factory=dict)  # by reason
     last_delivery: Mapping[str, datetime] = field(default_factory=dict)  # by source
+    last_refusal: Mapping[str, datetime] = field(default_factory=dict)  # by source: nobody of ours had signed it
     waiting: tuple[KeyRow, ...] = ()
     runs: Mapping[RunState, int] = field(default_factory=dict)
 
@@ -175,6 +176,9 @@ class Engine(Protocol):
 
     async def accept(self, delivery: Delivery) -> Accepted:
         """Store a delivery; it is committed when this returns. The wake-up of its key may follow."""
+
+    async def refuse(self, source: str) -> None:
+        """Note that a request to a webhook address bore no signature of ours; only the last one is kept."""
 
     async def hint(self, key: str, *, delay: float = 0.0, reason: str = "") -> None:
         """Ask for a round on `key`, after `delay` seconds. Durable; of several delayed ones the earliest counts."""

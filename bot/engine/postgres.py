@@ -90,6 +90,10 @@ class PostgresEngine:
             self._jobs.wake([key])
         return accepted
 
+    async def refuse(self, source: str) -> None:
+        """Note that a request bore no signature of ours."""
+        await self._inbox.refuse(source)
+
     async def hint(self, key: str, *, delay: float = 0.0, reason: str = "") -> None:
         """Ask for a round on `key`, after `delay` seconds."""
         log.debug("hint", key=key, delay=delay, reason=reason)

@@ -5,6 +5,7 @@ inbox. Answers have fixed bodies: Linear keeps the first 1,000 characters of our
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ DELIVERIES = Counter(
 )
 MEGABYTE = 1024 * 1024
 READ_SECONDS = 5.0
+REFUSALS_EVERY = 2.0
+"""Seconds between two notes of a bad signature: strangers may not keep the database busy."""
 
 
 class Reception(Protocol):
@@ -58,14 +61,27 @@ class Source:
     receive: Receive
 
 
-def route(source: Source, accept: Callable[[Delivery], Awaitable[Accepted]]) -> Route:
-    """The endpoint `POST /webhooks/<source>`."""
+async def _forget(_source: str) -> None:
+    """The default for `refuse`."""
+
+
+def route(
+    source: Source,
+    accept: Callable[[Delivery], Awaitable[Accepted]],
+    refuse: Callable[[str], Awaitable[None]] = _forget,
+) -> Route:
+    """The endpoint `POST /webhooks/<source>`. `refuse` is told now and then that nobody of ours signed a request."""
+    told = -REFUSALS_EVERY
 
     async def endpoint(request: Request) -> Response:
         body = await _read(request, source.limit)
         if isinstance(body, HTTPStatus):
             return _answer(source, body, body.phrase)
+        nonlocal told
         reception = source.receive(request.headers, body, datetime.now(UTC))
+        if reception.verdict == HTTPStatus.UNAUTHORIZED and time.monotonic() - told >= REFUSALS_EVERY:
+            told = time.monotonic()
+            await refuse(source.name)
         delivery = reception.delivery
         if reception.verdict != HTTPStatus.OK or delivery is None:
             return _answer(source, HTTPStatus(reception.verdict), reception.reason)

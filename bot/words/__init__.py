@@ -1,6 +1,7 @@
 """All words that people read: comments, the panel, pull request bodies, and the sentence of every blocker.
 
-`comments.md` holds the templates, each under a line `%% name`; `blockers.toml` one sentence per reason. What agents or
+`comments.md` holds the templates, each under a line `%% name`; `blockers.toml` one sentence per reason; `findings.toml`
+what the doctor finds. What agents or
 strangers wrote goes through the filter `plain`, so that it can't mention people, close issues, load images or hide.
 """
 
@@ -57,6 +58,11 @@ def names() -> frozenset[str]:
     return frozenset(_texts())
 
 
+def findings() -> Mapping[str, Mapping[str, str]]:
+    """What the doctor can find, by code: `level`, `what`, and for what is not well `why` and `mend`."""
+    return _findings()
+
+
 def reasons() -> frozenset[str]:
     """The reasons a blocker may have."""
     return frozenset(_sentences())
@@ -71,6 +77,11 @@ def _texts() -> dict[str, str]:
 @cache
 def _sentences() -> dict[str, str]:
     return tomllib.loads(files(__package__).joinpath("blockers.toml").read_text())
+
+
+@cache
+def _findings() -> dict[str, dict[str, str]]:
+    return tomllib.loads(files(__package__).joinpath("findings.toml").read_text())
 
 
 @cache

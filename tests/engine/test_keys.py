@@ -1,6 +1,7 @@
 """Deliveries and hints: nothing is lost, and nothing is done twice for nothing. Both engines."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 from bot.engine.port import Accepted, RunState
 from tests.engine.conftest import Bench, Busy
@@ -291,3 +292,15 @@ async def test_forgetting_a_key_drops_its_routes_and_finished_runs(bench: Bench)
     assert await bench.engine.runs("epic-1") == ()
     await bench.engine.accept(bench.delivery("issue-1"))
     await bench.until(lambda: "issue-1" in bench.calls.rounds)
+
+
+async def test_the_last_refusal_of_a_source_is_kept_and_no_other(bench: Bench) -> None:
+    await bench.open()
+    assert (await bench.engine.status()).last_refusal == {}
+    begun = datetime.now(UTC) - timedelta(seconds=1)
+    await bench.engine.refuse("linear")
+    first = (await bench.engine.status()).last_refusal["linear"]
+    await bench.engine.refuse("linear")
+    status = await bench.engine.status()
+    assert list(status.last_refusal) == ["linear"]
+    assert begun <= first <= status.last_refusal["linear"]

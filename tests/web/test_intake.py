@@ -24,6 +24,7 @@ class Inbox:
     def __init__(self):
         self.deliveries = {}
         self.fails = False
+        self.refused = []
 
     async def accept(self, delivery):
         if self.fails:
@@ -50,7 +51,11 @@ async def url(inbox):
         raise ConnectionError("no route")
 
     source = intake.Source("linear", 64 * 1024, receive)
-    routes = [intake.route(source, inbox.accept), *health.routes({"database": well, "linear": ill})]
+
+    async def refuse(name):
+        inbox.refused.append(name)
+
+    routes = [intake.route(source, inbox.accept, refuse), *health.routes({"database": well, "linear": ill})]
     async with serve(Starlette(routes=routes)) as base:
         yield base
 
@@ -94,6 +99,8 @@ async def test_a_wrong_signature_is_refused_with_a_fixed_answer(url, inbox):
     answer = await post(url, event(), secret="another")
     assert (answer.status_code, answer.text) == (401, "Unauthorized")
     assert inbox.deliveries == {}
+    await post(url, event(), secret="another")
+    assert inbox.refused == ["linear"]  # noted, and not for every stranger's request
 
 
 @pytest.mark.attack("S-01", "S-05b")

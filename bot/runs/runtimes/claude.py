@@ -18,6 +18,8 @@ from bot.runs.prompting import sub_agents
 from bot.runs.runtimes.base import Assignment, Launch
 from bot.runs.supervisor import Exit
 
+TRIED = "2.1.329"
+"""The version that the pinned `claude-agent-sdk` brings along, with which all this was measured."""
 TOOLS = ("Agent", "Bash", "Edit", "Glob", "Grep", "Read", "Write")
 """No web, no schedules, no worktrees: there is no network, and a run ends when it ends."""
 _SETTINGS = {"disableAllHooks": True, "attribution": {"commit": "", "pr": ""}, "cleanupPeriodDays": 1}
