@@ -45,7 +45,7 @@ def configuration(
     elif settings.base_url.startswith("http:") and not is_local(settings.base_url):
         mended = False
         yield found("address_plain", at, url=settings.base_url)
-    if not (settings.anthropic_api_key or settings.claude_code_oauth_token):
+    if not (settings.anthropic_api_key or settings.claude_code_oauth_token or settings.openai_api_key):
         mended = False
         yield found("model_key", at)
     for path, mode in _open_to_others(environment):
