@@ -13,6 +13,8 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from bot.audit import AuditLog
 from bot.board import Board, open_board
@@ -22,10 +24,12 @@ from bot.engine.pace import Pace
 from bot.engine.port import Engine, Lease, RunOrder
 from bot.engine.postgres import PostgresEngine
 from bot.git.commit import Author
+from bot.github import login as github_login
 from bot.github import webhook as github_webhook
 from bot.github.client import GitHub
 from bot.github.ensure import Ensure
 from bot.github.observe import Observe
+from bot.linear import login as linear_login
 from bot.linear import webhook as linear_webhook
 from bot.machine.errors import Transient
 from bot.machine.progress import Receipt
@@ -38,7 +42,10 @@ from bot.runs.models import models_of, models_of_policy
 from bot.runs.runner import Handover, House
 from bot.runs.sandbox import sandbox
 from bot.runs.worker import Access, Worker, WorkOrder
-from bot.web import health, intake, page
+from bot.web import health, intake, looks, page
+from bot.web.login import Login
+from bot.web.visitors import Provider, Visitors
+from bot.web.walls import Walls
 from handlers import HANDLERS
 
 log = structlog.get_logger()
@@ -154,7 +161,14 @@ async def serve(settings: Settings, policy: PolicyFile, *, roles: frozenset[str]
         if roles & WORK:
             work.append(asyncio.create_task(service.engine.run(service.callbacks, roles=roles & WORK)))
         config = uvicorn.Config(
-            service.web, host=settings.host, port=settings.port, log_config=None, access_log=False, lifespan="off"
+            service.web,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
         )
         server = _Listening(config)
         for one in (signal.SIGTERM, signal.SIGINT):
@@ -183,9 +197,11 @@ class _Listening(uvicorn.Server):
         self.should_exit = True
 
 
-def _web(board: Board, engine: Engine, own: str, roles: frozenset[str]) -> Starlette:
+def _web(board: Board, engine: PostgresEngine, own: str, roles: frozenset[str]) -> Starlette:
     """All that answers HTTP; a process that only works tells about its health and takes no webhooks."""
     settings = board.settings
+    keys = (settings.secret_key, *settings.older_keys)
+    visitors = Visitors(keys, settings.base_url, engine.sessions, _providers(board), lambda: datetime.now(UTC))
 
     def linear(headers: Headers, body: bytes, now: datetime) -> intake.Reception:
         return linear_webhook.receive(headers, body, settings.linear_webhook_secrets, now)
@@ -203,14 +219,31 @@ def _web(board: Board, engine: Engine, own: str, roles: frozenset[str]) -> Starl
     async def database_answers() -> None:
         await engine.status()
 
-    routes = health.routes({"database": database_answers, "linear": linear_answers, "github": github_answers})
+    probes = {"database": database_answers, "linear": linear_answers, "github": github_answers}
+    machines = health.routes(probes, metrics_token=settings.metrics_token, is_here=visitors.is_here)
+    open_pages: list[Route] = []
+    own_pages: list[Route] = []
     if roles & WEB:
-        routes += [
+        machines += [
             intake.route(intake.Source("linear", 5 * intake.MEGABYTE, linear), engine.accept, engine.refuse),
             intake.route(intake.Source("github", 25 * intake.MEGABYTE, github), engine.accept, engine.refuse),
-            page.route(engine.status),
         ]
-    return Starlette(routes=routes)
+        login = Login(visitors, settings.secret_key)
+        open_pages = [looks.static_route(), *login.open_routes()]
+        own_pages = [*login.own_routes(), page.route(engine.status)]
+    walls = Middleware(Walls, visitors=visitors, machines=machines, open_pages=open_pages)
+    return Starlette(routes=[*machines, *open_pages, *own_pages], middleware=[walls])
+
+
+def _providers(board: Board) -> dict[str, Provider]:
+    """The ways to log in that are set up."""
+    settings, found = board.settings, list[Provider]()
+    if settings.login_linear is not None:
+        found.append(linear_login.Login(board.linear, *settings.login_linear))
+    if settings.login_github is not None:
+        places = lambda: [place.name for place in board.policy().repositories]  # noqa: E731
+        found.append(github_login.Login(board.github, settings.github_api_url, *settings.login_github, places))
+    return {one.name: one for one in found}
 
 
 async def _agents(settings: Settings, policy: Callable[[], Policy]) -> Agents:

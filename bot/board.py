@@ -82,7 +82,10 @@ async def open_board(settings: Settings, policy: PolicyFile) -> AsyncIterator[Bo
         teams = tuple(dict.fromkeys(team for place in policy.current().repositories for team in place.teams))
         directory = Directory(linear, teams)
         reads = LinearObserver(
-            linear, states=policy.current().state_names(), keys=(settings.secret_key,), directory=directory
+            linear,
+            states=policy.current().state_names(),
+            keys=(settings.secret_key, *settings.older_keys),
+            directory=directory,
         )
         yield Board(
             settings, policy.current, linear, reads, directory, GitHub(settings.github_api_url, _github_login(settings))

@@ -202,6 +202,12 @@ class Settings:
     anthropic_base_url: str
     openai_api_key: str | None = None
     openai_base_url: str = "https://api.openai.com/v1"
+    login_linear: tuple[str, str] | None = None
+    """Client id and secret of the OAuth application through which people log in with Linear; None: they don't."""
+    login_github: tuple[str, str] | None = None
+    older_keys: tuple[str, ...] = ()
+    """Keys that `secret_key` took the place of: what they signed is still believed, and nothing new is signed."""
+    metrics_token: str | None = None
     log_json: bool = False
     resync_seconds: float = 60.0
 
@@ -209,6 +215,10 @@ class Settings:
         """Every secret value, so that logs can cut them out."""
         known = (
             self.secret_key,
+            *self.older_keys,
+            self.metrics_token,
+            *(self.login_linear or ())[1:],
+            *(self.login_github or ())[1:],
             self.linear_api_key,
             *(self.linear_client or ())[1:],
             *self.linear_webhook_secrets,
@@ -235,6 +245,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     if not port.isdigit():
         raise UserError(f"PORT must be a number, not {port!r}.")
     host = env.get("HOST", "127.0.0.1")
+    login_linear, login_github = _login(env, secret)
     sandbox = env.get("CALLBOARD_SANDBOX", "bwrap")
     if sandbox not in {"bwrap", "off"}:
         raise UserError(f"CALLBOARD_SANDBOX must be `bwrap` or `off`, not {sandbox!r}.")
@@ -260,6 +271,12 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         anthropic_base_url=env.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
         openai_api_key=secret("OPENAI_API_KEY"),
         openai_base_url=env.get("OPENAI_BASE_URL", "https://api.openai.com/v1"),
+        login_linear=login_linear,
+        login_github=login_github,
+        older_keys=tuple(
+            _long_enough("CALLBOARD_SECRET_KEY_OLDER", one) for one in _several(secret("CALLBOARD_SECRET_KEY_OLDER"))
+        ),
+        metrics_token=secret("CALLBOARD_METRICS_TOKEN"),
         log_json=env.get("CALLBOARD_LOG", "") == "json",
         resync_seconds=float(env.get("CALLBOARD_RESYNC_SECONDS", "60")),
     )
@@ -349,6 +366,27 @@ class _reader:  # noqa: N801  # used like a function
             return Path(path).read_text().strip() or None
         except OSError as error:
             raise UserError(f"{name}_FILE points at {path}, which can't be read: {error.strerror}.") from None
+
+
+def _login(env: Mapping[str, str], secret: _reader) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
+    """The OAuth applications of Linear and of GitHub through which people log in, of those that CALLBOARD_LOGIN names.
+
+    Linear's is the one that the service itself uses, unless another is named: a redirect address is all it needs more.
+    """
+    wanted = {word.strip() for word in env.get("CALLBOARD_LOGIN", "").split(",")} - {""}
+    if wanted - {"linear", "github"}:
+        raise UserError("CALLBOARD_LOGIN may name `linear`, `github`, or both with a comma between.")
+    linear = _pair(secret, "CALLBOARD_LOGIN_LINEAR_CLIENT_ID", "CALLBOARD_LOGIN_LINEAR_CLIENT_SECRET") or _pair(
+        secret, "LINEAR_CLIENT_ID", "LINEAR_CLIENT_SECRET"
+    )
+    github = _pair(secret, "CALLBOARD_LOGIN_GITHUB_CLIENT_ID", "CALLBOARD_LOGIN_GITHUB_CLIENT_SECRET")
+    if "linear" in wanted and linear is None:
+        raise UserError("CALLBOARD_LOGIN=linear needs LINEAR_CLIENT_ID with LINEAR_CLIENT_SECRET (an OAuth app).")
+    if "github" in wanted and github is None:
+        raise UserError(
+            "CALLBOARD_LOGIN=github needs CALLBOARD_LOGIN_GITHUB_CLIENT_ID with CALLBOARD_LOGIN_GITHUB_CLIENT_SECRET."
+        )
+    return (linear if "linear" in wanted else None), (github if "github" in wanted else None)
 
 
 def _pair(secret: _reader, first: str, second: str) -> tuple[str, str] | None:

@@ -19,6 +19,7 @@ from bot.engine.overview import Overview
 from bot.engine.pace import Pace
 from bot.engine.port import ALL_ROLES, Accepted, Callbacks, Delivery, EngineStatus, Parked, RunOrder, RunRow
 from bot.engine.runs import Aftermath, Runs
+from bot.engine.sessions import Sessions
 from bot.engine.sweeper import Sweeper, forever
 from bot.machine.errors import Refused, Transient, UserError
 
@@ -48,6 +49,7 @@ class PostgresEngine:
         self._inbox = Inbox(database.pool, pace)
         self._runs = Runs(database.pool)
         self._overview = Overview(database.pool)
+        self.sessions = Sessions(database.pool)
         self._jobs = Jobs(database.pool, pace, on_lost)
         self._sweeper = Sweeper(self._inbox, self._runs, self._jobs, pace, self._settle)
 

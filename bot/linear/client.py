@@ -41,7 +41,14 @@ class ClientCredentials:
     scopes: tuple[str, ...] = ("read", "write")
 
 
-Credentials = ApiKey | ClientCredentials
+@dataclass(frozen=True)
+class AccessToken:
+    """An OAuth token that a person gave us, to see who they are."""
+
+    token: str = field(repr=False)
+
+
+Credentials = ApiKey | ClientCredentials | AccessToken
 
 
 @dataclass(frozen=True)
@@ -172,6 +179,8 @@ class LinearClient:
 def _auth(credentials: Credentials, url: str) -> httpx2.Auth:
     if isinstance(credentials, ApiKey):
         return _KeyAuth(credentials.key)
+    if isinstance(credentials, AccessToken):
+        return _KeyAuth(f"Bearer {credentials.token}")
     return _TokenAuth(credentials, urljoin(url, "oauth/token"))
 
 

@@ -1,8 +1,8 @@
 """All words that people read: comments, the panel, pull request bodies, and the sentence of every blocker.
 
-`comments.md` holds the templates, each under a line `%% name`; `blockers.toml` one sentence per reason; `findings.toml`
-what the doctor finds. What agents or
-strangers wrote goes through the filter `plain`, so that it can't mention people, close issues, load images or hide.
+`comments.md` holds the templates, each under a line `%% name`; `blockers.toml` one sentence per reason, `findings.toml`
+what the doctor finds, `pages.toml` why a web page is not shown. What agents or strangers wrote goes through the filter
+`plain`, so that it can't mention people, close issues, load images or hide.
 """
 
 import re
@@ -34,6 +34,15 @@ def say(words: str, values: Mapping[str, Any]) -> str:
 def sentence(blocker: Blocker) -> str:
     """Why something waits, in one sentence: the same on the panel, in `why`, in the log and on the page."""
     return _sentences()[blocker.reason].format(**blocker.values)
+
+
+def page_sentence(name: str, /, **values: object) -> str:
+    """Why a page is not shown, or does not do what was asked, in a sentence or two.
+
+    Raises:
+        KeyError: there is no such reason, or a value is missing.
+    """
+    return _page_sentences()[name].format(**values)
 
 
 def plain(text: object, limit: int = 6000) -> str:
@@ -82,6 +91,11 @@ def _sentences() -> dict[str, str]:
 @cache
 def _findings() -> dict[str, dict[str, str]]:
     return tomllib.loads(files(__package__).joinpath("findings.toml").read_text())
+
+
+@cache
+def _page_sentences() -> dict[str, str]:
+    return tomllib.loads(files(__package__).joinpath("pages.toml").read_text())
 
 
 @cache

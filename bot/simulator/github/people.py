@@ -1,6 +1,7 @@
 """Who there is: people, bots, organisations, Apps, and the credentials they carry."""
 
 import base64
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,6 +57,9 @@ class App:
     created_at: datetime
     webhook_url: str | None = None
     webhook_secret: str | None = None
+    client_secret: str = field(default_factory=lambda: secrets.token_hex(20))
+    callback_urls: tuple[str, ...] = ()
+    """Where a person's browser may be sent back to; none: nobody can log in through it."""
     installations: list["Installation"] = field(default_factory=list)
 
     @property

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.simulator.faults import Fault, When
-from bot.simulator.github import auth, blobs, githttp, graph, pages, rest
+from bot.simulator.github import auth, blobs, githttp, graph, oauth, pages, rest
 from bot.simulator.github.auth import Caller
 from bot.simulator.github.errors import ApiError
 from bot.simulator.github.graph.context import Context
@@ -65,7 +65,7 @@ class _Server:
         if path.startswith("/blobs/"):
             return blobs.answer(self.world, request)
         if path != "/api/graphql" and not path.startswith(f"{API}/") and path != API:
-            return await pages.answer(self.world, request)
+            return await oauth.answer(self.world, request) or await pages.answer(self.world, request)
         caller = Caller()
         try:
             caller = auth.identify(self.world, request.headers.get("authorization"))

@@ -14,6 +14,7 @@ from bot.simulator.github.errors import not_found
 from bot.simulator.github.git import Git, Signature
 from bot.simulator.github.hooks import Delivery, Event, announce_installation
 from bot.simulator.github.model import Label, Protection, Repository
+from bot.simulator.github.oauth import Code
 from bot.simulator.github.people import App, Installation, Token, User
 from bot.simulator.post_office import PostOffice
 
@@ -124,6 +125,7 @@ class GitHubWorld:
     apps: dict[str, App] = field(default_factory=dict)
     repositories: dict[str, Repository] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
+    codes: dict[str, Code] = field(default_factory=dict)
     blobs: dict[str, tuple[bytes, datetime]] = field(default_factory=dict)
     """What lies on the other host, by its secret address, and until when."""
     meters: dict[tuple[str, str], Meter] = field(default_factory=dict)

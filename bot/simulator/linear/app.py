@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from bot.simulator.faults import Fault, When
-from bot.simulator.linear import github, graphql
+from bot.simulator.linear import github, graphql, oauth
 from bot.simulator.linear.auth import Caller
 from bot.simulator.linear.errors import LinearError
 from bot.simulator.linear.pages import routes
@@ -33,6 +33,7 @@ def linear_app(world: LinearWorld) -> Starlette:
         routes=[
             Route("/graphql", graphql_endpoint, methods=["POST"]),
             Route("/oauth/token", token_endpoint, methods=["POST"]),
+            *oauth.routes(world),
             github.route(world),
             *routes(world),
         ]

@@ -64,6 +64,16 @@ async def user(call: Call) -> Answer:
     return Answer({**(render.user(call.world, who) or {}), "name": who.name, "email": None})
 
 
+@route("GET /user/{number}")
+async def user_by_number(call: Call) -> Answer:
+    """Anybody, by the number that stays when the login changes."""
+    number = call.number("number")
+    who = next((one for one in call.world.users.values() if one.id == number), None)
+    if who is None:
+        raise not_found()
+    return Answer({**(render.user(call.world, who) or {}), "name": who.name, "email": None})
+
+
 @route("GET /app")
 async def app(call: Call) -> Answer:
     """The App that asks."""
