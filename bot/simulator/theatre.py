@@ -52,6 +52,8 @@ class Plan:
     model_key: str = "scripted"
     stages: bool = True
     """Whether the team has the workflow states of all stages."""
+    login: bool = False
+    """Whether people log in, with the simulated Linear or GitHub, before they see the pages."""
 
 
 @dataclass
@@ -128,6 +130,15 @@ async def open_outside(plan: Plan) -> AsyncIterator[Theatre]:
         if plan.webhooks:
             linear_world.add_webhook(f"{settings.base_url}/webhooks/linear", linear_secret)
         environment |= {"GITHUB_APP_ID": str(bot.id), "GITHUB_APP_PRIVATE_KEY": bot.private_key}
+        if plan.login:
+            back = f"{settings.base_url}/login"
+            linear_world.credentials.applications["callboard"].redirect_uris = (f"{back}/linear/callback",)
+            bot.callback_urls = (f"{back}/github/callback",)
+            environment |= {
+                "CALLBOARD_LOGIN": "linear,github",
+                "CALLBOARD_LOGIN_GITHUB_CLIENT_ID": bot.client_id,
+                "CALLBOARD_LOGIN_GITHUB_CLIENT_SECRET": bot.client_secret,
+            }
         settings, url = read_settings(environment), settings.base_url
         yield Theatre(linear_world, github_world, environment, settings, plan, linear_url, github_url, url)
 

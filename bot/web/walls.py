@@ -99,19 +99,19 @@ class Walls:
 
     async def _own(self, scope: Scope, receive: Receive, send: Send) -> None:
         visitor = await self._visitors.who(Request(scope))
-        if isinstance(visitor, Visitor) and scope["method"] not in SAFE:
+        if isinstance(visitor, TurnedAway):
+            await self._stranger(visitor, scope, receive, send)
+            return
+        if scope["method"] not in SAFE:
             found = await self._may_change(visitor, scope, receive)
             if isinstance(found, TurnedAway):
-                visitor = found
-            else:
-                receive = _again(found, receive)
-        if isinstance(visitor, TurnedAway):
-            await self._turn_away(visitor, scope, receive, send)
-            return
+                await turned_away(scope, found, self._visitors)(scope, receive, send)
+                return
+            receive = _again(found, receive)
         scope.setdefault("state", {})["visitor"] = visitor
         await self._app(scope, receive, send)
 
-    async def _turn_away(self, refusal: TurnedAway, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _stranger(self, refusal: TurnedAway, scope: Scope, receive: Receive, send: Send) -> None:
         who = _who(scope)
         if self._pages.empty(who):
             refusal = TurnedAway(429, page_sentence("too_many"))

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", type=Path, metavar="FILE", help="write what happened as JSON")
     parser.add_argument("--model", choices=("scripted", "real"), default="scripted", help="who thinks for the agents")
     parser.add_argument("--port", type=int, default=0, help="where the service listens (a free port)")
+    parser.add_argument("--login", action="store_true", help="people log in before they see Callboard's pages")
     parser.add_argument("--minutes", type=float, default=0, help="give up after so long (10 with --yes, else never)")
 
 
@@ -83,7 +84,7 @@ async def _plan(scenario: Scenario, arguments: argparse.Namespace, home: Path, c
     if sandbox == "off":
         why = missing or "CALLBOARD_SANDBOX=off says so."
         console.print(f"[yellow]The agents run without a sandbox: {why}[/]")
-    plan = Plan(home, model(scenario), scenario.files, sandbox=sandbox, port=arguments.port)
+    plan = Plan(home, model(scenario), scenario.files, sandbox=sandbox, port=arguments.port, login=arguments.login)
     plan.policy = POLICY + scenario.gates  # the policy ends in its table [gates]
     if arguments.model == "scripted":
         return plan
