@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from bot.github import login as github_login
 from bot.github import webhook as github_webhook
 from bot.github.client import GitHub
 from bot.github.ensure import Ensure
+from bot.github.hook import Repair
 from bot.github.observe import Observe
 from bot.linear import login as linear_login
 from bot.linear import webhook as linear_webhook
@@ -69,8 +70,10 @@ class Service:
 class Callbacks:
     """What the engine calls: the loop, the workers, and the list of everything alive."""
 
-    def __init__(self, reconciler: Reconciler, worker: Worker, observer: Observer) -> None:
-        self._reconciler, self._worker, self._observer = reconciler, worker, observer
+    def __init__(
+        self, reconciler: Reconciler, worker: Worker, observer: Observer, repair: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._reconciler, self._worker, self._observer, self._repair = reconciler, worker, observer, repair
 
     async def reconcile(self, key: str) -> float | None:
         """One round on a key."""
@@ -91,7 +94,8 @@ class Callbacks:
             return result
 
     async def resync(self) -> Iterable[str]:
-        """All live keys."""
+        """All live keys; on the way, webhooks of GitHub that failed are asked for again."""
+        await self._repair()
         return await self._observer.live()
 
 
@@ -150,7 +154,8 @@ async def open_service(
             note=AuditLog(settings.home / "audit.jsonl").note,
         )
         reconciler = Reconciler(observer.observe, HANDLERS, performer.perform, observer.find_key, engine)
-        callbacks = Callbacks(reconciler, worker, observer)
+        repair = Repair(board.github, clock).look if settings.github_app else _nothing
+        callbacks = Callbacks(reconciler, worker, observer, repair)
         yield Service(board, engine, observer, _web(board, engine, await _own_login(board.github), roles), callbacks)
 
 
@@ -261,6 +266,10 @@ async def _own_login(github: GitHub) -> str:
         log.warning("github does not answer yet", error=str(error))
         return ""
     return identity.login if identity.slug else ""
+
+
+async def _nothing() -> None:
+    """With a token nobody knows what became of webhooks."""
 
 
 class _NoAgents:

@@ -5,18 +5,24 @@ redelivery keeps its GUID, so one that had arrived after all is known and causes
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import structlog
 from github import Github
 
 from bot.github.client import GitHub, NotFound
+from bot.machine.errors import Refused, Transient, UserError
+
+log = structlog.get_logger()
 
 LOOK_BACK = timedelta(hours=3)
 """How old a failure may be that is asked for again; what is older was seen by the timer long ago."""
+EVERY = timedelta(minutes=2)
+"""From one look to the next."""
 MOST_PAGES = 5
 """Of 100 deliveries each: the most that one look reads."""
 MOST_AT_ONCE = 20
@@ -111,6 +117,28 @@ async def repeat_failed(github: GitHub, now: datetime) -> int:
     for one in again:
         await _ask(github, "POST", f"/app/hook/deliveries/{one.id}/attempts")
     return len(again)
+
+
+class Repair:
+    """Asks for what failed again, now and then. Called often, it looks every `EVERY`, at once the first time."""
+
+    def __init__(self, github: GitHub, clock: Callable[[], datetime]) -> None:
+        self._github, self._clock = github, clock
+        self._looked: datetime | None = None
+
+    async def look(self) -> None:
+        """Look when it is time. That GitHub doesn't answer is no reason to stop anything else: it is only logged."""
+        now = self._clock()
+        if self._looked is not None and now - self._looked < EVERY:
+            return
+        self._looked = now
+        try:
+            repeated = await repeat_failed(self._github, now)
+        except (Refused, Transient, UserError) as error:
+            log.warning("failed webhooks of github could not be asked for", error=str(error))
+            return
+        if repeated:
+            log.info("failed webhooks of github asked for again", webhooks=repeated)
 
 
 async def _ask(github: GitHub, verb: str, path: str) -> tuple[dict[str, Any], Any]:
