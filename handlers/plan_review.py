@@ -9,12 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from bot.machine import breakdown
-from bot.machine.approval import Denied
+from bot.machine.approval import Act, Denied, Subject, authorise
 from bot.machine.breakdown import Breakdown, Task
-from bot.machine.comments import APPROVES_REVIEW, parse
 from bot.machine.decision import Blocker, CreateTickets, Decision, Move, Post
 from bot.machine.errors import UserError
-from bot.machine.facts import Comment, Facts, Ticket
+from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of, start
@@ -102,29 +101,19 @@ def _review(
     blocker = Blocker(issue, "turn_1" if words == "breakdown" else "plan_review")
     shown = shown_comment(ticket, record) if record.shown and record.shown.digest == digest else None
     replies = Decision()
+    subject = Subject(shown.created_at if shown else None, unchanged=shown is not None)
     for comment in heard.approvals:
-        denied = _why_not(comment, shown)
-        if denied is None and record.shown is not None:
-            assert comment.author is not None
+        verdict = authorise(comment, Act.REVIEW, facts.rules, subject)
+        if not isinstance(verdict, Denied) and record.shown is not None and comment.author is not None:
             given = replace(record.shown, comment=comment.id, user=comment.author.id, at=comment.created_at)
             done: Decision = approved(given)
             return replies + done
-        reason = denied.reason if denied else ""
+        reason = verdict.reason if isinstance(verdict, Denied) else ""
         replies += Decision((reply(ticket, comment, "refused", {"word": comment.body.strip()[:40], "reason": reason}),))
     show = Post(issue, topic, f"{words}_review" if words == "breakdown" else words, {**values, "digest": digest[:12]})
     if record.shown is None or record.shown.comment != topic:
         record = replace(record, shown=Approval(comment=topic, user="", at=facts.now, digest=digest))
     return replies + Decision((show,), (blocker,), record=record)
-
-
-def _why_not(comment: Comment, shown: Comment | None) -> Denied | None:
-    if parse(comment.body).word not in APPROVES_REVIEW:
-        return Denied("nothing stands ready to merge yet; `approve` approves what is in review")
-    if shown is None or comment.created_at <= shown.created_at:
-        return Denied(
-            "what is in review changed, or was not shown yet, when it was written; it is shown below as it is now"
-        )
-    return None
 
 
 def _again(facts: Facts, ticket: Ticket, heard: Heard, stage: Stage) -> Decision:

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bot.machine.approval import Act, Allowed, authorise
+from bot.machine.facts import Rules
 from bot.machine.pull_request import BotFinding, Opinion, PullRequest, Remark, Review, Thread
 
 MENTION = "callboard"
 _ANSWER = "answer-"
+_RULES = Rules()
 _MENTIONED = re.compile(rf"(?<![\w/@-])@{MENTION}(?:\[bot\])?(?![\w/-])", re.I)
 
 
@@ -63,7 +66,7 @@ def refusals(pull: PullRequest) -> tuple[Refusal, ...]:
     return tuple(
         Refusal(key, remark.author)
         for remark in pull.conversation
-        if remark.person and not remark.may and calls_us(remark.body) and (key := key_of(remark)) not in answered
+        if remark.person and not is_heard(remark) and calls_us(remark.body) and (key := key_of(remark)) not in answered
     )
 
 
@@ -84,6 +87,11 @@ def bot_points(pull: PullRequest, findings: Iterable[BotFinding]) -> tuple[Point
     return tuple(points)
 
 
+def is_heard(said: Remark | Review) -> bool:
+    """Whether what somebody said on GitHub may ask for work. The policy's list of people is about Linear."""
+    return isinstance(authorise(said, Act.ASK, _RULES), Allowed)
+
+
 def calls_us(body: str) -> bool:
     """Whether a comment calls us by name, outside of quotes and code."""
     prose = re.sub(r"```.*?(```|\Z)|`[^`\n]*`|^ {0,3}>.*$", "", body, flags=re.S | re.M)
@@ -98,7 +106,7 @@ def key_of(remark: Remark | Review) -> str:
 
 def _in_threads(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
     for thread in pull.threads:
-        said = [one for one in thread.remarks if one.may and not one.minimized]
+        said = [one for one in thread.remarks if is_heard(one) and not one.minimized]
         if thread.settled:  # nobody waits for an answer there, unless somebody calls us
             said = [one for one in said if calls_us(one.body)]
         new = [one for one in said if not _is_answered(one, thread.remarks)]
@@ -129,7 +137,7 @@ def _in_reviews(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
     answered = _answered(pull.conversation)
     for review in pull.reviews:
         says = review.state in (Opinion.CHANGES_REQUESTED, Opinion.COMMENTED) and review.body.strip()
-        if says and review.may and key_of(review) not in answered:
+        if says and is_heard(review) and key_of(review) not in answered:
             text = {"thread_id": key_of(review), "by": review.author, "review": review.body}
             asks = review.author if review.state is Opinion.CHANGES_REQUESTED else ""
             yield review.submitted_at, Point(key_of(review), "", text, asks)
@@ -138,7 +146,7 @@ def _in_reviews(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
 def _in_conversation(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
     answered = _answered(pull.conversation)
     for remark in pull.conversation:
-        if remark.may and calls_us(remark.body) and key_of(remark) not in answered:
+        if is_heard(remark) and calls_us(remark.body) and key_of(remark) not in answered:
             text = {"thread_id": key_of(remark), "by": remark.author, "comment": remark.body}
             yield remark.created_at, Point(key_of(remark), "", text)
 

@@ -7,8 +7,8 @@ they wrote is a command, they are told why it did nothing.
 
 from dataclasses import dataclass, field, replace
 
-from bot.machine.approval import Allowed, Denied, approves, authorise
-from bot.machine.comments import APPROVES_MERGE, APPROVES_REVIEW, Command, Word, parse
+from bot.machine.approval import Act, Allowed, Denied, act_of, authorise
+from bot.machine.comments import Command, Word, parse
 from bot.machine.decision import Action, Decision, Dispose, Move, Post, StopRun
 from bot.machine.facts import Comment, Facts, RunState, Ticket
 from bot.machine.record import Record
@@ -52,8 +52,8 @@ def _said(facts: Facts, ticket: Ticket) -> tuple[Comment, ...]:
 def _hear(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment) -> Heard:
     heard = replace(heard, record=replace(heard.record, heard=(*heard.record.heard, comment.id)))
     command = parse(comment.body)
-    approval = command.word in APPROVES_REVIEW | APPROVES_MERGE
-    verdict = approves(comment, facts.rules) if approval else authorise(comment, facts.rules)
+    act = act_of(comment)
+    verdict = authorise(comment, act, facts.rules)
     if isinstance(verdict, Denied):
         author = comment.author
         human = author is not None and not author.app and (author.person or author.guest or not author.active)
@@ -61,7 +61,7 @@ def _hear(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment) -> Heard
             return heard
         return _reply(heard, ticket, comment, "refused", {"word": comment.body.strip()[:40], "reason": verdict.reason})
     assert isinstance(verdict, Allowed)
-    if approval:
+    if act is Act.APPROVE:
         return replace(heard, approvals=(*heard.approvals, comment))
     if command.word is Word.TEXT:
         guided = replace(heard.record, guidance=(*heard.record.guidance, comment.id), turns=heard.record.turns + 1)

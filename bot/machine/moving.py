@@ -15,7 +15,7 @@ minutes; nothing but a person, or we, moves an issue that has no branch yet.
 
 from dataclasses import dataclass, replace
 
-from bot.machine.approval import Allowed, authorise
+from bot.machine.approval import Allowed, may_move
 from bot.machine.decision import NOTHING, Blocker, Decision, Dispose, Move, Post, StopRun
 from bot.machine.facts import Comment, Issue, Mover, Rules, Run, RunState, Ticket
 from bot.machine.record import Approval, Record
@@ -79,8 +79,7 @@ def _not_followed(issue: Issue, rules: Rules) -> str:
         return "only people move tickets"
     if issue.mover is not Mover.PERSON:
         return ""
-    word = Comment(issue.id, "", issue.moved_by, issue.created_at)  # whose move is followed is whose word is heard
-    verdict = authorise(word, rules)
+    verdict = may_move(Comment(issue.id, "", issue.moved_by, issue.created_at), rules)
     return "" if isinstance(verdict, Allowed) else verdict.reason
 
 

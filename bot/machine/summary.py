@@ -3,8 +3,7 @@
 import hashlib
 from dataclasses import replace
 
-from bot.machine.approval import Denied
-from bot.machine.comments import APPROVES_MERGE, parse
+from bot.machine.approval import CHANGED, Act, Denied, Subject, authorise
 from bot.machine.decision import Action, Blocker, Decision, Post
 from bot.machine.facts import Comment, Facts, Ticket
 from bot.machine.listening import Heard, reply
@@ -142,31 +141,27 @@ def hear_merge_approval(facts: Facts, ticket: Ticket, heard: Heard) -> tuple[App
     record, shown = heard.record, shown_comment(ticket, heard.record)
     replies: list[Action] = []
     for comment in heard.approvals:
-        denied = _why_not(facts, record, shown, comment)
-        if denied is None and record.shown is not None:
-            assert comment.author is not None
-            given = replace(record.shown, comment=comment.id, user=comment.author.id, at=comment.created_at)
-            return given, Decision(tuple(replies), record=record)
-        values = {"word": comment.body.strip()[:40], "reason": denied.reason if denied else ""}
-        replies.append(reply(ticket, comment, "refused", values))
-        if denied is _CHANGED:
-            record = shown_anew(record)
+        subject = _subject(facts, record, shown)
+        verdict = authorise(comment, Act.MERGE, facts.rules, subject)
+        if isinstance(verdict, Denied) or record.shown is None or comment.author is None:
+            values = {
+                "word": comment.body.strip()[:40],
+                "reason": verdict.reason if isinstance(verdict, Denied) else "",
+            }
+            replies.append(reply(ticket, comment, "refused", values))
+            if verdict is CHANGED:
+                record = shown_anew(record)
+            continue
+        given = replace(record.shown, comment=comment.id, user=comment.author.id, at=comment.created_at)
+        return given, Decision(tuple(replies), record=record)
     return None, Decision(tuple(replies), record=record)
 
 
-def _why_not(facts: Facts, record: Record, shown: Comment | None, comment: Comment) -> Denied | None:
-    if parse(comment.body).word not in APPROVES_MERGE:
-        return Denied("merging needs `approve`, `approved` or `merge`; no looser word does")
-    if record.shown is None or shown is None or comment.created_at <= shown.created_at:
-        return Denied("it was written before the summary that it would approve")
-    if record.shown.heads != heads(facts):
-        return _CHANGED
-    if not record.shown.heads:
-        return Denied("nothing of what was shown can be merged yet; the summary says why")
-    return None
-
-
-_CHANGED = Denied("a pull request changed since the summary; a new summary follows, please approve that")
+def _subject(facts: Facts, record: Record, shown: Comment | None) -> Subject:
+    """The heads that the summary showed, and whether they are still those that are ready."""
+    if record.shown is None or shown is None:
+        return Subject()
+    return Subject(shown.created_at, unchanged=record.shown.heads == heads(facts), ready=bool(record.shown.heads))
 
 
 def shown_anew(record: Record) -> Record:
