@@ -5,8 +5,12 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from bot.simulator.github.hooks import Event
 from bot.simulator.github.world import GitHubWorld
+
+log = structlog.get_logger()
 
 
 class Follower:
@@ -61,6 +65,7 @@ class Follower:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._broken.append(error)
+            log.error("an actor broke", actor=type(self).__name__, exc_info=error)  # its end may be far away
 
     def _complain(self) -> None:
         if self._broken:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,12 @@ async def _run(command: list[str], folder: Path) -> tuple[int, str]:
     return process.returncode or 0, out.decode()
 
 
-async def test_a_real_ci_runs_the_tests_of_every_pushed_head(stage: Any) -> None:
+@pytest.mark.parametrize("python", ["this one", "before 3.11.4"])
+async def test_a_real_ci_runs_the_tests_of_every_pushed_head(
+    stage: Any, python: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if python == "before 3.11.4":
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
     program = (
         "import pathlib, sys; text = pathlib.Path('app.py').read_text(); print(len(text)); sys.exit('bad' in text)"
     )
