@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from bot import metrics
 from bot.audit import AuditLog
 from bot.board import Board, open_board
 from bot.config import Policy, PolicyFile, Settings
@@ -89,7 +91,9 @@ class Callbacks:
         work = WorkOrder.model_validate(order.spec)
         with structlog.contextvars.bound_contextvars(ticket=work.run.task_id, prompt=work.run.prompt):
             log.info("run begins", run=order.run_id, generation=order.generation, attempt=work.run.attempt)
+            began = time.monotonic()
             result = await self._worker.work(work, lease)
+            metrics.run_ended(order.stage, work.run.prompt, time.monotonic() - began, result)
             log.info("run ends", run=order.run_id, ended=result.get("kind"), error=result.get("error") or None)
             return result
 

@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 from prometheus_client import Counter
 
+from bot import metrics
 from bot.machine.decide import Handlers, decide
 from bot.machine.decision import Decision, ShowCheck
 from bot.machine.facts import Facts
@@ -50,6 +51,7 @@ class Reconciler:
         facts = await self.observe(key.removeprefix(EPIC))
         if facts is None:
             log.info("not ours", key=key)
+            metrics.decided(key, ())
             return None
         decision = decide(facts, self.handlers)
         _tell(facts, decision)
@@ -66,6 +68,7 @@ class Reconciler:
 
 def _tell(facts: Facts, decision: Decision) -> None:
     """One readable line per decision and one per action."""
+    metrics.decided(facts.key, (one.reason for one in decision.blockers))
     names = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
     waits = {names[one.issue]: sentence(one) for one in decision.blockers if one.issue in names}
     log.info(

@@ -17,6 +17,7 @@ import requests
 from github import Auth, Github, GithubException
 from urllib3.util import Retry
 
+from bot import metrics
 from bot.github.errors import HeadMoved, NoCommits, NotFound, NotMergeable, Unprocessable, classify, classify_graphql
 from bot.machine.errors import Refused, Transient
 
@@ -208,7 +209,8 @@ class GitHub:
         except requests.RequestException as error:
             raise Transient(f"GitHub can't be reached: {type(error).__name__}") from error
         finally:
-            self.remaining["rest"] = api.requester.rate_limiting[0]
+            self.remaining["rest"] = left = api.requester.rate_limiting[0]
+            metrics.calls_left("github", rest=left if left >= 0 else None)
             api.close()
 
 

@@ -18,6 +18,7 @@ from gql import GraphQLRequest
 from gql.transport.exceptions import TransportConnectionFailed, TransportProtocolError, TransportServerError
 from gql.transport.httpx import HTTPXAsyncTransport
 
+from bot import metrics
 from bot.linear.errors import by_status, classify
 from bot.linear.operations import operation
 from bot.machine.errors import Refused, Transient
@@ -155,7 +156,8 @@ class LinearClient:
     async def _note(self, response: httpx2.Response) -> None:
         self._answer.set(response)
         if "x-complexity" in response.headers or "x-ratelimit-requests-limit" in response.headers:
-            self.budget = Budget.of(response.headers)
+            self.budget = left = Budget.of(response.headers)
+            metrics.calls_left("linear", requests=left.requests_remaining, complexity=left.complexity_remaining)
 
     def _seen(self) -> tuple[int, Mapping[str, str]]:
         response = self._answer.get()
