@@ -45,6 +45,7 @@ from bot.runs.models import models_of, models_of_policy
 from bot.runs.runner import Handover, House
 from bot.runs.sandbox import sandbox
 from bot.runs.worker import Access, Worker, WorkOrder
+from bot.watchdog import Watchdog
 from bot.web import health, intake, looks, page
 from bot.web.login import Login
 from bot.web.visitors import Provider, Visitors
@@ -67,24 +68,33 @@ class Service:
     observer: Observer
     web: Starlette
     callbacks: "Callbacks"
+    watchdog: Watchdog
 
 
 class Callbacks:
     """What the engine calls: the loop, the workers, and the list of everything alive."""
 
     def __init__(
-        self, reconciler: Reconciler, worker: Worker, observer: Observer, repair: Callable[[], Awaitable[None]]
+        self,
+        reconciler: Reconciler,
+        worker: Worker,
+        observer: Observer,
+        repair: Callable[[], Awaitable[None]],
+        watchdog: Watchdog,
     ) -> None:
-        self._reconciler, self._worker, self._observer, self._repair = reconciler, worker, observer, repair
+        self._reconciler, self._worker, self._observer = reconciler, worker, observer
+        self._repair, self._watchdog = repair, watchdog
 
     async def reconcile(self, key: str) -> float | None:
         """One round on a key."""
         with structlog.contextvars.bound_contextvars(key=key):
             try:
-                return await self._reconciler.reconcile(key)
+                again = await self._reconciler.reconcile(key)
             except Transient as error:
                 # A number makes the engine wait without ever parking the key: nobody has to look, it passes.
                 raise Transient(str(error), retry_after=error.retry_after or 0.0) from error
+            self._watchdog.good(key)
+            return again
 
     async def execute(self, order: RunOrder, lease: Lease) -> Mapping[str, Any]:
         """One run."""
@@ -100,7 +110,9 @@ class Callbacks:
     async def resync(self) -> Iterable[str]:
         """All live keys; on the way, webhooks of GitHub that failed are asked for again."""
         await self._repair()
-        return await self._observer.live()
+        keys = await self._observer.live()
+        self._watchdog.live(keys)
+        return keys
 
 
 @asynccontextmanager
@@ -159,8 +171,13 @@ async def open_service(
         )
         reconciler = Reconciler(observer.observe, HANDLERS, performer.perform, observer.find_key, engine)
         repair = Repair(board.github, clock).look if settings.github_app else _nothing
-        callbacks = Callbacks(reconciler, worker, observer, repair)
-        yield Service(board, engine, observer, _web(board, engine, await _own_login(board.github), roles), callbacks)
+        watchdog = Watchdog(observer.memory, engine.status, engine.hint, clock)
+        if roles & WORK:
+            looking = asyncio.create_task(watchdog.keep_looking(), name="watchdog")
+            stack.push_async_callback(_end, looking)
+        callbacks = Callbacks(reconciler, worker, observer, repair, watchdog)
+        web = _web(board, engine, await _own_login(board.github), roles, watchdog)
+        yield Service(board, engine, observer, web, callbacks, watchdog)
 
 
 async def serve(settings: Settings, policy: PolicyFile, *, roles: frozenset[str] = ALL) -> None:
@@ -206,7 +223,7 @@ class _Listening(uvicorn.Server):
         self.should_exit = True
 
 
-def _web(board: Board, engine: PostgresEngine, own: str, roles: frozenset[str]) -> Starlette:
+def _web(board: Board, engine: PostgresEngine, own: str, roles: frozenset[str], watchdog: Watchdog) -> Starlette:
     """All that answers HTTP; a process that only works tells about its health and takes no webhooks."""
     settings = board.settings
     keys = (settings.secret_key, *settings.older_keys)
@@ -239,7 +256,7 @@ def _web(board: Board, engine: PostgresEngine, own: str, roles: frozenset[str]) 
         ]
         login = Login(visitors, settings.secret_key)
         open_pages = [looks.static_route(), *login.open_routes()]
-        own_pages = [*login.own_routes(), page.route(engine.status)]
+        own_pages = [*login.own_routes(), page.route(engine.status, lambda: watchdog.told)]
     walls = Middleware(Walls, visitors=visitors, machines=machines, open_pages=open_pages)
     return Starlette(routes=[*machines, *open_pages, *own_pages], middleware=[walls])
 
@@ -253,6 +270,11 @@ def _providers(board: Board) -> dict[str, Provider]:
         places = lambda: [place.name for place in board.policy().repositories]  # noqa: E731
         found.append(github_login.Login(board.github, settings.github_api_url, *settings.login_github, places))
     return {one.name: one for one in found}
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _agents(settings: Settings, policy: Callable[[], Policy]) -> Agents:

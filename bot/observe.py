@@ -16,6 +16,7 @@ from bot.machine.facts import Facts, Issue, Repository, Rules, Run, RunState, Ti
 from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
+from bot.machine.watchdog import Memory
 from bot.reviewing import Reviewers
 
 
@@ -54,6 +55,8 @@ class Observer:
     clock: Callable[[], datetime]
     known: set[tuple[str, str]] = field(default_factory=set)
     reviewers: Reviewers = field(default_factory=Reviewers)
+    memory: Memory = field(default_factory=Memory)
+    """What the watchdog compares with."""
 
     async def observe(self, epic: str) -> Facts | None:
         """Facts about an epic or lone ticket, or None when it is not ours."""
@@ -75,8 +78,10 @@ class Observer:
             Ticket(one, pulls.get(one.id), tuple(run for run in runs if run.issue == one.id)) for one in issues
         )
         await self._route(key, place, tickets)
+        now = self.clock()
         return Facts(
-            now=self.clock(),
+            now=now,
+            unchanged=self.memory.see(tickets, now),
             key=key,
             epic=tickets[0],
             tickets=tickets if lone else tickets[1:],

@@ -4,22 +4,24 @@ A key is `epic:<Linear id>`. Anything else is a subject that no key is known for
 as a route, and the key it belongs to is hinted.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from bot import metrics
 from bot.machine.decide import Handlers, decide
-from bot.machine.decision import Decision, ShowCheck
+from bot.machine.decision import Blocker, Decision, ShowCheck
 from bot.machine.facts import Facts
 from bot.words import sentence
 
 log = structlog.get_logger()
 
 ACTIONS = Counter("callboard_actions_total", "Actions decided, by kind", ["kind"])
+STUCK = Gauge("callboard_stuck", "Issues that stand still without a reason, by epic", ["epic"])
 EPIC = "epic:"
 
 
@@ -78,6 +80,9 @@ def _tell(facts: Facts, decision: Decision) -> None:
         waits=waits or None,
         again_in=decision.recheck_after,
     )
+    _tell_stuck(
+        facts.epic.issue.identifier, {names[one.issue]: one for one in decision.blockers if one.reason == "stuck"}
+    )
     for action in decision.actions:
         if isinstance(action, ShowCheck):
             continue  # decided in every round, and mostly so already
@@ -85,6 +90,17 @@ def _tell(facts: Facts, decision: Decision) -> None:
         ACTIONS.labels(kind).inc()
         about = {name: value for name in _SHOWN if (value := getattr(action, name, None)) is not None}
         log.info("action", do=kind, issue=names.get(getattr(action, "issue", ""), ""), **about)
+
+
+def _tell_stuck(epic: str, found: Mapping[str, Blocker]) -> None:
+    """What stands still and nobody knows why is never only one line among many."""
+    for name, blocker in found.items():
+        log.error("stuck", issue=name, epic=epic, says=sentence(blocker))
+    if found:
+        STUCK.labels(epic).set(len(found))
+    else:
+        with suppress(KeyError):
+            STUCK.remove(epic)
 
 
 _SHOWN: Iterable[str] = (

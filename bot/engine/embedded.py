@@ -26,6 +26,7 @@ from typing import Any
 import psycopg
 import structlog
 
+from bot.engine.last_server import LastServer
 from bot.machine.errors import UserError
 
 log = structlog.get_logger(__name__)
@@ -130,13 +131,14 @@ async def _find_or_start(folder: Path, sockets: Path | None = None) -> tuple[asy
     cluster = _cluster(folder, major)
     user = _user_for(cluster, binaries)
     await _create(cluster, binaries, user)
+    last = LastServer(cluster)
     while True:
         if url := await _running(cluster):
             log.info("database_found_running", folder=str(cluster))
             return None, url
         if started := await _start(cluster, binaries, user, sockets):
             return started
-        log.info("database_waits", folder=str(cluster), reason="the last server is still shutting down")
+        last.make_way()
         await asyncio.sleep(0.2)
 
 

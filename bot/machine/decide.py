@@ -13,6 +13,7 @@ from bot.machine.record import Record
 from bot.machine.running import record_of
 from bot.machine.stages import Disposition, Stage
 from bot.machine.waiting import progress, why
+from bot.machine.watchdog import stuck
 
 
 class Handler(Protocol):
@@ -62,6 +63,7 @@ def decide(facts: Facts, handlers: Handlers) -> Decision:
         whole += _with_record(original, turned[issue], decision)
     whole = _without_repeats(replace(whole, record=None))
     whole = replace(whole, actions=tuple(one for one in whole.actions if not _so_already(facts, one)))
+    whole += stuck(now, whole)
     return whole + _answers(now, turned, whole) + _panel(now, whole) + _checks(now, whole)
 
 

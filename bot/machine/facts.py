@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -198,3 +198,5 @@ class Facts:
     lone: bool = False
     dropped: bool = False
     """The label was taken away: nothing new starts, what runs is stopped."""
+    unchanged: Mapping[str, datetime] = field(default_factory=dict)
+    """By issue id: since when nothing that we know of it has changed. Nothing here: it is new to us."""

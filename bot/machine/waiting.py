@@ -37,6 +37,7 @@ PERSON = frozenset(
         "rules",
         "spec_too_long",
         "states_missing",
+        "stuck",
         "threads",
         "turn_1",
         "turn_3",
@@ -98,11 +99,11 @@ def why(facts: Facts, decision: Decision, issue: str) -> tuple[tuple[str, Blocke
         seen.add(one)
         for blocker in (each for each in decision.blockers if each.issue == one):
             found.append((names[one], blocker))
-            queue += [ids[name] for name in _named(blocker) if name in ids]
+            queue += [ids[name] for name in named(blocker) if name in ids]
     return tuple(found)
 
 
-def _named(blocker: Blocker) -> Iterator[str]:
+def named(blocker: Blocker) -> Iterator[str]:
     """The identifiers of the issues that a reason names."""
     if blocker.reason in BELOW:
         for value in ("ticket", "tickets", "epic"):

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg_pool import PoolTimeout
 
-from bot.engine import embedded
+from bot.engine import embedded, last_server
 from bot.engine.database import Database, DatabaseUnavailable, open_database
 
 pytestmark = pytest.mark.slow
@@ -133,3 +133,37 @@ async def test_a_guest_takes_the_server_over_when_its_owner_was_killed(folder: P
         owner.wait()
         owner.stdout.close()
         assert await until_it_answers(guest) == ["epic-1"]
+
+
+async def test_a_server_that_hangs_while_it_shuts_down_is_killed_and_loses_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(last_server, "PATIENCE", 0.5)
+    monkeypatch.setattr(last_server, "MUTE", 0.5)
+    owner = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), "epic-1"], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout
+    assert any(line == "ready\n" for line in owner.stdout)
+    hangs = server_of(folder)
+    assert hangs
+    os.kill(hangs, signal.SIGSTOP)
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    assert await keys_in(folder) == ["epic-1"]
+    assert not Path(f"/proc/{hangs}").exists()
+
+
+async def test_a_lock_that_names_a_process_of_somebody_else_is_stale(folder: Path) -> None:
+    assert await keys_in(folder) == []
+    (cluster,) = folder.glob("postgres-*")
+    owner = cluster.stat()
+    stranger = subprocess.Popen(["sleep", "60"], user=owner.st_uid)
+    try:
+        lock = cluster / "postmaster.pid"
+        lock.write_text(f"{stranger.pid}\n{cluster}\n1\n5432\n{cluster}\n\n  1 1\nready   \n")
+        os.chown(lock, owner.st_uid, owner.st_gid)
+        assert await keys_in(folder) == []
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()

@@ -7,12 +7,15 @@ and a process table in which nothing was ever seen that must not be.
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bot.simulator.kill import tally
 from bot.simulator.kill.rounds import Rounds, open_rounds
@@ -86,6 +89,15 @@ def _figures(world: Rounds, seconds: float) -> list[str]:
     ]
 
 
+async def _told(playing: Coroutine[Any, Any, Verdict]) -> Verdict:
+    """Told to end, end everything that was started."""
+    task = asyncio.current_task()
+    assert task
+    for one in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(one, task.cancel)
+    return await playing
+
+
 def _tell(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -101,7 +113,9 @@ def main() -> int:
     parser.add_argument("--home", type=Path, help="where to play; kept afterwards")
     options = parser.parse_args()
     home = options.home or Path(tempfile.mkdtemp(prefix="callboard-kill-"))
-    verdict = asyncio.run(play(home, rounds=options.rounds, epics=options.epics, cap=options.cap, seed=options.seed))
+    verdict = asyncio.run(
+        _told(play(home, rounds=options.rounds, epics=options.epics, cap=options.cap, seed=options.seed))
+    )
     for line in (*verdict.broken, *verdict.lost, *verdict.doubled, *verdict.figures):
         _tell(line)
     if verdict.good and options.home is None:
