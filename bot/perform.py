@@ -43,6 +43,7 @@ from bot.machine.decision import (
 )  # fmt: skip
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Issue
+from bot.machine.inert import disarmed
 from bot.machine.progress import AGENT_STEPS
 from bot.machine.pull_request import Failure
 from bot.machine.record import Record
@@ -246,7 +247,9 @@ class Performer:
                 case Post(issue, topic, words, values, parent):
                     writes.comment(issues[issue], topic, say(words, values), parent)
                 case WriteBreakdown(epic, content):
-                    writes.document(issues[epic], f"Breakdown of {issues[epic].identifier}", content, facts.document)
+                    writes.document(
+                        issues[epic], f"Breakdown of {issues[epic].identifier}", _quiet(content), facts.document
+                    )
                 case CreateTickets():
                     self._create(writes, facts, action)
         for action in decision.actions:
@@ -274,7 +277,11 @@ class Performer:
             facts.epic.issue,
             [
                 NewTicket(
-                    task.key, task.title, _description(task), labels=(ORCHESTRATED,), priority=facts.epic.issue.priority
+                    task.key,
+                    _quiet(task.title),
+                    _quiet(_description(task)),
+                    labels=(ORCHESTRATED,),
+                    priority=facts.epic.issue.priority,
                 )
                 for task in new
             ],
@@ -361,6 +368,11 @@ def _spec(policy: Policy, start: StartRun, run_id: str) -> RunSpec:
         max_turns=policy.limits.max_turns,
         command=list(policy.agent.command),
     )
+
+
+def _quiet(text: str) -> str:
+    """What an agent wrote, as a text in Linear that notifies nobody and loads nothing."""
+    return disarmed(text, references=False)
 
 
 def _description(task: Task) -> str:

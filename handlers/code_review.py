@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from bot.machine.decision import NOTHING, Blocker, Decision, Move, OpenPullRequest, Post
 from bot.machine.facts import Facts, Ticket
+from bot.machine.inert import disarmed
 from bot.machine.listening import Heard
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Approval, Record
@@ -79,7 +80,7 @@ def request_review(facts: Facts, ticket: Ticket) -> Decision:
         "plan": record.plan.path if record.plan else "",
         "stacked_on": record.base if record.base != facts.repository.base else "",
     }
-    title = f"{issue.identifier}: {issue.title}"
+    title = f"{issue.identifier}: {disarmed(issue.title)}"
     waits = Blocker(issue.id, "no_pull_request")
     opening = OpenPullRequest(issue.id, facts.repository.name, record.branch, record.base, title, values)
     return Decision((opening,), (waits,), recheck_after=15.0)

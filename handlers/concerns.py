@@ -10,6 +10,7 @@ from bot.machine.facts import Comment, Facts, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.record import Record
 from bot.machine.running import current_run, record_of, work
+from bot.machine.visible import visible_text
 from handlers import orders
 from handlers.results import with_record
 
@@ -36,7 +37,8 @@ def hand_on(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 def named_in(facts: Facts, comment: Comment) -> tuple[str, ...]:
     """Ids of the tickets that a comment names by identifier or pull request; else of the only one; else none."""
-    names, numbers = set(_IDENTIFIER.findall(comment.body)), {int(one) for one in _NUMBER.findall(comment.body)}
+    said = visible_text(comment.body)
+    names, numbers = set(_IDENTIFIER.findall(said)), {int(one) for one in _NUMBER.findall(said)}
     under_way = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
     found = [
         one.issue.id

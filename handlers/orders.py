@@ -5,12 +5,13 @@ from bot.machine.facts import Facts, Ticket
 from bot.machine.running import Order, record_of
 from bot.machine.stack import in_train_order
 from bot.machine.stages import Stage
+from bot.machine.visible import visible_text
 
 
 def breakdown(facts: Facts, epic: Ticket) -> Order:
     """The spec, and the breakdown that stands, when people want it changed."""
-    previous = facts.document.content if facts.document else ""
-    return Order("breakdown", Stage.PLAN, {"spec": epic.issue.description, "previous": previous})
+    previous = visible_text(facts.document.content) if facts.document else ""
+    return Order("breakdown", Stage.PLAN, {"spec": visible_text(epic.issue.description), "previous": previous})
 
 
 def research() -> Order:

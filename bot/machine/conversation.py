@@ -15,7 +15,9 @@ from typing import Any
 
 from bot.machine.approval import Act, Allowed, authorise
 from bot.machine.facts import Rules
+from bot.machine.guidance import LONGEST, bounded
 from bot.machine.pull_request import BotFinding, Opinion, PullRequest, Remark, Review, Thread
+from bot.machine.visible import visible_characters, visible_text
 
 MENTION = "callboard"
 _ANSWER = "answer-"
@@ -82,7 +84,12 @@ def bot_points(pull: PullRequest, findings: Iterable[BotFinding]) -> tuple[Point
         ours_last = bool(thread and thread.remarks and thread.remarks[-1].ours)
         if key in known or ours_last:
             continue
-        text = {"thread_id": finding.thread or key, "path": finding.path, "line": finding.line, "finding": finding.text}
+        text = {
+            "thread_id": finding.thread or key,
+            "path": finding.path,
+            "line": finding.line,
+            "finding": _seen(finding.text),
+        }
         points.append(Point(key, finding.thread, text))
     return tuple(points)
 
@@ -94,7 +101,7 @@ def is_heard(said: Remark | Review) -> bool:
 
 def calls_us(body: str) -> bool:
     """Whether a comment calls us by name, outside of quotes and code."""
-    prose = re.sub(r"```.*?(```|\Z)|`[^`\n]*`|^ {0,3}>.*$", "", body, flags=re.S | re.M)
+    prose = re.sub(r"```.*?(```|\Z)|`[^`\n]*`|^ {0,3}>.*$", "", visible_text(body), flags=re.S | re.M)
     return bool(_MENTIONED.search(prose))
 
 
@@ -138,7 +145,13 @@ def _in_reviews(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
     for review in pull.reviews:
         says = review.state in (Opinion.CHANGES_REQUESTED, Opinion.COMMENTED) and review.body.strip()
         if says and is_heard(review) and key_of(review) not in answered:
-            text = {"thread_id": key_of(review), "by": review.author, "review": review.body}
+            text = {
+                "thread_id": key_of(review),
+                "by": review.author,
+                "role": "may write",
+                "url": review.url,
+                "review": _seen(review.body),
+            }
             asks = review.author if review.state is Opinion.CHANGES_REQUESTED else ""
             yield review.submitted_at, Point(key_of(review), "", text, asks)
 
@@ -147,7 +160,13 @@ def _in_conversation(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
     answered = _answered(pull.conversation)
     for remark in pull.conversation:
         if is_heard(remark) and calls_us(remark.body) and key_of(remark) not in answered:
-            text = {"thread_id": key_of(remark), "by": remark.author, "comment": remark.body}
+            text = {
+                "thread_id": key_of(remark),
+                "by": remark.author,
+                "role": "may write",
+                "url": remark.url,
+                "comment": _seen(remark.body),
+            }
             yield remark.created_at, Point(key_of(remark), "", text)
 
 
@@ -158,9 +177,20 @@ def _shown(thread: Thread) -> dict[str, Any]:
         "thread_id": thread.id,
         "path": thread.path,
         "line": thread.line,
-        "code": thread.diff_hunk,
-        "remarks": [{"by": "you" if one.ours else one.author, "says": one.body} for one in heard if not one.minimized],
+        "code": visible_characters(thread.diff_hunk),
+        "remarks": [_said(one) for one in heard if not one.minimized],
     }
+
+
+def _said(remark: Remark) -> dict[str, str]:
+    """A remark as a worker reads it: who, where, and what a person would see of it."""
+    by = "you" if remark.ours else remark.author
+    role = {} if remark.ours else {"role": "may write" if remark.may else "review program"}
+    return {"by": by, **role, "url": remark.url, "says": _seen(remark.body)}
+
+
+def _seen(body: str) -> str:
+    return bounded(visible_text(body), LONGEST)
 
 
 def _answered(remarks: Iterable[Remark]) -> frozenset[str]:

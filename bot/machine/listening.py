@@ -11,6 +11,7 @@ from bot.machine.approval import Act, Allowed, Denied, act_of, authorise
 from bot.machine.comments import Command, Word, parse
 from bot.machine.decision import Action, Decision, Dispose, Move, Post, StopRun
 from bot.machine.facts import Comment, Facts, RunState, Ticket
+from bot.machine.guidance import heard_as
 from bot.machine.record import Record
 from bot.machine.running import record_of
 from bot.machine.stages import Disposition, Stage
@@ -64,7 +65,12 @@ def _hear(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment) -> Heard
     if act is Act.APPROVE:
         return replace(heard, approvals=(*heard.approvals, comment))
     if command.word is Word.TEXT:
-        guided = replace(heard.record, guidance=(*heard.record.guidance, comment.id), turns=heard.record.turns + 1)
+        guided = replace(
+            heard.record,
+            guidance=(*heard.record.guidance, comment.id),
+            as_heard=heard_as(heard.record, record_of(facts.epic), comment),
+            turns=heard.record.turns + 1,
+        )
         return replace(heard, record=guided, wishes=(*heard.wishes, comment))
     if command.word in (Word.STATUS, Word.WHY, Word.HELP):
         return replace(heard, questions=(*heard.questions, (comment, command.word)))

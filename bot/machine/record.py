@@ -90,6 +90,8 @@ class Record:
     """Ids of the comments that have been acted upon."""
     guidance: tuple[str, ...] = ()
     """Ids of the comments that the next run must be told."""
+    as_heard: tuple[tuple[str, str], ...] = ()
+    """Pairs of the id of a comment that was heard as a wish and a digest of its text at that time."""
     told: tuple[str, ...] = ()
     """Of these, the ones that the run under way was told; they are dropped when it succeeds."""
     shown: Approval | None = None

@@ -11,12 +11,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.machine.decision import Blocker, Decision, Dispose, Post, StartRun, until
-from bot.machine.facts import Comment, Facts, Run, RunState, Ticket
+from bot.machine.facts import Facts, Run, RunState, Ticket
+from bot.machine.guidance import guidance, unheard
 from bot.machine.pull_request import Failure
 from bot.machine.record import Record
 from bot.machine.stack import base_of, branch_of
 from bot.machine.stages import Disposition, Stage
+from bot.machine.visible import visible_characters, visible_text
 
+_TITLE = 256
+"""Characters of a title that a worker is shown."""
 Taken = Callable[[Record, Mapping[str, Any]], Decision]
 """What a stage makes of a successful result: the record with the run settled, and the result."""
 
@@ -155,17 +159,8 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
         upstream=order.upstream,
         failures=order.failures,
     )
-    return Decision((run,), (Blocker(ticket.issue.id, "worker", {"ahead": 0}),), record=record)
-
-
-def guidance(facts: Facts, ticket: Ticket, record: Record) -> list[dict[str, str]]:
-    """What people said that the next run must be told, oldest first, as it reads now; also on the epic."""
-    known: dict[str, Comment] = {one.id: one for one in (*facts.epic.issue.comments, *ticket.issue.comments)}
-    said = sorted((known[one] for one in record.guidance if one in known), key=lambda one: one.created_at)
-    return [
-        {"author": one.author.name if one.author else "", "body": one.body, "at": one.created_at.isoformat()}
-        for one in said
-    ]
+    posts = unheard(facts, ticket, record)
+    return Decision((*posts, run), (Blocker(ticket.issue.id, "worker", {"ahead": 0}),), record=record)
 
 
 def spent(facts: Facts) -> float:
@@ -283,8 +278,8 @@ def _header(facts: Facts, ticket: Ticket, order: Order, attempt: int) -> dict[st
         "TASK_ID": issue.identifier,
         "STAGE": str(order.stage),
         "ATTEMPT": str(attempt),
-        "TITLE": issue.title,
-        "DESCRIPTION": issue.description,
+        "TITLE": visible_characters(issue.title)[:_TITLE],
+        "DESCRIPTION": visible_text(issue.description),
         "SCOPE": "",
         "DEPENDENCIES": ", ".join(below.identifier for below in issue.blocked_by) or "none",
         "PARENT_TICKET": facts.epic.issue.identifier if not facts.lone and issue.id != facts.epic.issue.id else "none",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from bot.machine.approval import counts_for, stands
 from bot.machine.decision import NOTHING, Blocker, CleanUp, Decision, Enqueue, Merge, Move, Post, Retarget
 from bot.machine.facts import Facts, Ticket
+from bot.machine.inert import disarmed
 from bot.machine.mending import update
 from bot.machine.pull_request import Mergeable, PullRequest
 from bot.machine.record import Approval, Record
@@ -51,7 +52,7 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is not None:
         return Decision(blockers=(blocker,), recheck_after=look_again(facts, ticket, pull))
-    title = f"{issue.identifier}: {issue.title}"
+    title = f"{issue.identifier}: {disarmed(issue.title)}"
     merge = Merge(facts.repository.name, pull.number, pull.head, title, pull.merging.methods)
     return Decision((merge,), recheck_after=0.1)
 

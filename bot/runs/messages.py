@@ -1,4 +1,9 @@
-"""Words of others in commit messages: no line of them can pass for a subject, or for a trailer of the service's."""
+"""Words of others in commit messages: no line of them can pass for a subject, or for a trailer of the service's.
+
+Nor do they mention people or close issues, which GitHub does by commit messages, too.
+"""
+
+from bot.machine.inert import disarmed
 
 _SUBJECT = 120
 _BODY = 4_000
@@ -16,4 +21,5 @@ def paragraphs(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return "".join(" " if one.isspace() and one != "\t" else one for one in text if one.isprintable() or one.isspace())
+    shown = (" " if one.isspace() and one != "\t" else one for one in text if one.isprintable() or one.isspace())
+    return disarmed("".join(shown))

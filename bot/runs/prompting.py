@@ -7,14 +7,16 @@ quoted block. The end mark of a block contains a digest of the very text it ends
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Undefined
 
+from bot.machine.visible import visible_characters as visible
 from bot.runs.contract import RunSpec
+
+__all__ = ["HEADER", "quoted", "render", "sub_agents", "visible"]
 
 HEADER = (*("TASK_ID", "STAGE", "ATTEMPT", "TITLE", "DESCRIPTION", "SCOPE", "DEPENDENCIES", "PARENT_TICKET", "PROMPT"),)
 """The lines that every prompt begins with, in this order (design.md section 4); the last names the template."""
@@ -110,33 +112,3 @@ def _header(spec: RunSpec) -> str:
 def _line(text: str) -> str:
     """One line, so that no value can pass for the next header line."""
     return " ".join(visible(text).split())[:_VALUE]
-
-
-def visible(text: str) -> str:
-    """Return `text` without what a person would not have seen: control and format characters that say nothing.
-
-    Joiners and variation selectors stay where emoji and scripts need them: next to a character they can act upon.
-    """
-    kept: list[str] = []
-    for character in unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")):
-        code, category = ord(character), unicodedata.category(character)
-        before = kept[-1] if kept else "\n"
-        joins = unicodedata.category(before) in _CARRIES_JOINER and before != character
-        joiner = character in "\u200c\u200d\ufe0f" and joins
-        if joiner or character in "\n\t" or not (category in ("Cc", "Cf", "Co", "Cs") or _ignorable(code)):
-            kept.append(character)
-    return "".join(kept)
-
-
-_CARRIES_JOINER = {"So", "Sk", "Lo", "Mn", "Mc", "Sm", "Po", "Nd"}
-
-
-def _ignorable(code: int) -> bool:
-    """Unicode's default-ignorable code points that are neither control nor format characters."""
-    return any(first <= code <= last for first, last in _IGNORABLE)
-
-
-_IGNORABLE = (
-    *((0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2065, 0x2065), (0x3164, 0x3164)),
-    *((0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF)),
-)

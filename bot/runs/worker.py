@@ -21,6 +21,7 @@ from bot.runs import branch
 from bot.runs.contract import WRITERS, Ending, RunSpec
 from bot.runs.implementing import Hands, Implementation, NotMine, Rules
 from bot.runs.mending import mend
+from bot.runs.messages import one_line, paragraphs
 from bot.runs.order import Access, Lease, LoopOrder, Runner, Start, WorkOrder, asks, ended
 from bot.runs.runner import Handover
 from bot.runs.taking import take_document, take_files, with_research
@@ -117,7 +118,7 @@ class Worker:
             return result
         if run.prompt not in WRITERS:
             return result | await take_document(start, handed)
-        message = f"{run.task_id}: {run.title}\n\n{handed.result.summary}".strip()
+        message = f"{run.task_id}: {one_line(run.title)}\n\n{paragraphs(handed.result.summary)}".strip()
         trailers = {"Callboard-Run": run.run_id, "Callboard-Attempt": str(run.attempt)}
         return result | (await take_files(start, handed, message=message, trailers=trailers) or {"nothing_to_do": True})
 

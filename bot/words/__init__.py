@@ -15,10 +15,8 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from bot.machine.decision import Blocker
-
-_CLOSING = re.compile(
-    r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?|implement(?:s|ed)?|complete[sd]?)(\s*:?\s+#?\w+-?\d)", re.I
-)
+from bot.machine.inert import disarmed, inert
+from bot.machine.visible import visible_characters
 
 
 def say(words: str, values: Mapping[str, Any]) -> str:
@@ -33,7 +31,10 @@ def say(words: str, values: Mapping[str, Any]) -> str:
 
 def sentence(blocker: Blocker) -> str:
     """Why something waits, in one sentence: the same on the panel, in `why`, in the log and on the page."""
-    return _sentences()[blocker.reason].format(**blocker.values)
+    values = {
+        name: inert(one, references=False) if isinstance(one, str) else one for name, one in blocker.values.items()
+    }
+    return _sentences()[blocker.reason].format(**values)
 
 
 def page_sentence(name: str, /, **values: object) -> str:
@@ -46,20 +47,26 @@ def page_sentence(name: str, /, **values: object) -> str:
 
 
 def plain(text: object, limit: int = 6000) -> str:
-    """Somebody else's text, made harmless: no mention, no image, no hidden HTML, no closing word, bounded in length."""
-    flat = str(text).replace("<", "&lt;").replace("![", "\\![")
-    flat = re.sub(r"(?<![\w`])@(?=\w)", "@\u200b", flat)
-    flat = _CLOSING.sub(lambda match: f"{match[1]}\u200b{match[2]}", flat)
-    return flat if len(flat) <= limit else f"{flat[:limit]} …"
+    """Somebody else's text as Markdown that does nothing (see `bot/machine/inert.py`), bounded in length."""
+    return _cut(inert(text), limit)
+
+
+def fenced(text: object, limit: int = 6000) -> str:
+    """Somebody else's text for a code block: it can't end the block, and nothing in it acts."""
+    return _cut(disarmed(text), limit).replace("```", "'''").replace("~~~", "'''")
 
 
 def cell(text: object, limit: int = 200) -> str:
     """Somebody else's text as code on one line, also in a table: no mark in it means anything."""
-    flat = " ".join(str(text).split())
+    flat = " ".join(visible_characters(str(text)).split())
     flat = (flat if len(flat) <= limit else f"{flat[:limit]} …").replace("|", "\u2223")
     fence = "`" * (max((len(run) for run in re.findall(r"`+", flat)), default=0) + 1)
     pad = " " if flat[:1] == "`" or flat[-1:] == "`" or not flat else ""
     return f"{fence}{pad}{flat}{pad}{fence}"
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]} …"
 
 
 def names() -> frozenset[str]:
@@ -107,5 +114,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701  # Markdown; what others wrote goes through `plain`
     )
-    environment.filters |= {"plain": plain, "sentence": sentence, "cell": cell}
+    environment.filters |= {"plain": plain, "fenced": fenced, "sentence": sentence, "cell": cell}
     return environment
