@@ -28,12 +28,17 @@ def disarmed(text: object, *, references: bool = True) -> str:
 
     For what is no Markdown: titles and commit messages.
     """
-    flat = _LINK.sub(BLANK, _MENTION.sub(f"@{BLANK}", visible_characters(str(text))))
-    if not references:
-        return flat
-    return _REFERENCE.sub(lambda found: f"{found[0]}{BLANK}", _CLOSING.sub(lambda found: f"{found[0]}{BLANK}", flat))
+    return _disarmed(visible_characters(str(text)), references)
 
 
 def inert(text: object, *, references: bool = True) -> str:
     """The same for Markdown, in which no HTML and no entity counts either."""
-    return disarmed(_ENTITY.sub(f"&{BLANK}", visible_characters(str(text))), references=references).replace("<", "&lt;")
+    flat = _ENTITY.sub(f"&{BLANK}", visible_characters(str(text)))
+    return _disarmed(flat, references).replace("<", "&lt;")
+
+
+def _disarmed(text: str, references: bool) -> str:
+    flat = _LINK.sub(BLANK, _MENTION.sub(f"@{BLANK}", text))
+    if not references:
+        return flat
+    return _REFERENCE.sub(lambda found: f"{found[0]}{BLANK}", _CLOSING.sub(lambda found: f"{found[0]}{BLANK}", flat))

