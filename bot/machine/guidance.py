@@ -7,7 +7,7 @@ out, too.
 
 import hashlib
 
-from bot.machine.approval import Allowed, authorise
+from bot.machine.approval import Act, Allowed, authorise
 from bot.machine.decision import Post
 from bot.machine.facts import Comment, Facts, Ticket
 from bot.machine.record import Record
@@ -63,7 +63,7 @@ def _told(facts: Facts, ticket: Ticket, record: Record) -> list[Comment]:
 
 
 def _may(facts: Facts, comment: Comment) -> bool:
-    return isinstance(authorise(comment, facts.rules), Allowed)
+    return isinstance(authorise(comment, Act.ASK, facts.rules), Allowed)
 
 
 def _digest(text: str) -> str:
