@@ -20,6 +20,7 @@ from bot.config import PolicyFile, Settings, read_settings, require_for_serving
 from bot.doctor import report
 from bot.engine.port import Engine
 from bot.git import worktree
+from bot.machine.account import account
 from bot.machine.decision import ShowCheck
 from bot.machine.errors import Refused, Transient, UserError
 from bot.machine.waiting import progress, why
@@ -64,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     orchestrate.add_argument("--team", required=True, metavar="KEY", help="the Linear team, such as YOU")
     add("status", _status, "how far an epic is").add_argument("epic", nargs="?", metavar="EPIC")
     add("why", _why, "what a ticket is waiting for").add_argument("ticket", metavar="TICKET")
+    report = add("report", _report, "what an epic came to: turns, parallel use, time and cost per stage")
+    report.add_argument("epic", metavar="EPIC")
+    report.add_argument("--json", action="store_true", help="the same as JSON")
     add("dry-run", _dry_run, "what would happen to an epic now; nothing is written").add_argument(
         "epic", metavar="EPIC"
     )
@@ -156,6 +160,14 @@ async def _why(arguments: argparse.Namespace) -> int:
         named = {one.issue.identifier: one.issue.id for one in (facts.epic, *facts.tickets)}
         reasons = why(facts, decision, named.get(asked, arguments.ticket))
     print(say("why", {"reasons": reasons}), end="")
+    return 0
+
+
+async def _report(arguments: argparse.Namespace) -> int:
+    async with _looking() as (board, engine):
+        facts, _ = await board.look(arguments.epic, engine)
+    values = account(facts).values()
+    print(json.dumps(values, ensure_ascii=False, indent=2) if arguments.json else say("report", values).rstrip())
     return 0
 
 

@@ -186,5 +186,6 @@ def _run(row: RunRow) -> Run:
     return replace(
         Run(order.run_id, order.issue, order.stage, order.generation, RunState(row.state.value), row.ahead),
         started_at=row.started_at,
+        finished_at=row.finished_at,
         result=row.result,
     )

@@ -1,9 +1,10 @@
 """Done: nothing is left to do; people who still say something are answered."""
 
+from bot.machine.account import account
 from bot.machine.decision import Blocker, Decision, Post
 from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard, reply
-from bot.machine.running import record_of, spent
+from bot.machine.running import record_of
 from bot.machine.train import leave
 
 
@@ -14,14 +15,8 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         names = ", ".join(one.issue.identifier for one in unmerged)
         return _over(ticket, heard) + Decision(blockers=(Blocker(ticket.issue.id, "tickets", {"tickets": names}),))
     merged = [one for one in facts.tickets if one.pull_request and one.pull_request.merged]
-    values = {
-        "tickets": len(facts.tickets),
-        "merged": len(merged),
-        "turns": heard.record.turns,
-        "spent": f"{spent(facts):.2f}",
-    }
     tidy = all(not record_of(one).branch for one in merged)
-    closing = Post(ticket.issue.id, "closing", "closing", values)
+    closing = Post(ticket.issue.id, "closing", "closing", account(facts).values())
     return _over(ticket, heard) + Decision((closing,), recheck_after=None if tidy else 1.0, record=heard.record)
 
 

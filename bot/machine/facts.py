@@ -141,6 +141,7 @@ class Run:
     state: RunState
     ahead: int = 0
     started_at: datetime | None = None
+    finished_at: datetime | None = None
     result: Mapping[str, Any] | None = None
 
 

@@ -6,6 +6,7 @@ elsewhere: attempts, generations, cost, digests, and what was approved by whom. 
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from bot.machine.stages import Stage
 
@@ -29,6 +30,19 @@ class Artifact:
     path: str
     digest: str
     commit: str
+
+
+class Ran(NamedTuple):
+    """One run whose result was taken in: `began` in seconds since 1970, money in US dollars. Few bytes each."""
+
+    stage: str
+    began: int
+    seconds: int
+    usd: float
+
+
+MOST_RAN = 60
+"""Runs of one issue that are remembered one by one, the newest; `cost_usd` counts them all."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,8 @@ class Record:
     hiccups: int = 0
     """Failures of the transport in a row; they delay, they don't count as attempts."""
     cost_usd: float = 0.0
+    ran: tuple[Ran, ...] = ()
+    """The runs of this issue, for the report."""
     budget_usd: float | None = None
     """What a person allowed by `budget $N`; None means the policy's figure."""
     heard: tuple[str, ...] = ()

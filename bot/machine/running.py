@@ -14,7 +14,7 @@ from bot.machine.decision import Blocker, Decision, Dispose, Post, StartRun, unt
 from bot.machine.facts import Facts, Run, RunState, Ticket
 from bot.machine.guidance import guidance, unheard
 from bot.machine.pull_request import Failure
-from bot.machine.record import Record
+from bot.machine.record import MOST_RAN, Ran, Record
 from bot.machine.stack import base_of, branch_of
 from bot.machine.stages import Disposition, Stage
 from bot.machine.visible import visible_characters, visible_text
@@ -81,7 +81,10 @@ def work(facts: Facts, ticket: Ticket, order: Order, taken: Taken) -> Decision:
 def take_in(facts: Facts, ticket: Ticket, order: Order, result: Mapping[str, Any], taken: Taken) -> Decision:
     """Sort a result by its kind; the ticket's record has the run settled already."""
     record = record_of(ticket)
-    record = replace(record, cost_usd=round(record.cost_usd + float(result.get("cost_usd") or 0.0), 6))
+    cost = float(result.get("cost_usd") or 0.0)
+    record = replace(record, cost_usd=round(record.cost_usd + cost, 6))
+    if order.prompt != "update":  # no agent's work
+        record = replace(record, ran=_ran(facts, ticket, record, cost))
     record = _branch_now(facts, record, result)
     if at := result.get("loop"):
         record = replace(record, resume=False, step=f"{at['at']} ({at['next']})")
@@ -204,6 +207,16 @@ def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
             blockers=(Blocker(issue.id, "outside", values),), recheck_after=until(facts.now, record.wait_until)
         )
     return None
+
+
+def _ran(facts: Facts, ticket: Ticket, record: Record, cost: float) -> tuple[Ran, ...]:
+    """The runs of a ticket, with the one that was just settled."""
+    run = next((one for one in ticket.runs if one.generation == record.settled), None)
+    if run is None or run.started_at is None:
+        return record.ran
+    took = (run.finished_at or facts.now) - run.started_at
+    ran = Ran(run.stage, int(run.started_at.timestamp()), max(0, round(took.total_seconds())), round(cost, 4))
+    return (*record.ran, ran)[-MOST_RAN:]
 
 
 def _branch_now(facts: Facts, record: Record, result: Mapping[str, Any]) -> Record:
