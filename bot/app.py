@@ -40,10 +40,12 @@ from bot.observe import Observer
 from bot.perform import Performer
 from bot.reconcile import Reconciler
 from bot.runs.agents import Agents
+from bot.runs.bounds import Bounds
 from bot.runs.contract import RunSpec
+from bot.runs.egress import Network
 from bot.runs.models import models_of, models_of_policy
 from bot.runs.runner import Handover, House
-from bot.runs.sandbox import sandbox
+from bot.runs.selftest import sandbox
 from bot.runs.worker import Access, Worker, WorkOrder
 from bot.watchdog import Watchdog
 from bot.web import health, intake, looks, page
@@ -278,7 +280,12 @@ async def _end(task: "asyncio.Task[None]") -> None:
 
 
 async def _agents(settings: Settings, policy: Callable[[], Policy]) -> Agents:
-    house = House(await sandbox(settings.sandbox), models_of(settings))
+    house = House(
+        await sandbox(settings.sandbox),
+        models_of(settings),
+        network=Network(lambda: frozenset(policy().network.allow)),
+        bounds=lambda: Bounds.of(policy().sandbox),
+    )
     return Agents(
         settings.home / "runs", house, lambda: policy().sandbox.read_only, models=lambda: models_of_policy(policy())
     )

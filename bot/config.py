@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bot.machine.errors import UserError
+from bot.machine.hostname import host_name
 from bot.machine.stages import STATES, Stage
 
 
@@ -138,9 +139,31 @@ class People(Strict):
 
 
 class SandboxPolicy(Strict):
-    """What agents may see of the machine besides their checkout."""
+    """What agents may see of the machine besides their checkout, and how much of it one run may use."""
 
     read_only: tuple[str, ...] = ()
+    memory_gigabytes: Annotated[float, Field(ge=1)] = 6
+    processes: Annotated[int, Field(ge=64)] = 1024
+    cpus: Annotated[float, Field(gt=0)] = 4
+    disk_gigabytes: Annotated[float, Field(gt=0)] = 10
+
+
+REGISTRIES = (
+    *("pypi.org", "files.pythonhosted.org"),
+    *("registry.npmjs.org", "registry.yarnpkg.com"),
+    *("index.crates.io", "static.crates.io"),
+    *("proxy.golang.org", "sum.golang.org"),
+    *("rubygems.org", "index.rubygems.org"),
+    *("repo.maven.apache.org", "repo1.maven.org", "plugins.gradle.org"),
+    *("api.nuget.org", "repo.packagist.org", "repo.hex.pm", "pub.dev"),
+)
+"""Where packages come from. No code host is among them: what can be written to can carry secrets away."""
+
+
+class NetworkPolicy(Strict):
+    """Which hosts runs may reach, on port 443 and through the service's proxy only."""
+
+    allow: tuple[Annotated[str, AfterValidator(host_name)], ...] = REGISTRIES
 
 
 class Policy(Strict):
@@ -155,6 +178,7 @@ class Policy(Strict):
     agent: Agent = Agent()
     people: People = People()
     sandbox: SandboxPolicy = SandboxPolicy()
+    network: NetworkPolicy = NetworkPolicy()
 
     def state_names(self) -> dict[Stage, str]:
         """The Linear workflow state of every stage."""

@@ -30,11 +30,13 @@ from bot.machine.errors import UserError
 from bot.machine.plan import Plan
 from bot.machine.progress import AFTER, Done, Kind, Step
 from bot.runs.agents import Agents
+from bot.runs.bounds import Bounds
 from bot.runs.contract import Ending
+from bot.runs.egress import Network
 from bot.runs.keep_going import out_of_money
 from bot.runs.models import models_of_policy
 from bot.runs.runner import House
-from bot.runs.sandbox import sandbox
+from bot.runs.selftest import sandbox
 from bot.runs.worker import Access, Worker, WorkOrder
 
 FIRST_WAIT = timedelta(seconds=5)
@@ -108,7 +110,12 @@ async def _moved(repository: Repository, state: State, plan: Plan, setup: Setup)
 
 
 async def _drive(repository: Repository, setup: Setup, how: Rules, step: Step, state: State, author: Author) -> "Drive":
-    house = House(await sandbox(setup.settings.sandbox), setup.upstream)
+    house = House(
+        await sandbox(setup.settings.sandbox),
+        setup.upstream,
+        network=Network(lambda: frozenset(setup.policy.network.allow)),
+        bounds=lambda: Bounds.of(setup.policy.sandbox),
+    )
     display = Display(Console(highlight=False))
     visible, models = (lambda: setup.policy.sandbox.read_only), (lambda: models_of_policy(setup.policy))
     agents = Agents(repository.folder / "runs", house, visible, display.hears, models=models)

@@ -23,7 +23,7 @@ from bot.runs.contract import RunSpec
 from bot.runs.gateway import Upstream
 from bot.runs.models import models_of
 from bot.runs.runtimes import REGISTRY
-from bot.runs.sandbox import sandbox
+from bot.runs.selftest import sandbox
 from bot.runs.worker import LoopOrder, WorkOrder
 
 NAME = "repository"

@@ -214,6 +214,8 @@ class RunResult(BaseModel):
     turns: int = 0
     iterations: int = 1
     """How often the prompt was run; cost, tokens, seconds and turns are the sum."""
+    refused: list[str] = Field(default_factory=list)
+    """What it was refused on its way out of the sandbox, a line for each kind."""
     stopped_because: str = ""
     """Why it was not run once more, one of `keep_going.Stop`; empty before anybody asked."""
 

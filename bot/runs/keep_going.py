@@ -105,6 +105,7 @@ def _added(so_far: RunResult, result: RunResult) -> RunResult:
             "output_tokens": so_far.output_tokens + result.output_tokens,
             "seconds": round(so_far.seconds + result.seconds, 3),
             "turns": so_far.turns + result.turns,
+            "refused": [*so_far.refused, *(line for line in result.refused if line not in so_far.refused)],
             "iterations": so_far.iterations + 1,
         }
     )

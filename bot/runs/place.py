@@ -4,16 +4,19 @@ Everything a program of a run can see is made from nothing: its environment, its
 box. So no secret of the service can be in it.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.git.checkout import AGENT, EXCLUDED, remove
+from bot.runs.bounds import Bounds
+from bot.runs.egress import Door, Network, open_door
 from bot.runs.gateway import Upstream
 from bot.runs.prices import PRICES, Price
 from bot.runs.runtimes import REGISTRY
 from bot.runs.runtimes.base import Runtime
-from bot.runs.sandbox import Box, Sandbox, toolchain
+from bot.runs.sandbox import Box, Off, Sandbox, toolchain
 from bot.runs.supervisor import Command
 
 
@@ -50,6 +53,10 @@ class House:
     silent: float = 900.0
     env: Mapping[str, str] = field(default_factory=dict)
     """Goes before what a run would have in its environment otherwise; nothing secret."""
+    network: Network | None = None
+    """None: runs reach nothing but their model."""
+    bounds: Callable[[], Bounds] = Bounds
+    """How much of the machine each run may use."""
 
 
 async def make_home(place: Place) -> None:
@@ -66,7 +73,17 @@ async def make_home(place: Place) -> None:
     ignored.write_text(f"/{EXCLUDED}\n")
 
 
-def environment(place: Place) -> dict[str, str]:
+@asynccontextmanager
+async def way_out(house: House, run: str) -> AsyncIterator[Door | None]:
+    """Keep the way out open for one run; None where there is none, or no wall to have a door in."""
+    if house.network is None or isinstance(house.sandbox, Off):
+        yield None
+        return
+    async with open_door(house.network, run) as door:
+        yield door
+
+
+def environment(place: Place, door: Door | None = None) -> dict[str, str]:
     """Return all that a program inherits. It is made from nothing, so no secret of ours can be in it."""
     programs = [*(str(path / "bin") for path in toolchain()), "/usr/local/bin", "/usr/bin", "/bin"]
     return {
@@ -84,6 +101,7 @@ def environment(place: Place) -> dict[str, str]:
         "GIT_COMMITTER_NAME": AGENT.name,
         "GIT_COMMITTER_EMAIL": AGENT.email,
         "PYTHONDONTWRITEBYTECODE": "1",
+        **(door.environment() if door else {}),
     }
 
 
@@ -96,10 +114,15 @@ def behind_walls(
     visible: tuple[Path, ...] = (),
     handover: Path | None = None,
     stdin: bytes = b"",
+    door: Door | None = None,
 ) -> Command:
     """Return `argv` as a command that works in the checkout and sees nothing else but what is named here.
 
-    `env` is the whole environment; `visible` can be read besides what the place shows; `handover` can be written.
+    `env` is the whole environment; `visible` can be read besides what the place shows; `handover` can be written;
+    `door` is the way out.
     """
-    box = Box(place.checkout, place.home, handover, (*toolchain(), *place.read_only, *visible), place.hidden, env)
-    return Command(tuple(sandbox.wrap(argv, box)), env, place.checkout, stdin)
+    shown = (*toolchain(), *place.read_only, *visible)
+    out = door.socket if door else None
+    box = Box(place.checkout, place.home, handover, shown, place.hidden, env, out)
+    folders = (place.checkout, place.home, *((handover,) if handover else ()))
+    return Command(tuple(sandbox.wrap(argv, box)), env, place.checkout, stdin, folders)

@@ -5,6 +5,7 @@ script behind the same walls. The bundle is as untrusted as the agent; whoever i
 """
 
 import asyncio
+import json
 import stat
 import time
 from collections.abc import AsyncIterator, Callable
@@ -14,9 +15,10 @@ from pathlib import Path
 
 from bot.git.checkout import remove
 from bot.runs.contract import WRITERS, Ending, RunResult, RunSpec
+from bot.runs.egress import Door
 from bot.runs.gateway import Meter, Upstream, gateway
 from bot.runs.keep_going import Stop, keep_going, out_of_money, out_of_time
-from bot.runs.place import House, Place, behind_walls, environment, make_home
+from bot.runs.place import House, Place, behind_walls, environment, make_home, way_out
 from bot.runs.prompting import render
 from bot.runs.runtimes.base import Assignment, Launch, Session
 from bot.runs.supervisor import Command, End, Exit, Limits, supervise
@@ -93,25 +95,25 @@ class _Run:
     async def once(self, left: RunSpec, iteration: int) -> RunResult:
         """Run the agent once, with the time and the money that are left, and a fresh home."""
         started = time.monotonic()
-        transcript = "transcript.jsonl" if iteration == 1 else f"transcript-{iteration}.jsonl"
+        transcript = self.place.folder / ("transcript.jsonl" if iteration == 1 else f"transcript-{iteration}.jsonl")
         if iteration > 1:
             await make_home(self.place)
             self.on_progress(f"Iteration {iteration} of {self.spec.max_iterations}")
         meter = Meter(left.budget_usd, self.house.prices)
-        async with _door(self.house.upstream, meter) as door:
+        async with _door(self.house.upstream, meter) as door, way_out(self.house, left.run_id) as out:
             prompt_file = self.place.folder / "prompt.md"
             session = self.house.runtimes[left.runtime](
                 Assignment(left, self.prompt, prompt_file, self.place.checkout, *door)
             )
             ended = await supervise(
-                _launched(session.launch(), self.place, self.house, door[0]),
-                Limits(left.minutes * 60, self.house.silent),
-                transcript=self.place.folder / transcript,
+                _launched(session.launch(), self.place, self.house, door[0], out),
+                Limits(left.minutes * 60, self.house.silent, bounds=self.house.bounds()),
+                transcript=transcript,
                 on_line=lambda line: self._hear(session, line),
                 stop=self.stop,
                 pulse=meter.pulse,
             )
-        result = _judged(self.spec, session, ended, meter)
+        result = _told(_judged(self.spec, session, ended, meter), out, transcript)
         figures = {
             "cost_usd": round(meter.cost_usd, 6),
             "input_tokens": meter.input_tokens,
@@ -143,10 +145,21 @@ async def _door(upstream: Upstream | None, meter: Meter) -> AsyncIterator[tuple[
         yield opened.socket, opened.token
 
 
-def _launched(launch: Launch, place: Place, house: House, door: Path | None) -> Command:
-    env = {**environment(place), **launch.env, **house.env}
+def _launched(launch: Launch, place: Place, house: House, door: Path | None, out: Door | None) -> Command:
+    env = {**environment(place, out), **launch.env, **house.env}
     visible = (*launch.read_only, *((door,) if door else ()))
-    return behind_walls(launch.argv, place, house.sandbox, env, visible=visible, stdin=launch.stdin)
+    return behind_walls(launch.argv, place, house.sandbox, env, visible=visible, stdin=launch.stdin, door=out)
+
+
+def _told(result: RunResult, out: Door | None, transcript: Path) -> RunResult:
+    """The result with what was refused on the way out, which may be what it failed for; the transcript has it, too."""
+    if out is None or not (lines := out.refusals.lines()):
+        return result
+    with transcript.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"type": "callboard", "subtype": "refused", "refused": lines}) + "\n")
+    failed = result.kind is Ending.WORK_FAILED
+    error = f"{result.error} On the way out this was refused: {'; '.join(lines[:5])}." if failed else result.error
+    return result.model_copy(update={"refused": lines, "error": error})
 
 
 def _judged(spec: RunSpec, session: Session, ended: Exit, meter: Meter) -> RunResult:
@@ -158,6 +171,8 @@ def _judged(spec: RunSpec, session: Session, ended: Exit, meter: Meter) -> RunRe
             return _ended(Ending.WORK_FAILED, out_of_time(spec))
         case End.SILENT:
             return _ended(Ending.TRANSPORT_FAILED, "The agent gave no sign of life any more and was ended.")
+        case End.BOUNDS:
+            return _ended(Ending.WORK_FAILED, ended.why)
     if meter.refused:
         return _ended(Ending.NEEDS_INPUT, out_of_money(spec))
     if meter.unpriced:
@@ -205,7 +220,8 @@ async def _bundled(spec: RunSpec, place: Place, house: House, *, finished: bool)
     }
     argv = ("/bin/sh", "-c", _HAND_OVER)
     command = behind_walls(argv, place, house.sandbox, env, handover=bundle.parent)
-    ended = await supervise(command, Limits(_HAND_OVER_SECONDS), transcript=place.folder / "handover.log")
+    limits = Limits(_HAND_OVER_SECONDS, bounds=house.bounds())
+    ended = await supervise(command, limits, transcript=place.folder / "handover.log")
     if ended.code != 0:
         said = ended.stderr.strip().splitlines() or [f"exit code {ended.code}"]
         return None, next((line for line in said if line.startswith(("fatal:", "error:"))), said[-1])

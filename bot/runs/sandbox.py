@@ -2,18 +2,21 @@
 
 `Bubblewrap` gives it namespaces of its own: no network, no other process, no file but the system's programs
 (read-only), its checkout and its home. bubblewrap itself is started with the agent's clean environment, because a
-process inside could read that of the outermost one (security S-31). Resource limits are the warden's.
+process inside could read that of the outermost one (security S-31). What bubblewrap leaves open, `inside.py` closes;
+resource limits are the warden's, and those of a control group (`bounds.py`).
 `Off` is no wall at all and is only taken when it is asked for by name.
 """
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from bot.machine.errors import UserError
+from bot.runs import inside
+from bot.runs.egress.proxy import PORT_INSIDE
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 """Programs and libraries; a distribution that merged them has links here, which are kept as links."""
@@ -23,6 +26,31 @@ ETC = (
     *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone", "mime.types"),
 )
 """The parts of /etc that programs need; nothing here is secret. The rest is not there."""
+KERNEL = ("sys", "sysrq-trigger", "irq", "bus", "fs")
+"""Parts of /proc by which the machine itself is changed. Their files ask for root of the machine and no capability, and
+when the service is root, so is everybody behind its walls, whatever number they see: only a mount keeps them out."""
+SECRETIVE = ("kcore", "keys", "timer_list", "sched_debug", "acpi", "scsi", "asound", "kpageflags", "kpagecount")
+"""Parts of /proc that tell of others; the same that container runtimes hide."""
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+_USUALLY = (
+    "The system must allow user namespaces, and a container must allow a fresh /proc:"
+    " `docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+    " --security-opt systempaths=unconfined`."
+)
+_CURES = {
+    "No permissions to create": "Allow user namespaces: `sysctl kernel.unprivileged_userns_clone=1`"
+    " `user.max_user_namespaces=10000` `kernel.apparmor_restrict_unprivileged_userns=0` (whichever exists); in a"
+    " container also `--security-opt seccomp=unconfined`.",
+    "setting up uid map": "Allow user namespaces to plain users:"
+    " `sysctl kernel.apparmor_restrict_unprivileged_userns=0`.",
+    "Can't mount proc": "This container hides parts of /proc, so no fresh one may be mounted: start it with"
+    " `--security-opt systempaths=unconfined` (Kubernetes: `procMount: Unmasked`).",
+    "loopback": "The box may not set up its own loopback: allow user namespaces to plain users"
+    " (`sysctl kernel.apparmor_restrict_unprivileged_userns=0`).",
+    "walls could not be closed": "The kernel takes no seccomp filter here, or this processor is not known: x86_64 and"
+    " aarch64 are.",
+}
+"""What bubblewrap says, and what to do then."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +59,7 @@ class Box:
 
     `checkout`, `home` and `handover` (when given) can be written. `read_only` are files, folders and sockets besides
     the system's. `hidden` are folders or files under a visible path that must look empty. `env` is the whole
-    environment.
+    environment. `door` is the socket of the way out, which is shown as a port on the box's loopback.
     """
 
     checkout: Path
@@ -40,6 +68,7 @@ class Box:
     read_only: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    door: Path | None = None
 
 
 class Sandbox(Protocol):
@@ -49,10 +78,6 @@ class Sandbox(Protocol):
 
     def wrap(self, argv: Sequence[str], box: Box) -> list[str]:
         """Return the argument list that runs `argv` inside `box`, in the checkout. Start it with `box.env` only."""
-        ...
-
-    async def missing(self) -> str:
-        """Try the walls for real; say in one sentence what is missing here, or nothing."""
         ...
 
 
@@ -65,10 +90,6 @@ class Off:
         """Return `argv` as it is."""
         return list(argv)
 
-    async def missing(self) -> str:
-        """Nothing can be missing."""
-        return ""
-
 
 class Bubblewrap:
     """Walls made by bubblewrap: fresh namespaces, no network, user 1000, no capability."""
@@ -77,53 +98,55 @@ class Bubblewrap:
 
     def wrap(self, argv: Sequence[str], box: Box) -> list[str]:
         """Return `argv` behind bubblewrap."""
+        seen = (*toolchain(), *box.read_only, Path(inside.__file__), *((box.door,) if box.door else ()))
         return [
             *("bwrap", "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--hostname", "agent"),
             *("--die-with-parent", "--new-session", "--cap-drop", "ALL"),
             *_system(),
-            *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run"),  # noqa: S108  # the agent's
-            *_mounts(box),
-            *("--chdir", str(box.checkout), "--", *argv),
+            *(*_proc(), "--dev", "/dev", *_tmpfs("/dev/shm", 256), "--remount-ro", "/dev"),  # noqa: S108
+            *(*_tmpfs("/tmp", 512), *_tmpfs("/run", 16)),  # noqa: S108  # the agent's own
+            *_mounts(box, seen),
+            *("--remount-ro", "/", "--chdir", str(box.checkout), "--"),
+            *(interpreter(), "-I", "-S", inside.__file__),
+            *(str(box.door or "-"), str(PORT_INSIDE), *argv),
         ]
 
     async def missing(self) -> str:
-        """Run a program behind the same walls; the sentence quotes bubblewrap when that fails."""
+        """Start a program behind the walls; the sentence quotes bubblewrap when that fails."""
         here = Path(sys.prefix)
-        argv = self.wrap(["/bin/sh", "-c", "test $$ -gt 1"], Box(here, here))
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-            )
-        except FileNotFoundError:
+        if shutil.which("bwrap", path=_PATH) is None:
             return "bubblewrap is not installed (Debian, Ubuntu and Fedora call the package `bubblewrap`)."
-        _, stderr = await process.communicate()
-        if process.returncode == 0:
-            return ""
-        reason = stderr.decode(errors="replace").strip().splitlines()
-        return (
-            f"bubblewrap cannot make its walls here ({reason[-1] if reason else 'no reason given'}); the system must"
-            " allow user namespaces and, inside a container, a fresh /proc."
+        process = await asyncio.create_subprocess_exec(
+            *self.wrap(["/bin/sh", "-c", "test $$ -gt 1"], Box(here, here)),
+            env={"PATH": _PATH},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
         )
+        _, stderr = await process.communicate()
+        return advice(stderr.decode(errors="replace")) if process.returncode else ""
 
 
-async def sandbox(name: str) -> Sandbox:
-    """Return the sandbox called `name` (`bwrap` or `off`) after seeing that it works.
+def advice(said: str) -> str:
+    """Say why the walls can't be made, by what bubblewrap said, and what to do about it."""
+    reason = (said.strip().splitlines() or ["no reason given"])[-1]
+    found = [cure for words, cure in _CURES.items() if words in reason]
+    return f"bubblewrap cannot make its walls here ({reason}). {found[0] if found else _USUALLY}"
+
+
+def named(name: str) -> Sandbox:
+    """Return the sandbox called `name`: `bwrap` or `off`.
 
     Raises:
-        UserError: there is none of that name, or it does not work here. Workers must then not be started.
+        KeyError: there is none of that name.
     """
     known: dict[str, Sandbox] = {"bwrap": Bubblewrap(), "off": Off()}
-    if name not in known:
-        raise UserError(f"CALLBOARD_SANDBOX is `{name}`; it must be `bwrap` or `off`.")
-    if missing := await known[name].missing():
-        raise UserError(
-            f"{missing} Without walls no agent is started; CALLBOARD_SANDBOX=off runs them without, at your own risk."
-        )
     return known[name]
+
+
+def interpreter() -> str:
+    """Return the Python of the toolchain; it can be started inside, too."""
+    return str(Path(sys.executable).resolve())
 
 
 def toolchain() -> tuple[Path, ...]:
@@ -145,9 +168,24 @@ def _system() -> list[str]:
     return words
 
 
-def _mounts(box: Box) -> list[str]:
+def _proc() -> list[str]:
+    """A /proc of its own, in which nothing of the machine can be changed."""
+    words = ["--proc", "/proc"]
+    for name in KERNEL:
+        words += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
+    for name in SECRETIVE:
+        words += _cover(Path("/proc", name))
+    return words
+
+
+def _tmpfs(path: str, megabytes: int) -> list[str]:
+    """An empty folder in memory, of bounded size."""
+    return ["--size", str(megabytes << 20), "--tmpfs", path]
+
+
+def _mounts(box: Box, seen: Sequence[Path]) -> list[str]:
     """The box's own mounts, outermost first: an inner one that came earlier would be covered by the outer one."""
-    mounts = {path: ["--ro-bind", str(path), str(path)] for path in box.read_only}
+    mounts = {path: ["--ro-bind", str(path), str(path)] for path in seen}
     mounts |= {path: _cover(path) for path in box.hidden}
     mounts |= {path: ["--bind", str(path), str(path)] for path in (box.home, box.checkout, box.handover) if path}
     return [word for path in sorted(mounts, key=lambda path: len(path.parts)) for word in mounts[path]]
@@ -155,5 +193,5 @@ def _mounts(box: Box) -> list[str]:
 
 def _cover(path: Path) -> list[str]:
     if path.is_dir():
-        return ["--tmpfs", str(path)]
+        return _tmpfs(str(path), 1)
     return ["--ro-bind", "/dev/null", str(path)] if path.exists() else []

@@ -10,73 +10,48 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bot.runs import bounds as control
 from bot.runs import warden
+from bot.runs.watching import End, Limits, Pulse, Watcher
+
+__all__ = ["Command", "End", "Exit", "Limits", "Pulse", "supervise"]
 
 _CHUNK = 1 << 16
 _LINE = 32 << 20
 _TRANSCRIPT = 256 << 20
 _STDERR = 1 << 16
-_BUSY = 0.02
-"""Share of one processor above which a silent program counts as working (a test run that prints nothing)."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A program to run. `env` is its whole environment; nothing is inherited."""
+    """A program to run. `env` is its whole environment; nothing is inherited.
+
+    `folders` are all that it can write on the disk, where that is known.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: Path
     stdin: bytes = b""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """In seconds: `wall` for the whole run, `silent` without a sign of life, `grace` between asking and killing."""
-
-    wall: float
-    silent: float = 900.0
-    grace: float = 5.0
-
-
-class End(StrEnum):
-    """Who ended the program: itself, one of the limits, or somebody who asked."""
-
-    EXITED = "exited"
-    WALL = "wall"
-    SILENT = "silent"
-    STOPPED = "stopped"
+    folders: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class Exit:
-    """How the program ended. `code` is 128 + the signal when a signal did; `stderr` is its last 64 kB."""
+    """How the program ended. `code` is 128 + the signal when a signal did; `stderr` is its last 64 kB.
+
+    `why` says in a sentence which of the bounds it passed.
+    """
 
     code: int
     end: End
     stderr: str
     seconds: float
-
-
-@dataclass
-class Pulse:
-    """The last sign of life, as `time.monotonic()`; anybody who sees one calls `beat`."""
-
-    last: float = field(default_factory=time.monotonic)
-
-    def beat(self) -> None:
-        """Note a sign of life now."""
-        self.last = time.monotonic()
-
-    @property
-    def age(self) -> float:
-        """Seconds since the last sign of life."""
-        return time.monotonic() - self.last
+    why: str = ""
 
 
 async def supervise(
@@ -96,16 +71,29 @@ async def supervise(
     Raises:
         OSError: the working folder or the interpreter is missing. A missing program is exit code 127 instead.
     """
+    async with control.held_to(limits.bounds) as groups:
+        return await _supervise(command, limits, groups, transcript, on_line, stop or asyncio.Event(), pulse or Pulse())
+
+
+async def _supervise(
+    command: Command,
+    limits: Limits,
+    groups: tuple[Path, ...],
+    transcript: Path,
+    on_line: Callable[[bytes], None],
+    stop: asyncio.Event,
+    pulse: Pulse,
+) -> Exit:
     started = time.monotonic()
-    pulse = pulse or Pulse()
     stderr = bytearray()
-    process = await _start(command, limits)
+    process = await _start(command, limits, groups)
+    watcher = Watcher(process.pid, command.folders, limits, held=bool(groups))
     try:
         with transcript.open("wb") as file:
             pumps: asyncio.Future[Any] = asyncio.gather(
                 _feed(process, command.stdin), _read_lines(process, file, on_line, pulse), _tail(process, stderr)
             )
-            watch = asyncio.create_task(_watch(process.pid, limits, pulse, stop or asyncio.Event()))
+            watch = asyncio.create_task(watcher.watch(pulse, stop))
             try:
                 end = await _first_end(process, watch, pumps)
                 if end is not End.EXITED:
@@ -117,15 +105,15 @@ async def supervise(
     finally:
         await _insist(_end(process, signal.SIGHUP, limits.grace))
     code = process.returncode if process.returncode is not None else 128 + signal.SIGKILL
-    return Exit(code, end, stderr.decode(errors="replace"), time.monotonic() - started)
+    return Exit(code, end, stderr.decode(errors="replace"), time.monotonic() - started, watcher.why)
 
 
-async def _start(command: Command, limits: Limits) -> asyncio.subprocess.Process:
+async def _start(command: Command, limits: Limits, groups: tuple[Path, ...]) -> asyncio.subprocess.Process:
     cpu = max(60, int(limits.wall * (os.cpu_count() or 1)))
     creation = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", warden.__file__),
-            *(str(os.getpid()), str(limits.grace), str(cpu)),
+            *(str(os.getpid()), str(limits.grace), str(cpu), ":".join(map(str, groups)) or "-"),
             *command.argv,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -153,27 +141,6 @@ async def _first_end(process: asyncio.subprocess.Process, watch: asyncio.Task[En
         return End.EXITED if exited.done() else watch.result()
     finally:
         exited.cancel()
-
-
-async def _watch(pid: int, limits: Limits, pulse: Pulse, stop: asyncio.Event) -> End:
-    """Return when a limit is passed or somebody asked to stop."""
-    end = time.monotonic() + limits.wall
-    every = min(5.0, limits.silent / 4, limits.wall / 4)
-    ticks = 0
-    while True:
-        try:
-            await asyncio.wait_for(stop.wait(), every)
-        except TimeoutError:
-            now = sum(process.ticks for process in await asyncio.to_thread(warden.descendants, pid))
-            if (now - ticks) / os.sysconf("SC_CLK_TCK") > _BUSY * every:
-                pulse.beat()
-            ticks = now
-            if time.monotonic() >= end:
-                return End.WALL
-            if pulse.age > limits.silent:
-                return End.SILENT
-        else:
-            return End.STOPPED
 
 
 async def _end(process: asyncio.subprocess.Process, how: signal.Signals, grace: float) -> None:

@@ -1,7 +1,8 @@
 """Verification: the commands that a plan names, run behind the same walls as an agent, each with a receipt.
 
-The commands are as untrusted as the agent that could write them, or what they start. They get no model, no network and
-no secret. Whatever one does (hang, flood, leave daemons, delete the checkout) comes to a receipt, and to no exception.
+The commands are as untrusted as the agent that could write them, or what they start. They get no model, no secret, and
+the same way out. Whatever one does (hang, flood, leave daemons, delete the checkout) comes to a receipt, and to no
+exception.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from bot.git.checkout import remove
-from bot.runs.place import House, Place, behind_walls, environment, make_home
+from bot.runs.place import House, Place, behind_walls, environment, make_home, way_out
 from bot.runs.prompting import visible
 from bot.runs.supervisor import End, Limits, supervise
 
@@ -121,26 +122,30 @@ async def verify(
 
 
 async def _run(command: str, log: Path, place: Place, house: House, seconds: float, stop: asyncio.Event) -> Receipt:
-    env = {**environment(place), **house.env}
-    shell = shutil.which("bash", path=env["PATH"]) or "/bin/sh"
+    shell = shutil.which("bash", path=environment(place)["PATH"]) or "/bin/sh"
     argv = ("/bin/sh", "-c", _ONE_STREAM, shell, command)
     await remove(log)  # one of an earlier verification says nothing about this one
     halt = asyncio.Event()
     guard = asyncio.create_task(_guard(log, stop, halt))
     try:
-        ended = await supervise(
-            behind_walls(argv, place, house.sandbox, env),
-            Limits(seconds, silent=math.inf, grace=_GRACE),
-            transcript=log,
-            stop=halt,
-        )
+        async with way_out(house, place.folder.name) as door:
+            env = {**environment(place, door), **house.env}
+            ended = await supervise(
+                behind_walls(argv, place, house.sandbox, env, door=door),
+                Limits(seconds, silent=math.inf, grace=_GRACE, bounds=house.bounds()),
+                transcript=log,
+                stop=halt,
+            )
     finally:
         guard.cancel()
-    output = await asyncio.to_thread(_shown, log, ended.stderr)
+    refused = door.refusals.lines()[:5] if door else []
+    output = await asyncio.to_thread(_shown, log, ended.stderr + "".join(f"\n[Refused: {line}]" for line in refused))
     took = round(ended.seconds, 3)
     match ended.end:
         case End.EXITED:
             return Receipt(command, ended.code, "exited", took, output, str(log))
+        case End.BOUNDS:
+            return Receipt(command, ended.code, "exited", took, f"{output}\n[{ended.why}]", str(log))
         case End.STOPPED if stop.is_set():
             return Receipt(command, ended.code, "stopped", took, f"{output}\n[It was stopped.]", str(log))
         case End.STOPPED:

@@ -29,12 +29,14 @@ _WALL = "bwrap"
 
 @dataclass(frozen=True)
 class Process:
-    """One line of the process table. `ticks` is CPU time spent, in clock ticks."""
+    """One line of the process table. `ticks` is CPU time spent, in clock ticks; `memory` is in bytes."""
 
     pid: int
     parent: int
     name: str
     ticks: int
+    threads: int = 1
+    memory: int = 0
 
 
 def _process(pid: str) -> Process | None:
@@ -44,7 +46,8 @@ def _process(pid: str) -> Process | None:
         return None  # it ended while we were reading the table
     name = text[text.index("(") + 1 : text.rindex(")")]
     fields = text[text.rindex(")") + 2 :].split()
-    return Process(int(pid), int(fields[1]), name, int(fields[11]) + int(fields[12]))
+    ticks, memory = int(fields[11]) + int(fields[12]), int(fields[21]) * resource.getpagesize()
+    return Process(int(pid), int(fields[1]), name, ticks, int(fields[17]), memory)
 
 
 def descendants(root: int) -> list[Process]:
@@ -101,15 +104,23 @@ def _kill_all(main: int, patience: float = 10.0) -> int | None:
     return code
 
 
-def _become(argv: list[str], limits: dict[int, int]) -> None:
+def _become(argv: list[str], limits: dict[int, int], groups: list[str]) -> None:
     """In the child: set the limits and turn into the program. Never returns."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    try:
+        for group in groups:
+            Path(group).write_text("0")
+    except OSError as error:
+        os.write(2, f"callboard: {error}\n".encode())
+        os._exit(126)
     for which, most in limits.items():
         hard = resource.getrlimit(which)[1]
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(which, (value, value))
     Path("/proc/self/oom_score_adj").write_text("500")  # when memory runs out, the agent goes before the service
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)  # Python ignores them, and what is ignored is inherited
     try:
         os.execvp(argv[0], argv)  # noqa: S606  # an argument list, no shell
     except OSError as error:
@@ -136,8 +147,13 @@ def _watch(main: int, grace: float) -> int | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run `PARENT GRACE CPU_SECONDS PROGRAM [ARGUMENT…]`: parent process id, the grace and CPU limit in seconds."""
-    parent, grace, cpu, argv = int(arguments[0]), float(arguments[1]), int(arguments[2]), arguments[3:]
+    """Run `PARENT GRACE CPU_SECONDS GROUPS PROGRAM [ARGUMENT…]`.
+
+    PARENT is a process id, GRACE and CPU_SECONDS are in seconds, GROUPS are the files to join control groups by, with
+    colons in between, or `-`.
+    """
+    parent, grace, cpu, argv = int(arguments[0]), float(arguments[1]), int(arguments[2]), arguments[4:]
+    groups = arguments[3].split(":") if arguments[3] != "-" else []
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP})
     system = ctypes.CDLL(None)
     system.prctl(_PR_SET_PDEATHSIG, signal.SIGHUP)
@@ -152,7 +168,7 @@ def main(arguments: list[str]) -> int:
     }  # neither DATA nor AS: Claude Code reserves address space far beyond what it uses, and crashes
     child = os.fork()
     if child == 0:
-        _become(argv, limits)
+        _become(argv, limits, groups)
     code = _watch(child, grace)
     killed = _kill_all(child)
     code = code if code is not None else killed if killed is not None else -signal.SIGKILL

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bot.runs.sandbox import Box, Sandbox, sandbox, toolchain
+from bot.runs.sandbox import Box, Sandbox, toolchain
+from bot.runs.selftest import sandbox
 from bot.runs.supervisor import Command, Limits, supervise
 from bot.simulator.github import RealCI
 from bot.simulator.theatre import Theatre
