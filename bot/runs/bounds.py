@@ -176,11 +176,12 @@ def _settings(controller: str, bounds: Bounds) -> dict[str, str]:
 
 
 def _clear(found: Groups) -> None:
-    """Remove groups that a service left which was killed; one that is in use stays."""
+    """Remove groups that a service left which was killed; another one that runs here keeps its own."""
     for folder in set(found.folders.values()):
         for left in folder.glob(f"{_PREFIX}*"):
-            if not (left / "cgroup.procs").read_text():
-                left.rmdir()
+            owner = left.name.removeprefix(_PREFIX).partition("-")[0]
+            if not Path("/proc", owner).exists():
+                _remove(left)
 
 
 def remove(made: list[Path]) -> None:
@@ -190,12 +191,15 @@ def remove(made: list[Path]) -> None:
 
 
 def _remove(folder: Path) -> None:
-    if (folder / "cgroup.kill").exists():
-        (folder / "cgroup.kill").write_text("1")
+    kill = folder / "cgroup.kill"
+    if kill.exists():
+        kill.write_text("1")
     end = time.monotonic() + 2
     while True:
         try:
             folder.rmdir()
+        except FileNotFoundError:
+            return
         except OSError as error:
             if time.monotonic() > end:
                 log.warning("a control group stays behind", folder=str(folder), error=str(error))

@@ -5,20 +5,23 @@ machine's own door to its host among them), and parts of the kernel that no buil
 where programs look for a proxy: a port on the box's own loopback, passed on to the service's socket.
 
 It is run by file name in an isolated interpreter (`python -I -S inside.py SOCKET PORT PROGRAM [ARGUMENT…]`, SOCKET `-`
-for no way out), so it imports the standard library only. Exit code 126: the walls could not be closed.
+for no way out), so it imports the standard library only, and little of it: every run waits for this. Exit code 126: the
+walls could not be closed.
 """
 
 import ctypes
 import os
-import platform
-import socket
 import struct
 import sys
-import threading
+
+TYPE_CHECKING = False  # as in `typing`, which alone takes longer to import than everything here
+if TYPE_CHECKING:
+    import socket
 
 EPERM, ENOSYS, EAFNOSUPPORT = 1, 38, 97
 _NEW_NAMESPACES = 0x7E020000
-_FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
+_FAMILIES = (1, 2, 10, 16)
+"""AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK."""
 _MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 """What the kernel calls the architecture, and the column below."""
 _CLONE, _UNSHARE, _SOCKET, _SOCKETPAIR, _CLONE3 = (56, 220), (272, 97), (41, 198), (53, 199), (435, 435)
@@ -49,7 +52,6 @@ _ABSENT = ((425, 425), _CLONE3)
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
-_AT_ONCE = threading.BoundedSemaphore(128)
 
 
 def _step(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
@@ -86,7 +88,7 @@ def _close_the_rest() -> None:
     Raises:
         OSError: the kernel does not take them.
     """
-    program = rules(platform.machine())
+    program = rules(os.uname().machine)
     kept = ctypes.create_string_buffer(program)
 
     class Program(ctypes.Structure):
@@ -98,40 +100,53 @@ def _close_the_rest() -> None:
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _pump(source: "socket.socket", sink: "socket.socket") -> None:
     try:
         while chunk := source.recv(1 << 16):
             sink.sendall(chunk)
-        sink.shutdown(socket.SHUT_WR)
+        sink.shutdown(1)
     except OSError:
         for one in (source, sink):
             try:
-                one.shutdown(socket.SHUT_RDWR)
+                one.shutdown(2)
             except OSError:
                 continue  # it was closed already
 
 
-def _pass_on(near: socket.socket, path: str) -> None:
-    with _AT_ONCE, near, socket.socket(socket.AF_UNIX) as far:
-        far.connect(path)
-        back = threading.Thread(target=_pump, args=(far, near), daemon=True)
-        back.start()
-        _pump(near, far)
-        back.join()
-
-
 def _bridge(path: str, port: int) -> None:
     """Start a process that passes connections on; it dies with the box."""
-    listener = socket.create_server(("127.0.0.1", port), backlog=128)
+    import _socket
+
+    listener = _socket.socket(2, 1)  # AF_INET, SOCK_STREAM: `socket` itself is slow to import, and only for the child
+    listener.setsockopt(1, 2, 1)  # SOL_SOCKET, SO_REUSEADDR
+    listener.bind(("127.0.0.1", port))
+    listener.listen(128)
     if os.fork():
         listener.close()
         return
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(nothing, descriptor)
+    _serve(listener.detach(), path)
+
+
+def _serve(descriptor: int, path: str) -> None:
+    """Pass on every connection that comes in; never returns."""
+    import socket
+    import threading
+
+    def pass_on(near: socket.socket) -> None:
+        with near, socket.socket(socket.AF_UNIX) as far:
+            far.connect(path)
+            back = threading.Thread(target=_pump, args=(far, near), daemon=True)
+            back.start()
+            _pump(near, far)
+            back.join()
+
+    listener = socket.socket(fileno=descriptor)
     while True:
         near, _ = listener.accept()
-        threading.Thread(target=_pass_on, args=(near, path), daemon=True).start()
+        threading.Thread(target=pass_on, args=(near,), daemon=True).start()
 
 
 def main(arguments: list[str]) -> None:
@@ -144,6 +159,8 @@ def main(arguments: list[str]) -> None:
     except (OSError, KeyError) as error:
         sys.stderr.write(f"callboard: the walls could not be closed: {error!r}\n")
         sys.exit(126)
+    for ignored in (13, 25):  # SIGPIPE and SIGXFSZ: Python ignores them, and what is ignored is inherited
+        ctypes.CDLL(None).signal(ignored, 0)
     try:
         os.execvp(program[0], program)  # noqa: S606  # an argument list, no shell
     except OSError as error:

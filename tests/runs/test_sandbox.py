@@ -9,7 +9,8 @@ import pytest
 
 from bot.machine.errors import UserError
 from bot.runs import sandbox as walls
-from bot.runs.sandbox import Box, Bubblewrap, Off, sandbox, toolchain
+from bot.runs.sandbox import Box, Bubblewrap, toolchain
+from bot.runs.selftest import sandbox
 
 CANARY = "canary-4f1c9e"
 PATH = f"{Path(sys.executable).resolve().parent}:/usr/local/bin:/usr/bin:/bin"
@@ -122,18 +123,30 @@ async def test_off_is_only_taken_by_name_and_changes_nothing(box: Box) -> None:
 
 async def test_bubblewrap_is_tried_for_real(box: Box) -> None:
     assert isinstance(await sandbox("bwrap"), Bubblewrap)
-    assert await Off().missing() == ""
 
 
-async def test_a_missing_bubblewrap_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    async def absent(*_: object, **__: object) -> None:
-        raise FileNotFoundError
-
-    monkeypatch.setattr(walls.asyncio, "create_subprocess_exec", absent)
+async def test_a_missing_bubblewrap_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walls.shutil, "which", lambda *_, **__: None)
     with pytest.raises(UserError, match=r"not installed.*CALLBOARD_SANDBOX=off"):
         await sandbox("bwrap")
 
 
-async def test_walls_that_cannot_be_made_quote_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Bubblewrap, "wrap", lambda *_: ["sh", "-c", "echo 'bwrap: Can not mount proc' >&2; exit 1"])
-    assert "Can not mount proc" in await Bubblewrap().missing()
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        ("bwrap: No permissions to create new namespace, likely because ...", "unprivileged_userns"),
+        ("bwrap: setting up uid map: Permission denied", "apparmor_restrict_unprivileged_userns=0"),
+        ("bwrap: Can't mount proc on /newroot/proc: Operation not permitted", "systempaths=unconfined"),
+        ("bwrap: loopback: Failed RTM_NEWADDR: Operation not permitted", "its own loopback"),
+        ("callboard: the walls could not be closed: PermissionError(1, 'seccomp')", "x86_64 and aarch64"),
+        ("bwrap: something new", "must allow user namespaces"),
+    ],
+)
+async def test_walls_that_cannot_be_made_quote_the_reason_and_say_what_to_do(
+    said: str, cure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bubblewrap, "wrap", lambda *_: ["sh", "-c", 'echo "$0" >&2; exit 1', said])
+    with pytest.raises(UserError) as refused:
+        await sandbox("bwrap")
+    assert said in str(refused.value)
+    assert cure in str(refused.value)

@@ -106,8 +106,8 @@ async def test_silence_without_work_ends_a_run(tmp_path: Path) -> None:
 
 
 async def test_silence_at_work_is_life(tmp_path: Path) -> None:
-    code = "import time; end = time.monotonic() + 1\nwhile time.monotonic() < end: pass"
-    ended = await supervise(python(code, tmp_path), Limits(30, 0.4), transcript=tmp_path / "t")
+    code = "import time; end = time.monotonic() + 2\nwhile time.monotonic() < end: pass"
+    ended = await supervise(python(code, tmp_path), Limits(30, 1.2), transcript=tmp_path / "t")
     assert ended.end is End.EXITED
 
 

@@ -81,10 +81,10 @@ async def test_a_command_that_hangs_is_ended_at_its_limit_and_the_next_one_runs(
     place: Place, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verification, "_GRACE", 0.2)
-    first, second = await verify([f"echo begun; {command}", "echo next"], place, WALLS, minutes=0.01)
+    first, second = await verify([f"echo begun; {command}", "echo next"], place, WALLS, minutes=0.05)
     assert (first.end, first.passed) == ("timed out", False)
-    assert first.output == "begun\n[It was not done after 0.01 minutes and was ended.]"
-    assert first.seconds < 5
+    assert first.output == "begun\n[It was not done after 0.05 minutes and was ended.]"
+    assert first.seconds < 30
     assert (second.passed, second.output) == (True, "next")
     assert not alive("sleep 71.0071")
 
@@ -231,10 +231,17 @@ async def test_nothing_but_the_checkout_and_the_home_can_be_written(place: Place
 
 async def test_to_stop_ends_what_runs_and_starts_nothing_more(place: Place) -> None:
     stop = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.3, stop.set)
-    begun = time.monotonic()
+
+    async def stopping() -> None:
+        log = place.folder / "verify-1.log"
+        while not log.exists() or b"begun" not in log.read_bytes():
+            await asyncio.sleep(0.02)
+        stop.set()
+
+    begun, stopper = time.monotonic(), asyncio.create_task(stopping())
     first, second = await verify(["echo begun; sleep 73.0073", "touch next"], place, WALLS, minutes=1, stop=stop)
-    assert time.monotonic() - begun < 5
+    await stopper
+    assert time.monotonic() - begun < 30
     assert (first.end, first.passed, first.output) == ("stopped", False, "begun\n[It was stopped.]")
     assert (second.end, second.passed, second.log) == ("stopped", False, "")
     assert not (place.checkout / "next").exists()

@@ -71,4 +71,4 @@ class Refusals:
 def shown(target: str) -> str:
     """A text by an agent, with everything invisible spelled out, and not long."""
     flat = target.encode("unicode_escape").decode("ascii")
-    return flat if len(flat) <= _LONGEST else f"{flat[:_LONGEST]}…"
+    return flat if len(flat) <= _LONGEST else f"{flat[:_LONGEST]}..."

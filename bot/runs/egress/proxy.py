@@ -118,7 +118,10 @@ class _Tunnels:
         self._up = self._down = 0
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take a connection on; never waits."""
+        """Take a connection on, or drop it when there are far too many to be answered; never waits."""
+        if len(self._open) > 4 * self._network.bounds.at_once:
+            writer.transport.abort()
+            return
         task = asyncio.ensure_future(self._serve(reader, writer))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
@@ -134,12 +137,12 @@ class _Tunnels:
         try:
             async with asyncio.timeout(bounds.whole):
                 try:
-                    if len(self._open) > bounds.at_once:
-                        raise NotAllowedError(Reason.LIMIT, f"more than {bounds.at_once} connections at once")
                     async with asyncio.timeout(bounds.greeting):
                         head = await reader.readuntil(b"\r\n\r\n")
                     target = _target_of(head)
                     self._admit(head)
+                    if len(self._open) > bounds.at_once:
+                        raise NotAllowedError(Reason.LIMIT, f"more than {bounds.at_once} connections at once")
                     host = destination(target, self._network.allow())
                     far = await self._connected(host)
                 except NotAllowedError as error:
