@@ -46,7 +46,8 @@ async def examine(environment: Mapping[str, str]) -> AsyncIterator[Finding]:
 
 
 async def _machine(settings: Settings, policy: Policy) -> AsyncIterator[Finding]:
-    yield await machine.walls(settings)
+    async for finding in machine.walls(settings):
+        yield finding
     async for finding in machine.runtimes(policy):
         yield finding
     yield machine.disk(settings.home)

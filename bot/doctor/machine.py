@@ -22,8 +22,9 @@ from bot.engine.overview import Overview
 from bot.engine.port import EngineStatus
 from bot.github.manifest import is_local
 from bot.machine.errors import UserError
+from bot.runs import bounds, selftest
 from bot.runs.runtimes import claude
-from bot.runs.sandbox import sandbox
+from bot.runs.sandbox import Bubblewrap
 
 GIGABYTE = 1 << 30
 FULL, LOW = 1 * GIGABYTE, 5 * GIGABYTE
@@ -114,15 +115,20 @@ def arrivals(status: EngineStatus, base_url: str, *, unasked: Collection[str] = 
             yield found("arrived", about, at=_moment(last))
 
 
-async def walls(settings: Settings) -> Finding:
-    """Whether the walls around agents stand."""
+async def walls(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether the walls around agents stand: every probe that gets through is a finding."""
     if settings.sandbox == "off":
-        return found("sandbox_off", "sandbox")
-    try:
-        await sandbox(settings.sandbox)
-    except UserError as error:
-        return found("sandbox", "sandbox", error=error)
-    return found("sandbox_works", "sandbox")
+        yield found("sandbox_off", "sandbox")
+        return
+    seen = await selftest.examine(Bubblewrap())
+    if seen.missing:
+        yield found("sandbox", "sandbox", error=seen.missing)
+    for one in seen.through:
+        yield found("sandbox_open", "sandbox", tries=one.probe.tries, must=one.probe.must, got=one.got)
+    if not seen.missing and not seen.through:
+        yield found("sandbox_works", "sandbox", probes=len(seen.tried), seconds=seen.seconds)
+    if bounds.groups() is None:
+        yield found("sandbox_watched", "sandbox")
 
 
 async def runtimes(policy: Policy) -> AsyncIterator[Finding]:

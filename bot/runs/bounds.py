@@ -2,7 +2,7 @@
 
 A group of its own is made for every run below the one that the service was given (systemd: `Delegate=yes`; a container:
 a writable /sys/fs/cgroup). Version 2 is preferred; version 1 is used where a system still has it. Elsewhere the
-supervisor looks once a second and ends a run that uses more; `missing` says so.
+supervisor looks once a second and ends a run that uses more.
 """
 
 import asyncio
@@ -105,16 +105,6 @@ def groups() -> Groups | None:
                 continue
             return found
     return None
-
-
-def missing() -> str:
-    """Say what stands between runs and hard limits on this machine, or nothing."""
-    if groups():
-        return ""
-    return (
-        "no control group can be written here, so memory and processes of a run are looked at once a second and not"
-        " held: let systemd delegate one (`Delegate=yes`), or give the container a writable /sys/fs/cgroup"
-    )
 
 
 def _version_2(table: list[list[str]], mine: list[list[str]]) -> Groups | None:

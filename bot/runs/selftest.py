@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.machine.errors import UserError
-from bot.runs import bounds, probes
+from bot.runs import probes
 from bot.runs.bounds import Bounds
 from bot.runs.egress import Network, open_door
 from bot.runs.egress.proxy import PORT_INSIDE
@@ -136,8 +136,3 @@ async def _planted() -> AsyncIterator[tuple[Box, World]]:
         finally:
             bystander.kill()
             await bystander.wait()
-
-
-def weaker() -> str:
-    """Say in a sentence what is looked at here and not held, or nothing."""
-    return bounds.missing()
