@@ -93,7 +93,7 @@ def test_a_run_is_remembered_when_its_result_is_taken_in_and_only_the_newest_are
     older = tuple(Ran("plan", each, 1, 0.0) for each in range(MOST_RAN))
     board.change("epic", record=replace(board.issues["epic"].record, ran=older))
     board.end(board.runs["epic"][-1], {"kind": "work_failed", "cost_usd": 0.75, "error": "no"})
-    board.step()
+    board.settle()
     ran = board.issues["epic"].record.ran
     assert len(ran) == MOST_RAN
     assert ran[-1] == Ran("plan", int(began.timestamp()), 90, 0.75)
