@@ -127,11 +127,10 @@ async def open_engine(
         UserError: the database can't be had; the sentence says what to do.
     """
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    pace = pace or Pace(resync=settings.resync_seconds)
     async with (
         open_database(settings.database_url, settings.home / "database") as database,
-        PostgresEngine.open(
-            database, pace=pace or Pace(resync=settings.resync_seconds), workers=policy.current().limits.workers
-        ) as engine,
+        PostgresEngine.open(database, pace=pace, workers=policy.current().limits.workers) as engine,
     ):
         yield engine
 
@@ -182,9 +181,11 @@ async def open_service(
         yield Service(board, engine, observer, web, callbacks, watchdog)
 
 
-async def serve(settings: Settings, policy: PolicyFile, *, roles: frozenset[str] = ALL) -> None:
+async def serve(
+    settings: Settings, policy: PolicyFile, *, roles: frozenset[str] = ALL, pace: Pace | None = None
+) -> None:
     """Run the service until it is told to stop (SIGTERM, SIGINT)."""
-    async with open_service(settings, policy, roles=roles) as service:
+    async with open_service(settings, policy, roles=roles, pace=pace) as service:
         work: list[asyncio.Task[None]] = []
         if roles & WORK:
             work.append(asyncio.create_task(service.engine.run(service.callbacks, roles=roles & WORK)))

@@ -11,7 +11,10 @@ from bot.engine.port import RunRow
 from bot.git.names import identifier_of
 from bot.linear import observe as linear
 from bot.linear.directory import Directory
+from bot.linear.ensure import ticket_id
 from bot.linear.errors import NotFound
+from bot.machine import breakdown
+from bot.machine.errors import UserError
 from bot.machine.facts import Facts, Issue, Repository, Rules, Run, RunState, Ticket
 from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
@@ -71,7 +74,7 @@ class Observer:
         policy = self.policy()
         place = policy.repository_for(picture.epic.team, picture.epic.project, labels)
         lone = WORKER in labels and ORCHESTRATE not in labels
-        issues = (picture.epic,) if lone else (picture.epic, *sorted(picture.tickets, key=_number))
+        issues = (picture.epic,) if lone else (picture.epic, *_with_tasks(picture))
         pulls = await self._pulls(place, issues)
         runs = [_run(row) for row in await self.engine.runs(key)]
         tickets = tuple(
@@ -173,6 +176,20 @@ def rules_of(policy: Policy) -> Rules:
         max_fix_rounds=policy.limits.max_fix_rounds,
         open_reviews=policy.limits.open_reviews,
     )
+
+
+def _with_tasks(picture: linear.LinearPicture) -> Iterable[Issue]:
+    """The tickets as people count them; one whose record is not believed is known by its id, if we made it."""
+    tickets = sorted(picture.tickets, key=_number)
+    if picture.document is None or not any(one.record_refused for one in tickets):
+        return tickets
+    try:
+        tasks = breakdown.read(picture.document.content).tasks
+    except UserError:
+        return tickets
+    keys = [*(task.key for task in tasks), breakdown.DOCUMENTATION]
+    made = {ticket_id(picture.epic.id, key): key for key in keys}
+    return [replace(one, task=made.get(one.id, "")) if one.record_refused else one for one in tickets]
 
 
 def _number(issue: Issue) -> tuple[str, int]:

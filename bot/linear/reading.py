@@ -7,7 +7,7 @@ from bot.linear import wire
 from bot.linear.marker import comment_id, effect_id, marker_of, proven
 from bot.linear.records import Refusal, sealed, unseal
 from bot.machine.facts import Author, Blocking, Comment, Document, Issue
-from bot.machine.record import Record
+from bot.machine.record import Record, generation_of
 from bot.machine.stages import LABELS, Stage
 
 OVER = frozenset({"completed", "canceled", "duplicate"})
@@ -31,9 +31,10 @@ class Reader:
 
     def issue(self, node: wire.Issue) -> Issue:
         """An epic or ticket; its nested lists must be complete."""
-        record, refused = self.record(node.id, node.attachments.nodes)
         oldest_first = node.comments.nodes[::-1]  # Linear answers the newest first
         oldest_first.sort(key=lambda one: one.createdAt)
+        comments = tuple(self.comment(node.id, one) for one in oldest_first)
+        record, refused = _newest(*self.record(node.id, node.attachments.nodes), comments)
         return Issue(
             id=node.id,
             identifier=node.identifier,
@@ -47,7 +48,7 @@ class Reader:
             labels=labels_of(node.labels.nodes),
             priority=int(node.priority),
             created_at=node.createdAt,
-            comments=tuple(self.comment(node.id, one) for one in oldest_first),
+            comments=comments,
             blocked_by=tuple(self._blocking(one.issue) for one in node.inverseRelations.nodes if one.type == "blocks"),
             record=record,
             record_refused=refused,
@@ -116,6 +117,19 @@ class Reader:
             state_name=node.state.name,
             over=node.state.type in OVER or bool(node.trashed),
         )
+
+
+def _newest(record: Record | None, refused: str, comments: Sequence[Comment]) -> tuple[Record | None, str]:
+    """The record, unless we ourselves said something since that only a newer one could have said.
+
+    An old record of ours is signed well; whoever puts it back, or takes ours away, would set cost and attempts back.
+    """
+    said = max((generation_of(one.topic) for one in comments if one.ours), default=0)
+    if refused or said <= (record.generation if record else 0):
+        return record, refused
+    return None, "the record on Linear is older than what was said here since" if record else (
+        "the record that was kept on Linear is gone"
+    )
 
 
 def document(node: wire.Document) -> Document:

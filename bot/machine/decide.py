@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from bot.machine import doubt
 from bot.machine.comments import SAYINGS, Word
 from bot.machine.decision import NOTHING, Action, Blocker, Decision, Dispose, Move, Post, Remember, ShowCheck, StopRun
 from bot.machine.facts import Facts, Issue, RunState, Ticket
@@ -68,6 +69,8 @@ def decide(facts: Facts, handlers: Handlers) -> Decision:
 
 
 def _turn(facts: Facts, ticket: Ticket) -> _Turned:
+    if ticket.issue.record_refused:
+        return _doubted(facts, ticket)
     heard = listen(facts, ticket)
     fresh = ticket.issue.record is None
     ticket = _with(ticket, heard.record, heard.disposition)
@@ -87,13 +90,22 @@ def _turn(facts: Facts, ticket: Ticket) -> _Turned:
     return _Turned(there, arrived.stage, heard, arrived)
 
 
+def _doubted(facts: Facts, ticket: Ticket) -> _Turned:
+    """Nothing that was said counts, except the word by which a person has it begun anew: who knows what was heard."""
+    said, decision = doubt.word(facts, ticket), NOTHING
+    if said is not None:
+        ticket, decision = doubt.begun_anew(facts, ticket, said)
+    record = record_of(ticket)
+    stage = record.stage if said is not None else stage_of(ticket.issue)
+    there = replace(ticket, issue=replace(ticket.issue, stage=stage))
+    return _Turned(there, stage, Heard(record, disposition=ticket.issue.disposition), Arrived(stage, record, decision))
+
+
 def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) -> Decision:
     before = one.heard.decision + one.arrived.decision
     issue = one.ticket.issue
     if issue.record_refused:
-        values = {"reason": issue.record_refused}
-        refused = Dispose(issue.id, Disposition.BLOCKED), Post(issue.id, "record-refused", "record_refused", values)
-        return before + Decision(refused, (Blocker(issue.id, "record_refused", values),))
+        return before + doubt.told(one.ticket)
     if one.arrived.stuck:
         return before
     if facts.dropped and not one.stage.over:
@@ -112,7 +124,7 @@ def _with_record(original: Issue, one: _Turned, decision: Decision) -> Decision:
     moves = [action.stage for action in decision.actions if isinstance(action, Move) and action.issue == original.id]
     if moves:
         record = replace(record, stage=moves[-1])
-    if record == original.record or original.record_refused:
+    if record == original.record or one.ticket.issue.record_refused:
         return replace(decision, record=None)
     return replace(decision, actions=(*decision.actions, Remember(original.id, record)), record=None)
 

@@ -99,7 +99,10 @@ class Issue:
     blocked_by: tuple[Blocking, ...] = ()
     record: Record | None = None
     record_refused: str = ""
-    """Why a record that was found is not believed (forged, copied, unreadable); empty when all is well."""
+    """Why there is no record to believe (forged, copied, unreadable, older than what we said since, gone); empty when
+    all is well, or when there never was one."""
+    task: str = ""
+    """Key of the task of the breakdown that this ticket's id is made from; told only where the record doesn't."""
     parent: str | None = None
     project: str = ""
     archived: bool = False

@@ -4,6 +4,7 @@ The record travels as metadata of a Linear attachment (design.md section 2). It 
 elsewhere: attempts, generations, cost, digests, and what was approved by whom. `bot/linear/records.py` signs it.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -135,3 +136,19 @@ class Record:
     put_right: tuple[tuple[str, str], ...] = ()
     """Pairs of the stage that we remembered and the name of the Linear state that something which may not move issues
     had put it in: each was put right, once."""
+
+
+_NAMES_A_RUN = re.compile(
+    r"(?:research|plan|receipt|nothing|given-up|void|needs_input|blocked(?:-[a-z]+)?|(?:breakdown|plan_review)-review"
+    r"|summary)-([0-9]{1,9})(?:-[0-9a-f]+)?",
+    re.ASCII,
+)
+
+
+def generation_of(topic: str) -> int:
+    """The generation that the topic of a comment of ours names; 0 when it names none.
+
+    The record had that generation before the comment was written, so an older record is not the last one we wrote.
+    """
+    found = _NAMES_A_RUN.fullmatch(topic)
+    return int(found[1]) if found else 0

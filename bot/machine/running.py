@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.machine.decision import Blocker, Decision, Dispose, Post, StartRun, until
+from bot.machine.doubt import doubted
 from bot.machine.facts import Facts, Run, RunState, Ticket
 from bot.machine.guidance import guidance, unheard
 from bot.machine.pull_request import Failure
@@ -194,6 +195,8 @@ def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
             return Decision(blockers=(Blocker(issue.id, "disposition", values),))
     if facts.dropped:
         return Decision(blockers=(Blocker(issue.id, "dropped"),))
+    if (unknown := doubted(facts)) is not None:
+        return Decision(blockers=(Blocker(issue.id, "cost_unknown", {"issue": unknown.issue.identifier}),))
     if spent(facts) >= budget(facts):
         values = {
             "spent": f"{spent(facts):.2f}",

@@ -112,7 +112,8 @@ def look_again(facts: Facts, ticket: Ticket, pull: PullRequest) -> float:
     if pull.mergeable is Mergeable.UNKNOWN:
         return 1.5  # for an hour on end this would still fit into what Linear allows
     if pull.checks is Checks.NONE and pushed is not None:
-        return max(0.1, facts.rules.checks_appear_seconds - (facts.now - pushed).total_seconds())
+        left = facts.rules.checks_appear_seconds - (facts.now - pushed).total_seconds()
+        return max(0.1, left) if left > 0 else 60.0  # then none will appear: something else is waited for
     return 60.0
 
 

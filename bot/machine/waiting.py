@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bot.machine.decision import Blocker, Decision, Move
+from bot.machine.doubt import doubted
 from bot.machine.facts import Facts, Ticket
 from bot.machine.moving import stage_of
 from bot.machine.running import budget, spent
@@ -67,7 +68,7 @@ def progress(facts: Facts, decision: Decision) -> dict[str, Any]:
         "blockers": [blocker for blocker in decision.blockers if blocker.issue == epic.id],
         "turns": turns(facts, decision),
         "over": stages[epic.id].over,
-        "spent": f"{spent(facts):.2f}",
+        "spent": f"{spent(facts):.2f}" + (" and more" if doubted(facts) else ""),
         "budget": f"{budget(facts):.2f}",
     }
 

@@ -7,8 +7,8 @@ outside services are simulated.
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,6 +54,8 @@ class Plan:
     """Whether the team has the workflow states of all stages."""
     login: bool = False
     """Whether people log in, with the simulated Linear or GitHub, before they see the pages."""
+    serves: Callable[[Settings], AbstractAsyncContextManager[None]] | None = None
+    """Runs the service, where it is not to run in this process."""
 
 
 @dataclass
@@ -75,13 +77,16 @@ class Theatre:
     async def start(self) -> None:
         """Start the service (again)."""
         stack = AsyncExitStack()
+        self._stack = stack
+        if self.plan.serves is not None:
+            await stack.enter_async_context(self.plan.serves(self.settings))
+            return
         self.service = await stack.enter_async_context(
             app.open_service(self.settings, PolicyFile(self.settings.config), pace=self.plan.pace)
         )
         await stack.enter_async_context(serve(self.service.web, port=self.settings.port))
         loop = asyncio.create_task(self.service.engine.run(self.service.callbacks))
         stack.push_async_callback(_end, loop)
-        self._stack = stack
 
     async def stop(self) -> None:
         """Stop the service; the simulated services go on."""

@@ -8,6 +8,7 @@ import pytest
 from bot.linear.batch import MOST_BYTES
 from bot.linear.ensure import NewTicket, Writes, ticket_id
 from bot.linear.marker import effect_id, without_marker
+from bot.linear.records import seal
 from bot.machine.errors import Refused, Transient, UserError
 from bot.machine.facts import Issue
 from bot.machine.record import Record
@@ -15,6 +16,7 @@ from bot.machine.stages import LABELS, STATES, Disposition, Stage
 from bot.simulator.faults import Fault, When
 from bot.simulator.linear import Attachment, Comment, Document, Label, LinearWorld, Person, Relation
 
+KEY = "the service's key"
 TASKS = [NewTicket(key, f"Do {key}", f"How to do {key}", labels=("orchestrated",), priority=2) for key in "abc"]
 
 
@@ -303,6 +305,31 @@ async def test_a_record_that_a_person_forges_is_refused_and_written_anew(office:
     seen = await again(office, epic)
     assert seen.record is None
     assert "not signed" in seen.record_refused
+
+
+async def test_a_record_of_ours_that_is_put_back_or_taken_away_is_refused(office: Any, epic: Issue) -> None:
+    """Both are signed well, and both would set what it has cost back to nothing."""
+    for generation in (1, 2):
+        writes = office.writes()
+        writes.comment(epic, f"research-{generation}", "Found something.")
+        writes.record(
+            await again(office, epic),
+            Record(epic.id, generation=generation, cost_usd=9.0),
+            title="Callboard",
+            url="https://c.test",
+        )
+        await writes.send()
+    [attachment] = office.world.all(Attachment)
+    newest = attachment.metadata
+    assert (await again(office, epic)).record == Record(epic.id, generation=2, cost_usd=9.0)
+    attachment.metadata = seal(Record(epic.id, generation=1), KEY)
+    seen = await again(office, epic)
+    assert (seen.record, seen.record_refused) == (None, "the record on Linear is older than what was said here since")
+    attachment.metadata = {}
+    seen = await again(office, epic)
+    assert (seen.record, seen.record_refused) == (None, "the record that was kept on Linear is gone")
+    attachment.metadata = newest
+    assert (await again(office, epic)).record_refused == ""
 
 
 async def test_a_document_is_made_once_edited_and_called_back_from_the_trash(office: Any, epic: Issue) -> None:

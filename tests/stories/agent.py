@@ -2,7 +2,8 @@
 
 It is told what to do by the title of its ticket: “Write NAME.py” writes that module with a test. In a review it answers
 what ends with a question mark, takes a suggestion over, and notes everything else in its module; so it does with the
-findings that it is to repair. A wish on the epic it places by the modules' names.
+findings that it is to repair. A wish on the epic it places by the modules' names. With “hang” in
+the title it never ends.
 """
 
 import json
@@ -10,9 +11,12 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 prompt = sys.stdin.read()
+if re.search(r"^TITLE: .*\bhang\b", prompt, re.M):
+    time.sleep(600)
 header = dict(re.findall(r"^([A-Z_]+): ?(.*)$", prompt, re.M)[:9])
 name, title = header["PROMPT"], header["TITLE"]
 module = (re.search(r"Write (\w+)\.py", title) or [None, "nothing"])[1]

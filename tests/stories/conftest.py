@@ -299,6 +299,12 @@ async def open_world(home: Path, stack: AsyncExitStack, *, habits: Any = None, *
 
 
 @pytest.fixture
+def opening() -> Callable[..., Any]:
+    """`open_world`, for stories that open more than one."""
+    return open_world
+
+
+@pytest.fixture
 async def opens(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     """Open a world; settings of the theatre's plan may be given."""
     async with AsyncExitStack() as stack:

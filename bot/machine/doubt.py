@@ -1,0 +1,77 @@
+"""A record that can't be believed: nothing is done on its issue, nothing is spent on its epic, until a person says so.
+
+What an issue cost, how often its work was tried and what was approved is told by its record alone. So a record that is
+forged, copied, put back or gone stops everything that would cost money. It is never replaced by a fresh one in silence.
+A person who says `retry` after we told so takes the record's place: the work begins anew, and has no approval.
+"""
+
+from dataclasses import replace
+
+from bot.machine.approval import Allowed, authorise
+from bot.machine.comments import Word, parse
+from bot.machine.decision import Action, Blocker, Decision, Dispose, Move, Post
+from bot.machine.facts import Comment, Facts, Ticket
+from bot.machine.record import Record, generation_of
+from bot.machine.stages import Disposition, Stage
+
+TOPIC = "record-refused"
+
+
+def told(ticket: Ticket) -> Decision:
+    """Say on the issue why nothing is done there, and what to do."""
+    issue = ticket.issue
+    values = {"reason": issue.record_refused}
+    actions = (Dispose(issue.id, Disposition.BLOCKED), Post(issue.id, TOPIC, "record_refused", values))
+    return Decision(actions, (Blocker(issue.id, "record_refused", values),))
+
+
+def doubted(facts: Facts) -> Ticket | None:
+    """An issue of the epic whose record can't be believed: nobody knows what the epic has cost."""
+    return next((one for one in (facts.epic, *facts.tickets) if one.issue.record_refused), None)
+
+
+def word(facts: Facts, ticket: Ticket) -> Comment | None:
+    """The comment by which a person who may had the issue begun anew, after we told of it."""
+    comments = ticket.issue.comments
+    ours = next((one for one in comments if one.ours and one.topic == TOPIC), None)
+    return next(
+        (
+            one
+            for one in comments
+            if ours is not None
+            and one.created_at > ours.created_at
+            and parse(one.body).word is Word.RETRY
+            and isinstance(authorise(one, facts.rules), Allowed)
+        ),
+        None,
+    )
+
+
+def begun_anew(facts: Facts, ticket: Ticket, said: Comment) -> tuple[Ticket, Decision]:
+    """The issue with a fresh record, and what it takes. Its generation is above all that were ever told or run.
+
+    An epic with a breakdown is put before a person again; everything else begins at its beginning.
+    """
+    issue = ticket.issue
+    ran = [run.generation for run in ticket.runs]
+    generation = max((*ran, *(generation_of(one.topic) for one in issue.comments if one.ours)), default=0)
+    over = issue.stage if issue.stage is not None and issue.stage.over else None
+    shown_again = issue.id == facts.epic.issue.id and not facts.lone and facts.document is not None
+    stage = over or (Stage.PLAN_REVIEW if shown_again else Stage.TODO)
+    record = Record(
+        issue.id,
+        stage=stage,
+        generation=generation,
+        settled=generation,
+        heard=tuple(one.id for one in issue.comments if not one.ours),
+        task=issue.task,
+        turns=1,
+    )
+    labels = issue.labels - frozenset(Disposition)
+    values = {"reason": issue.record_refused, "issue": facts.epic.issue.identifier}
+    answer = Post(issue.id, f"reply-{said.id}", "begun_anew", values, parent=said.parent or said.id)
+    actions: list[Action] = [Dispose(issue.id, None), answer]
+    if issue.stage is not stage:
+        actions.append(Move(issue.id, stage))
+    anew = replace(issue, record=record, record_refused="", labels=labels)
+    return replace(ticket, issue=anew), Decision(tuple(actions), recheck_after=0.0)

@@ -1,0 +1,130 @@
+"""A record that can't be believed spends nothing, obeys nothing, and is replaced only by a person's word."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bot.machine import record as records
+from bot.machine.record import generation_of
+from bot.machine.stages import Disposition, Stage
+
+
+def forge(board, key="feed"):
+    """The record of an issue can't be believed from now on; its runs are over."""
+    board.change(key, record=None, record_refused="it is not signed with this service's key")
+    return board.settle()
+
+
+def test_nothing_new_starts_in_the_whole_epic_because_nobody_knows_what_it_has_cost(approved):
+    forge(approved.begin())
+    count = len(approved.orders)
+    approved.finish().settle()
+    assert len(approved.orders) == count, "storage went on spending"
+    assert approved.issues["feed"].disposition is Disposition.BLOCKED
+    assert "can't be believed" in approved.said("feed", "record-refused")[0]
+    assert "nobody knows what the epic has cost" in approved.why("storage")
+    assert "and more of" in approved.said("epic", "panel")[0]
+
+
+def test_the_epics_own_record_holds_everything_too(approved):
+    approved.change("epic", record=None, record_refused="gone")
+    approved.begin().finish().settle()
+    assert approved.live() == []
+    assert "can't be believed" in approved.why("epic")
+
+
+@pytest.mark.parametrize("said", ["cancel", "stop", "pause", "budget $9000", "approve", "Do it differently"])
+def test_what_was_said_before_is_not_obeyed_again(approved, said):
+    approved.comments("feed", "retry")
+    comment = approved.comments("feed", said)
+    answered = approved.settle().answers(comment)
+    approved.change("feed", labels=frozenset(), stage=Stage.RESEARCH)
+    forge(approved)
+    assert approved.stage("feed") is Stage.RESEARCH
+    assert approved.answers(comment) == answered, "the answer that stands is not written anew"
+    assert approved.issues["feed"].record is None
+
+
+def test_a_person_who_says_retry_after_being_told_has_it_begun_anew(approved):
+    approved.begin().finish()
+    before = approved.issues["feed"].record
+    forge(approved)
+    approved.change("feed", task="feed")
+    word = approved.comments("feed", "retry")
+    approved.step()
+    fresh = approved.issues["feed"].record
+    assert fresh is not None
+    assert fresh.generation > before.generation > 0
+    assert (fresh.settled, fresh.task, fresh.approval) == (before.generation, "feed", None)
+    assert "counts no more" in approved.answers(word)[0]
+    approved.change("feed", record_refused="")
+    approved.settle()
+    assert approved.issues["feed"].disposition is None
+    assert approved.orders[-1].generation > before.generation
+    assert approved.orders[-1].prompt == "research"
+
+
+def test_nobody_else_and_no_earlier_word_has_it_begun_anew(approved, gina):
+    approved.comments("feed", "retry")
+    approved.settle()
+    forge(approved)
+    approved.comments("feed", "retry", author=gina)
+    approved.comments("feed", "just go on")
+    approved.settle()
+    assert approved.issues["feed"].record is None
+    assert approved.issues["feed"].disposition is Disposition.BLOCKED
+
+
+def test_an_epic_begun_anew_needs_a_new_approval_of_what_stands(approved):
+    approved.change("epic", record=None, record_refused="gone")
+    approved.settle()
+    approved.comments("epic", "retry")
+    approved.step()
+    approved.change("epic", record_refused="")
+    approved.settle()
+    assert approved.stage("epic") is Stage.PLAN_REVIEW
+    assert approved.issues["epic"].record.approval is None
+    assert "approval of YOU-1" in approved.why("storage")
+    created = approved.created
+    approved.comments("epic", "approve")
+    approved.settle()
+    assert approved.stage("epic") is Stage.DEV
+    assert approved.created == created
+
+
+@pytest.mark.parametrize(
+    ("topic", "generation"),
+    [
+        ("research-3", 3),
+        ("plan-12", 12),
+        ("blocked-checks-4", 4),
+        ("blocked-4", 4),
+        ("needs_input-2", 2),
+        ("breakdown-review-1-0123456789ab", 1),
+        ("summary-7-123456789012345678", 7),
+        ("given-up-5", 5),
+        ("reply-1234", 0),
+        ("panel", 0),
+        ("void-0123456789ab", 0),
+        ("void-012345678901", 0),
+    ],
+)
+def test_what_we_said_tells_the_generation_that_it_was_said_in(topic, generation):
+    assert generation_of(topic) == generation
+
+
+def test_every_topic_with_a_generation_is_known():
+    """Or a record that is put back to before it would go unnoticed."""
+    house = Path(records.__file__).parents[2]
+    found = set()
+    for file in [*house.glob("handlers/*.py"), *house.glob("bot/machine/*.py")]:
+        found |= set(re.findall(r'f"([^"\s]*\{record\.generation\}[^"\s]*)"', file.read_text()))
+    assert len(found) >= 8
+    for topic in found:
+        filled = (
+            topic.replace("{record.generation}", "42").replace("{words}", "needs_input").replace("{kind}", "checks")
+        )
+        filled = filled.replace("needs_input-review", "plan_review-review")
+        filled = re.sub(r"\{[^}]*\}", "0123456789ab", filled)
+        assert generation_of(filled) == 42, topic

@@ -1,0 +1,174 @@
+"""The service in a process of its own that is killed at one point of a story, and what the story must come to."""
+
+import asyncio
+import json
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from bot.engine.database import open_database
+from bot.engine.embedded import embedded_server
+from bot.engine.pace import Pace
+from bot.simulator.crash import POINTS, Life, Nursery, Point
+from bot.simulator.crash.ending import Ending, difference, ending_of
+from bot.simulator.theatre import REPOSITORY
+
+BRISK = Pace(
+    tick=0.1, poll=0.1, resync=1.5, sweep=0.3, beat=0.2, dead_after=1.0, first_retry=0.1, last_retry=1.0, tries=50
+)
+PATIENCE = 40.0
+"""Seconds that a story may take to come to its end after the kill."""
+NAMES = {point.name: point for point in POINTS}
+
+
+class Databases:
+    """One PostgreSQL for a session, and a database in it for each world."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def url(self, name: str) -> str:
+        return psycopg.conninfo.make_conninfo(self._url, dbname=name)
+
+    async def make(self, name: str) -> None:
+        await self._do(f"CREATE DATABASE {name} TEMPLATE template_callboard")
+
+    async def lose(self, name: str) -> None:
+        await self._do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    async def _do(self, statement: str) -> None:
+        async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+            await connection.execute(statement)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
+    async with embedded_server(tmp_path_factory.mktemp("database")) as server:
+        databases = Databases(server.url)
+        await databases._do("ALTER SYSTEM SET fsync = off")
+        await databases._do("SELECT pg_reload_conf()")
+        await databases._do("CREATE DATABASE template_callboard")
+        async with open_database(databases.url("template_callboard"), Path()):
+            pass  # the schema is what every copy begins with
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@dataclass
+class Played:
+    """What a story came to."""
+
+    ending: Ending
+    runs: dict[str, int]
+    """How many runs there were of each kind of worker."""
+    deaths: int
+
+
+@pytest.fixture
+async def plays(
+    opening: Callable[..., Any], databases: Databases, nursery: Nursery, tmp_path: Path
+) -> Callable[..., Any]:
+    """Play a story to its end, with a death at a point or (None) without one."""
+
+    async def play(story: Callable[[Any, Any], Any], point: Point | None, wanted: Ending | None = None) -> Played:
+        name = f"world_{uuid.uuid4().hex}"
+        home = tmp_path / name
+
+        async def loses() -> None:
+            await databases.lose(name)
+            await databases.make(name)
+
+        await databases.make(name)
+        life = Life(nursery, point, BRISK, loses, home / "life")
+        try:
+            async with AsyncExitStack() as stack:
+                settings = {"serves": life.serves, "database_url": databases.url(name), "pace": BRISK}
+                world = await opening(home, stack, **settings)
+                return await _played(world, life, story, wanted)
+        finally:
+            await databases.lose(name)
+            shutil.rmtree(home, ignore_errors=True)
+
+    return play
+
+
+async def _played(world: Any, life: Life, story: Callable[[Any, Any], Any], wanted: Ending | None) -> Played:
+    secret = world.theatre.settings.secret_key
+    until = world.until
+    world.until = lambda true, what="", seconds=PATIENCE: until(true, what, PATIENCE)
+    async with AsyncExitStack() as stack:
+        try:
+            await story(world, stack.enter_async_context)
+            ending = await _same(world, secret, wanted)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{_last_words(life)}") from None
+        assert life.point is None or life.deaths == 1, f"nobody died: the story never comes to {life.point.name}"
+        homes = [world.theatre.settings.home, *life.lost]
+    return Played(ending, _runs(homes), life.deaths)
+
+
+async def _same(world: Any, secret: str, wanted: Ending | None) -> Ending:
+    """The ending, as soon as nothing changes any more; as the wanted one, as soon as it is that and stays so."""
+
+    async def now() -> Ending:
+        return await ending_of(world.linear, world.github, REPOSITORY, secret)
+
+    end = asyncio.get_running_loop().time() + PATIENCE / 2
+    found = await now()
+    while asyncio.get_running_loop().time() < end:
+        await asyncio.sleep(0.8 if wanted is None else 0.1)
+        before, found = found, await now()
+        if before == found if wanted is None else not difference(wanted, found):
+            break
+    await asyncio.sleep(0.8 if wanted is None else 0.3)
+    found = await now()
+    wrong = difference(wanted or found, found)
+    assert not wrong, "the end is another one than without the kill:\n" + "\n".join(wrong)
+    return found
+
+
+def _runs(homes: list[Path]) -> dict[str, int]:
+    """By kind of worker, also from data folders that got lost."""
+    runs: dict[str, int] = {}
+    for home in homes:
+        for file in (home / "runs").rglob("prompt.md"):
+            kind = next(line for line in file.read_text().splitlines() if line.startswith("PROMPT:"))
+            runs[kind] = runs.get(kind, 0) + 1
+    return runs
+
+
+def _last_words(life: Life) -> str:
+    lines = life.log.read_text().splitlines() if life.log.exists() else []
+    return "the service's log:\n" + "\n".join(line[:400] for line in lines[-60:])
+
+
+@pytest.fixture
+def reference(plays: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """How a story ends when nobody dies: played once, by whichever process comes first."""
+
+    async def of(name: str, story: Callable[[Any, Any], Any]) -> Played:
+        base = tmp_path_factory.getbasetemp()
+        file = (base.parent if base.name.startswith("popen") else base) / f"ending-{name}.json"
+        if not file.exists():
+            played = await plays(story, None)
+            making = file.with_suffix(f".{uuid.uuid4().hex}")
+            making.write_text(json.dumps([played.ending, played.runs]))
+            making.rename(file)
+        ending, runs = json.loads(file.read_text())
+        return Played(ending, runs, 0)
+
+    return of
