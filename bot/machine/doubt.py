@@ -7,7 +7,7 @@ A person who says `retry` after we told so takes the record's place: the work be
 
 from dataclasses import replace
 
-from bot.machine.approval import Allowed, authorise
+from bot.machine.approval import Act, Allowed, authorise
 from bot.machine.comments import Word, parse
 from bot.machine.decision import Action, Blocker, Decision, Dispose, Move, Post
 from bot.machine.facts import Comment, Facts, Ticket
@@ -41,7 +41,7 @@ def word(facts: Facts, ticket: Ticket) -> Comment | None:
             if ours is not None
             and one.created_at > ours.created_at
             and parse(one.body).word is Word.RETRY
-            and isinstance(authorise(one, facts.rules), Allowed)
+            and isinstance(authorise(one, Act.SPEND, facts.rules), Allowed)
         ),
         None,
     )

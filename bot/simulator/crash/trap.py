@@ -81,7 +81,7 @@ class Trap:
         async def one_by_one(client: Any, writes: list[Write], sent: Any) -> list[Write]:
             return list(await self._do(linear_verbs(writes[0]), post, client, writes, sent))
 
-        ensure.post = one_by_one  # type: ignore[assignment]
+        ensure.post = one_by_one  # type: ignore[assignment,attr-defined]
         self._then(Inbox, "done", Ends.ROUND)
         self._then(Runs, "finish", Ends.RUN)
         self._first(Reconciler, "reconcile", Ends.NEXT)
