@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test walls kill lint lock clean
+.PHONY: demo test walls kill crash lint lock clean
 
 demo: .venv/runtime  ## an epic from the label to merged pull requests, on this machine, no accounts
 	@$(BIN)/callboard demo $(ARGS)
@@ -16,6 +16,9 @@ walls: .venv/development  ## the attacks of the suite; the last line says how ma
 
 kill: .venv/development  ## the real service killed ROUNDS times (50) at random moments: nothing lost, nothing doubled
 	@$(BIN)/python -m bot.simulator.kill.command --rounds $(or $(ROUNDS),50) --seed $(or $(SEED),1) $(ARGS)
+
+crash: .venv/development  ## killed before, in and after every side effect, with and without its database: the same end (POINT=name: one)
+	@CALLBOARD_CRASH=$(or $(POINT),all) $(BIN)/python -m pytest tests/stories/crash --numprocesses 2 --dist worksteal --tb short $(ARGS)
 
 lint: .venv/development  ## formatting, style, types, and who may import whom
 	$(BIN)/ruff format --check .

@@ -41,7 +41,7 @@ def word(facts: Facts, ticket: Ticket) -> Comment | None:
             if ours is not None
             and one.created_at > ours.created_at
             and parse(one.body).word is Word.RETRY
-            and isinstance(authorise(one, Act.SPEND, facts.rules), Allowed)
+            and isinstance(authorise(one, Act.STEER, facts.rules), Allowed)
         ),
         None,
     )

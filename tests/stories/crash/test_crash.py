@@ -14,11 +14,10 @@ from bot.simulator.github import Protection, QueueRule, ScriptedCI
 
 SAMPLE = {
     "alone/git.push/applied/lost",
-    "alone/engine.finish-2/noted/kept",
     "alone/agent.run/applied/kept",
     "built/github.merge/applied/lost",
-    "epic/linear.ticket-3/applied/lost",
-    "talk/linear.reply/applied/kept",
+    "built/github.ensure_pull/applied/kept",
+    "built/linear.comment-2/applied/lost",
 }
 WANTED = os.environ.get("CALLBOARD_CRASH", "sample")
 CHOSEN = [point for point in POINTS if WANTED == "all" or point.name in (SAMPLE if WANTED == "sample" else {WANTED})]
