@@ -203,6 +203,8 @@ async def serve(
         for one in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(one, server.stop)
         log.info("callboard serves", url=settings.base_url, roles=sorted(roles), sandbox=settings.sandbox)
+        if settings.sandbox == "off" and roles & WORK:
+            log.warning("agents run without walls", why="CALLBOARD_SANDBOX=off", risk="they can read every secret here")
         listening = asyncio.create_task(server.serve())
         done, _ = await asyncio.wait([listening, *work], return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True

@@ -24,6 +24,7 @@ from bot.machine.account import account
 from bot.machine.decision import ShowCheck
 from bot.machine.errors import Refused, Transient, UserError
 from bot.machine.waiting import progress, why
+from bot.process import keep_to_itself
 from bot.simulator.demo import command as demo
 from bot.words import say, sentence
 
@@ -113,6 +114,7 @@ def _settings(*, quiet: bool) -> Settings:
 
 def _serve(roles: frozenset[str]) -> Command:
     async def command(_arguments: argparse.Namespace) -> int:
+        keep_to_itself()
         settings = _settings(quiet=False)
         await app.serve(settings, PolicyFile(settings.config), roles=roles)
         return 0
@@ -240,6 +242,7 @@ async def _check_plan(arguments: argparse.Namespace) -> int:
 
 
 async def _run_plan(arguments: argparse.Namespace) -> int:
+    keep_to_itself()
     wanted = local.Wanted(
         arguments.file,
         arguments.max_retries,
