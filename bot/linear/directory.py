@@ -1,5 +1,6 @@
 """Teams with their workflow states, labels and members, read once in a while: names become ids here."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,7 @@ class Directory:
         self._client, self._keys, self._lifetime, self._clock = client, tuple(keys), lifetime, clock
         self._known: dict[str, Team] = {}
         self._read_at: float | None = None
+        self._reading = asyncio.Lock()
 
     async def teams(self) -> tuple[Team, ...]:
         """The teams this directory is about, and others that were asked for since.
@@ -105,16 +107,20 @@ class Directory:
         Raises:
             UserError: Linear doesn't know one of the keys.
         """
-        if self._read_at is None or self._clock() - self._read_at > self._lifetime:
-            known = {team.key: team for team in await self._read(self._keys)}
-            absent = [key for key in self._keys if key not in known]
-            if absent:
-                raise UserError(
-                    f"Linear has no team {', '.join(absent)} that the service can see: "
-                    "correct `teams` in callboard.toml, or give the service access to the team"
-                )
-            self._known, self._read_at = known, self._clock()
+        async with self._reading:  # many ask at once when the service starts
+            if self._read_at is None or self._clock() - self._read_at > self._lifetime:
+                await self._read_all()
         return tuple(self._known.values())
+
+    async def _read_all(self) -> None:
+        known = {team.key: team for team in await self._read(self._keys)}
+        absent = [key for key in self._keys if key not in known]
+        if absent:
+            raise UserError(
+                f"Linear has no team {', '.join(absent)} that the service can see: "
+                "correct `teams` in callboard.toml, or give the service access to the team"
+            )
+        self._known, self._read_at = known, self._clock()
 
     async def team(self, key: str) -> Team:
         """The team with this key.

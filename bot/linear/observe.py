@@ -25,6 +25,12 @@ from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 
 PAGE = 50
 """Most tickets that one request reads."""
+GUESS = 16
+"""Tickets that an epic is taken to have before it was read: all its lists then fit into one request; a larger one takes
+one request more, once."""
+MOST_COMMENTS = 50
+ROOM = 8
+"""So many more comments than at the last look are asked for; what comes beyond is read in one more request."""
 LATELY = timedelta(days=14)
 """For how long something that Linear counts as over is still looked at by the resync."""
 _MORE = {
@@ -100,7 +106,7 @@ class Observer:
         directory: Directory | None = None,
     ) -> None:
         self._client, self._states, self._keys, self._directory = client, states, keys, directory
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
 
     async def observe_epic(self, issue: str) -> LinearPicture:
         """The epic with this id or identifier: tickets, labels, relations, records, comments, documents.
@@ -110,7 +116,8 @@ class Observer:
         Raises:
             NotFound: there is no such issue, or we may not see it.
         """
-        shape = shape_for(self._seen.get(issue, PAGE))
+        expected, comments = self._seen.get(issue, (GUESS, MOST_COMMENTS))
+        shape = shape_for(expected, most=comments)
         answer = await self._client.execute("epic", {"id": issue, **shape})
         epic = wire.Issue.model_validate(answer["issue"])
         viewer = str(answer["viewer"]["id"])
@@ -119,7 +126,7 @@ class Observer:
             more = {"id": epic.id, "after": epic.children.pageInfo.endCursor, **shape}
             _extend(epic.children, (await self._client.execute("tickets", more))["issue"]["children"])
         await self._complete([epic, *epic.children.nodes])
-        self._remember(issue, len(epic.children.nodes))
+        self._remember(issue, epic)
         reader = Reader(self._states, self._keys, viewer, await self._teams())
         seen = [reader.issue(node) for node in (epic, *epic.children.nodes)]
         first, *tickets = await with_movers(self._client, reader, seen)
@@ -191,9 +198,11 @@ class Observer:
     async def _teams(self) -> Mapping[str, tuple[str, ...]]:
         return await self._directory.memberships() if self._directory else {}
 
-    def _remember(self, issue: str, tickets: int) -> None:
+    def _remember(self, issue: str, epic: wire.Issue) -> None:
+        """How long the lists were: the next look asks for a little more than that, and pays for no more."""
+        comments = max(len(one.comments.nodes) for one in (epic, *epic.children.nodes))
         self._seen.pop(issue, None)
-        self._seen[issue] = tickets
+        self._seen[issue] = len(epic.children.nodes), min(MOST_COMMENTS, comments + ROOM)
         if len(self._seen) > 1000:
             del self._seen[next(iter(self._seen))]
 
@@ -229,11 +238,11 @@ def _extend(page: wire.Page[Any], answer: Any) -> None:
 
 
 @cache
-def shape_for(expected: int, name: str = "epic") -> dict[str, int]:
-    """How long the lists of a request are: room for some more tickets than expected, then all the comments we can."""
+def shape_for(expected: int, name: str = "epic", most: int = MOST_COMMENTS) -> dict[str, int]:
+    """How long the lists of a request are: room for some more tickets than expected, then the comments, as we can."""
     tickets = min(PAGE, expected + 4)
     relations = 20 if tickets <= 20 else 6  # the documentation ticket is blocked by all the others
-    shapes = ({"tickets": tickets, "comments": comments, "relations": relations} for comments in range(50, 1, -1))
+    shapes = ({"tickets": tickets, "comments": comments, "relations": relations} for comments in range(most, 1, -1))
     return next(shape for shape in shapes if cost(operation(name), shape) <= MOST)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from bot.simulator.kill.command import play
 from bot.simulator.kill.processes import belonging
+from bot.simulator.kill.rebuild import rebuild
 from bot.simulator.kill.watch import Watch
 
 pytestmark = pytest.mark.slow
@@ -63,3 +64,11 @@ def test_an_orphan_is_given_some_time_and_then_told(tmp_path: Path, monkeypatch:
     finally:
         agent.kill()
         agent.wait()
+
+
+async def test_thirty_tickets_are_known_again_in_one_request_per_epic_and_nothing_is_said_twice(tmp_path: Path) -> None:
+    cost = await rebuild(tmp_path / "world", 30)
+    assert cost.said == 0
+    assert cost.operations["query viewer+issue"] == 3
+    assert cost.linear <= 8, cost.operations
+    assert not [name for name in cost.operations if name.startswith("mutation")]

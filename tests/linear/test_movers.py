@@ -158,7 +158,7 @@ async def test_fifty_moved_tickets_are_asked_about_within_what_a_query_may_cost(
     await office.directory.teams()
     office.forgets()
     await office.sees(epic)
-    assert len(office.asked) == 2
+    assert len(office.asked) == 3, "the first look at so large an epic takes two"
     assert max(request.complexity for request in office.world.requests) <= 10_000
 
 
