@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test walls kill rebuild crash lint lock clean
+.PHONY: demo test walls kill rebuild crash lint lock clean bench
 
 demo: .venv/runtime  ## an epic from the label to merged pull requests, on this machine, no accounts
 	@$(BIN)/callboard demo $(ARGS)
@@ -19,6 +19,8 @@ kill: .venv/development  ## the real service killed ROUNDS times (50) at random 
 
 crash: .venv/development  ## killed before, in and after every side effect, with and without its database: the same end (POINT=name: one)
 	@CALLBOARD_CRASH=$(or $(POINT),all) $(BIN)/python -m pytest tests/stories/crash --numprocesses 2 --dist worksteal --tb short $(ARGS)
+bench: .venv/development  ## first figures, printed; ARGS="--write docs/performance.md" writes them down
+	@$(BIN)/python -m bot.simulator.bench $(ARGS)
 
 rebuild: .venv/development  ## everything lost but Linear and GitHub: seconds and requests until TICKETS (500) are known again
 	@$(BIN)/python -m bot.simulator.kill.rebuild --tickets $(or $(TICKETS),500)
