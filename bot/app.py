@@ -23,7 +23,7 @@ from bot.board import Board, open_board
 from bot.config import Policy, PolicyFile, Settings
 from bot.engine.database import open_database
 from bot.engine.pace import Pace
-from bot.engine.port import Engine, Lease, RunOrder
+from bot.engine.port import Engine, Lease, RunOrder, Till
 from bot.engine.postgres import PostgresEngine
 from bot.git.commit import Author
 from bot.github import login as github_login
@@ -39,6 +39,7 @@ from bot.machine.progress import Receipt
 from bot.observe import Observer
 from bot.perform import Performer
 from bot.reconcile import Reconciler
+from bot.runs.account import RunAccount
 from bot.runs.agents import Agents
 from bot.runs.bounds import Bounds
 from bot.runs.contract import RunSpec
@@ -83,9 +84,10 @@ class Callbacks:
         observer: Observer,
         repair: Callable[[], Awaitable[None]],
         watchdog: Watchdog,
+        till: Till,
     ) -> None:
         self._reconciler, self._worker, self._observer = reconciler, worker, observer
-        self._repair, self._watchdog = repair, watchdog
+        self._repair, self._watchdog, self._till = repair, watchdog, till
 
     async def reconcile(self, key: str) -> float | None:
         """One round on a key."""
@@ -104,6 +106,7 @@ class Callbacks:
         with structlog.contextvars.bound_contextvars(ticket=work.run.task_id, prompt=work.run.prompt):
             log.info("run begins", run=order.run_id, generation=order.generation, attempt=work.run.attempt)
             began = time.monotonic()
+            await self._till.open(order.run_id)
             result = await self._worker.work(work, lease)
             metrics.run_ended(order.stage, work.run.prompt, time.monotonic() - began, result)
             log.info("run ends", run=order.run_id, ended=result.get("kind"), error=result.get("error") or None)
@@ -158,7 +161,7 @@ async def open_service(
         worker = Worker(
             settings.home / "repositories",
             access=lambda name: _access(board.github, reads, name),
-            runner=await _agents(settings, board.policy) if roles & WORK else _NoAgents(),
+            runner=await _agents(settings, board.policy, engine.till) if roles & WORK else _NoAgents(),
         )
         performer = Performer(
             writes=board.writes,
@@ -176,7 +179,7 @@ async def open_service(
         if roles & WORK:
             looking = asyncio.create_task(watchdog.keep_looking(), name="watchdog")
             stack.push_async_callback(_end, looking)
-        callbacks = Callbacks(reconciler, worker, observer, repair, watchdog)
+        callbacks = Callbacks(reconciler, worker, observer, repair, watchdog, engine.till)
         web = _web(board, engine, await _own_login(board.github), roles, watchdog)
         yield Service(board, engine, observer, web, callbacks, watchdog)
 
@@ -282,11 +285,15 @@ async def _end(task: "asyncio.Task[None]") -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _agents(settings: Settings, policy: Callable[[], Policy]) -> Agents:
+async def _agents(settings: Settings, policy: Callable[[], Policy], till: Till) -> Agents:
+    def account(run_id: str) -> RunAccount:
+        return RunAccount(till, run_id, policy().budget.day_usd)
+
     house = House(
         await sandbox(settings.sandbox),
         models_of(settings),
         network=Network(lambda: frozenset(policy().network.allow)),
+        account=account,
         bounds=lambda: Bounds.of(policy().sandbox),
     )
     return Agents(

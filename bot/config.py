@@ -42,6 +42,8 @@ class Limits(Strict):
     run_minutes: Annotated[float, Field(gt=0)] = 60
     verify_minutes: Annotated[float, Field(gt=0)] = 20
     max_turns: Annotated[int, Field(ge=1)] = 200
+    runs_per_ticket: Annotated[int, Field(ge=1)] = 100
+    runs_per_hour: Annotated[int, Field(ge=1)] = 600
     spec_kilobytes: Annotated[int, Field(ge=1)] = 150
 
 
@@ -62,6 +64,7 @@ class Budget(Strict):
 
     epic_usd: Annotated[float, Field(gt=0)] = 100.0
     run_usd: Annotated[float, Field(gt=0)] = 20.0
+    day_usd: Annotated[float, Field(gt=0)] = 250.0
 
 
 class ModelPrice(Strict):

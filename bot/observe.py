@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.config import Policy, RepositoryPolicy
 from bot.engine.port import RunRow
+from bot.engine.port import Service as Shared
 from bot.git.names import identifier_of
 from bot.linear import observe as linear
 from bot.linear.directory import Directory
@@ -15,7 +16,7 @@ from bot.linear.ensure import ticket_id
 from bot.linear.errors import NotFound
 from bot.machine import breakdown
 from bot.machine.errors import UserError
-from bot.machine.facts import Facts, Issue, Repository, Rules, Run, RunState, Ticket
+from bot.machine.facts import Facts, Issue, Repository, Rules, Run, RunState, Service, Ticket
 from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
@@ -41,6 +42,9 @@ class EngineReads(Protocol):
 
     async def runs(self, key: str) -> tuple[RunRow, ...]:
         """The runs of a key."""
+
+    async def service(self) -> Shared:
+        """What all epics share."""
 
     async def route(self, subject: str, key: str) -> None:
         """Remember which key a subject belongs to."""
@@ -93,6 +97,7 @@ class Observer:
             rules=rules_of(policy),
             states_missing=await self._missing_states(policy, picture.epic.team),
             lone=lone,
+            service=Service(**asdict(await self.engine.service())),
             dropped=not labels & {ORCHESTRATE, WORKER},
         )
 
@@ -168,6 +173,9 @@ def rules_of(policy: Policy) -> Rules:
         dependents_wait_for_done=policy.gates.dependents_start == "done",
         documentation=policy.gates.documentation,
         epic_usd=policy.budget.epic_usd,
+        day_usd=policy.budget.day_usd,
+        runs_per_ticket=policy.limits.runs_per_ticket,
+        runs_per_hour=policy.limits.runs_per_hour,
         people=frozenset(policy.people.users),
         checks_appear_seconds=policy.gates.checks_appear_seconds,
         spec_characters=policy.limits.spec_kilobytes * 1000,
@@ -204,5 +212,13 @@ def _run(row: RunRow) -> Run:
         Run(order.run_id, order.issue, order.stage, order.generation, RunState(row.state.value), row.ahead),
         started_at=row.started_at,
         finished_at=row.finished_at,
-        result=row.result,
+        result=_with_cost(row),
+        spent_usd=row.spent_usd,
     )
+
+
+def _with_cost(row: RunRow) -> Mapping[str, Any] | None:
+    """A result with what the run cost over all its starts: what it says itself is about the last one."""
+    if row.result is None or row.spent_usd <= float(row.result.get("cost_usd") or 0.0):
+        return row.result
+    return {**row.result, "cost_usd": round(row.spent_usd, 6)}

@@ -42,11 +42,12 @@ from bot.machine.decision import (
     WriteBreakdown,
 )  # fmt: skip
 from bot.machine.errors import Transient
-from bot.machine.facts import Facts, Issue
+from bot.machine.facts import Facts, Issue, RunState
 from bot.machine.inert import disarmed
 from bot.machine.progress import AGENT_STEPS
 from bot.machine.pull_request import Failure
 from bot.machine.record import Record
+from bot.machine.running import budget
 from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
 from bot.runs.contract import RunSpec
 from bot.runs.worker import LoopOrder, WorkOrder
@@ -115,6 +116,9 @@ class Runs(Protocol):
     async def start_run(self, order: RunOrder) -> None:
         """Queue a run, once."""
 
+    async def allow(self, key: str, budget_usd: float, recorded_usd: float) -> None:
+        """What an epic may cost, and what it has cost by its records."""
+
     async def cancel_run(self, run_id: str, reason: str) -> None:
         """Stop a run."""
 
@@ -133,6 +137,8 @@ class Performer:
     page: str
     note: Callable[..., None] = lambda *_: None
     """Writes an action down before it is done (facts, action), and after a refusal once more (facts, action, why)."""
+    allowed: dict[str, float] = field(default_factory=dict)
+    """What this process last told the engine that each epic may cost."""
     panels: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     """What this process last wrote into each panel, and when: may be lost, then it is written once more at once."""
 
@@ -159,6 +165,7 @@ class Performer:
         if failure is not None:
             raise failure  # Linear must not say what did not happen; the next round does all of it
         late = await self._linear(facts, decision)
+        await self._allow(facts, decision)
         for action in decision.actions:
             if isinstance(action, StartRun):
                 self.note(facts, action)
@@ -167,6 +174,22 @@ class Performer:
                 await self.clean_up(action.repository, action.branch)
         again = max(refused) if refused else decision.recheck_after
         return again if late is None or (again is not None and again < late) else late
+
+    async def _allow(self, facts: Facts, decision: Decision) -> None:
+        """The engine knows what the epic may cost before any of its runs calls a model."""
+        everything = {one.issue.id: one for one in (facts.epic, *facts.tickets)}
+        live = any(run.state in (RunState.QUEUED, RunState.RUNNING) for one in everything.values() for run in one.runs)
+        if not live and not any(isinstance(action, StartRun) for action in decision.actions):
+            return
+        for action in decision.actions:
+            if isinstance(action, Remember) and action.issue in everything:
+                one = everything[action.issue]
+                everything[action.issue] = replace(one, issue=replace(one.issue, record=action.record))
+        usd = budget(replace(facts, epic=everything[facts.epic.issue.id]))
+        if self.allowed.get(facts.key) != usd:
+            recorded = sum(one.issue.record.cost_usd for one in everything.values() if one.issue.record)
+            await self.runs.allow(facts.key, usd, recorded)
+            self.allowed[facts.key] = usd
 
     async def _before(self, action: Action) -> None:
         match action:

@@ -27,6 +27,7 @@ from bot.engine.port import (
     RunOrder,
     RunRow,
     RunState,
+    Service,
 )
 
 log = structlog.get_logger(__name__)
@@ -72,6 +73,8 @@ class MemoryEngine:
         self._runs: dict[str, _Run] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}  # the keys that have a round, and "" for the resync
         self._closing = False
+        self.allowed: dict[str, tuple[float, float]] = {}
+        self.paused: datetime | None = None
 
     async def accept(self, delivery: Delivery) -> Accepted:
         """Store a delivery."""
@@ -126,6 +129,17 @@ class MemoryEngine:
             if run.row.order.key == key and run.row.state not in LIVE:
                 del self._runs[name]
         self._inbox.forget(key)
+
+    async def allow(self, key: str, budget_usd: float, recorded_usd: float) -> None:
+        """No model is called in a simulation: nothing is kept but what was said last."""
+        self.allowed[key] = (budget_usd, recorded_usd)
+
+    async def service(self) -> Service:
+        """What all epics share. A test may set the pause."""
+        lately = self._now() - timedelta(hours=1)
+        count = sum(run.row.queued_at > lately for run in self._runs.values())
+        paused = self.paused if self.paused and self.paused > self._now() else None
+        return Service(paused, "The model's account is at its usage limit" if paused else "", 0.0, count)
 
     async def status(self) -> EngineStatus:
         """Counts, and the keys that wait."""
@@ -204,6 +218,8 @@ class MemoryEngine:
         return sorted(queued, key=lambda order: order.priority)
 
     def _admit(self) -> None:
+        if self.paused and self.paused > self._now():
+            return
         running = [run.row.order for run in self._runs.values() if run.row.state is RunState.RUNNING]
         for order in admit(running, self._queue()):
             run = self._runs[order.run_id]

@@ -5,6 +5,7 @@ from typing import Any
 
 from bot.engine.database import Pool
 from bot.engine.port import EngineStatus, KeyRow, Parked, ParkedDelivery, RunState
+from bot.engine.till import Till
 
 WAITING = """
     SELECT key, attempts, error, CASE WHEN retry_at < 'infinity' THEN retry_at END,
@@ -21,7 +22,7 @@ class Overview:
     """Reads only."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+        self._pool, self._till = pool, Till(pool)
 
     async def status(self) -> EngineStatus:
         """Counts of the inbox and the runs, and the keys that wait."""
@@ -31,6 +32,7 @@ class Overview:
             ignored_deliveries=await self._map("SELECT ignored, count(*) FROM deliveries GROUP BY 1"),
             last_delivery=await self._map("SELECT source, max(received_at) FROM deliveries GROUP BY 1"),
             last_refusal=await self._map("SELECT source, refused_at FROM refusals"),
+            service=await self._till.service(),
             waiting=_keys(await self._rows(WAITING)),
             runs={
                 RunState(state): count

@@ -86,6 +86,49 @@ class RunRow:
     finished_at: datetime | None = None
     result: Mapping[str, Any] | None = None
     stop_reason: str | None = None
+    spent_usd: float = 0.0
+    """What it cost so far, over all its starts."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What all epics share: the pause, US dollars spent today (UTC), and runs ordered within the last hour."""
+
+    paused_until: datetime | None = None
+    paused_why: str = ""
+    today_usd: float = 0.0
+    runs_lately: int = 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a model may be called once more.
+
+    `word` is `granted`, `wait` (calls under way hold too much), `epic` or `day` (its budget is spent), `paused`, or
+    `unknown` (no such run is under way).
+    """
+
+    word: str
+    spent: float = 0.0
+    budget: float = 0.0
+    until: datetime | None = None
+    why: str = ""
+
+
+class Till(Protocol):
+    """Money that several runs share, and the pause of the whole service."""
+
+    async def open(self, run_id: str) -> None:
+        """A start of a run begins."""
+
+    async def reserve(self, run_id: str, usd: float, day_usd: float) -> Verdict:
+        """Take off what a call costs at most, from its epic's budget and from the day's."""
+
+    async def settle(self, run_id: str, reserved: float, usd: float, read: int, written: int) -> None:
+        """Put back what was taken off, and charge what was used."""
+
+    async def pause(self, until: datetime, why: str) -> None:
+        """No run starts, and no model is called, until then."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +170,7 @@ class EngineStatus:
     parked_deliveries: Mapping[str, int] = field(default_factory=dict)  # by reason
     ignored_deliveries: Mapping[str, int] = field(default_factory=dict)  # by reason
     last_delivery: Mapping[str, datetime] = field(default_factory=dict)  # by source
+    service: "Service" = field(default_factory=lambda: Service())
     last_refusal: Mapping[str, datetime] = field(default_factory=dict)  # by source: nobody of ours had signed it
     waiting: tuple[KeyRow, ...] = ()
     runs: Mapping[RunState, int] = field(default_factory=dict)
@@ -201,6 +245,12 @@ class Engine(Protocol):
 
     async def forget(self, key: str) -> None:
         """The epic is over: finished runs, routes and wishes of its key may go."""
+
+    async def allow(self, key: str, budget_usd: float, recorded_usd: float) -> None:
+        """What an epic may cost, and what it has cost by its records; known here before its first run starts."""
+
+    async def service(self) -> Service:
+        """What all epics share."""
 
     async def status(self) -> EngineStatus:
         """Counts, and the keys that wait."""

@@ -17,10 +17,11 @@ from bot.engine.inbox import Inbox
 from bot.engine.jobs import Jobs
 from bot.engine.overview import Overview
 from bot.engine.pace import Pace
-from bot.engine.port import ALL_ROLES, Accepted, Callbacks, Delivery, EngineStatus, Parked, RunOrder, RunRow
+from bot.engine.port import ALL_ROLES, Accepted, Callbacks, Delivery, EngineStatus, Parked, RunOrder, RunRow, Service
 from bot.engine.runs import Aftermath, Runs
 from bot.engine.sessions import Sessions
 from bot.engine.sweeper import Sweeper, forever
+from bot.engine.till import Till
 from bot.machine.errors import Refused, Transient, UserError
 
 log = structlog.get_logger(__name__)
@@ -48,6 +49,7 @@ class PostgresEngine:
         self._rounds = rounds
         self._inbox = Inbox(database.pool, pace)
         self._runs = Runs(database.pool)
+        self.till = Till(database.pool)
         self._overview = Overview(database.pool)
         self.sessions = Sessions(database.pool)
         self._jobs = Jobs(database.pool, pace, on_lost)
@@ -130,6 +132,15 @@ class PostgresEngine:
         """The epic is over: finished runs, routes and wishes of its key may go."""
         await self._runs.forget(key)
         await self._inbox.forget(key)
+        await self.till.forget(key)
+
+    async def allow(self, key: str, budget_usd: float, recorded_usd: float) -> None:
+        """What an epic may cost, and what it has cost by its records."""
+        await self.till.allow(key, budget_usd, recorded_usd)
+
+    async def service(self) -> Service:
+        """What all epics share."""
+        return await self.till.service()
 
     async def status(self) -> EngineStatus:
         """Counts, and the keys that wait."""

@@ -79,7 +79,8 @@ OF_KEY = f"""
     WITH places AS (
         SELECT run_id, row_number() OVER (ORDER BY priority, queued_at, id) - 1 AS ahead FROM runs
         WHERE state = 'queued')
-    SELECT {ORDER}, state, fence, coalesce(ahead, 0), queued_at, started_at, finished_at, result, stop_reason
+    SELECT {ORDER}, state, fence, coalesce(ahead, 0), queued_at, started_at, finished_at, result, stop_reason,
+        (SELECT coalesce(sum(usd), 0) FROM spending WHERE spending.run_id = runs.run_id)
     FROM runs LEFT JOIN places USING (run_id) WHERE key = %s ORDER BY generation DESC, id DESC
 """  # noqa: S608
 PRUNE = """
@@ -138,6 +139,8 @@ class Runs:
 
     @staticmethod
     async def _admit(connection: Connection, after: Aftermath) -> None:
+        if await (await connection.execute("SELECT 1 FROM pauses WHERE until > now()")).fetchone():
+            return  # the sweeper admits them when the pause is over
         rows = await (await connection.execute(LIVE)).fetchall()
         running = [order_of(row[1:]) for row in rows if row[0] == "running"]
         admitted = admit(running, [order_of(row[1:]) for row in rows if row[0] == "queued"])

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.machine.approval import Act, Allowed, authorise
+from bot.machine.echo import Line, is_echo
 from bot.machine.facts import Rules
 from bot.machine.guidance import LONGEST, bounded
 from bot.machine.pull_request import BotFinding, Opinion, PullRequest, Remark, Review, Thread
@@ -68,7 +69,11 @@ def refusals(pull: PullRequest) -> tuple[Refusal, ...]:
     return tuple(
         Refusal(key, remark.author)
         for remark in pull.conversation
-        if remark.person and not is_heard(remark) and calls_us(remark.body) and (key := key_of(remark)) not in answered
+        if remark.person
+        and not is_heard(remark)
+        and not _echoes(remark, pull.conversation)
+        and calls_us(remark.body)
+        and (key := key_of(remark)) not in answered
     )
 
 
@@ -111,9 +116,20 @@ def key_of(remark: Remark | Review) -> str:
     return f"{_short(remark.id)}-{_short(remark.body)}-{int(made.timestamp())}"
 
 
+def _echoes(said: Remark | Review, conversation: Iterable[Remark | Review]) -> bool:
+    """Whether its author answers everything that we write there, as fast as we write it."""
+    return is_echo(_line(said), (_line(one) for one in conversation))
+
+
+def _line(said: Remark | Review) -> Line:
+    return Line("" if said.ours else said.author, said.submitted_at if isinstance(said, Review) else said.created_at)
+
+
 def _in_threads(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
     for thread in pull.threads:
-        said = [one for one in thread.remarks if is_heard(one) and not one.minimized]
+        said = [
+            one for one in thread.remarks if is_heard(one) and not one.minimized and not _echoes(one, thread.remarks)
+        ]
         if thread.settled:  # nobody waits for an answer there, unless somebody calls us
             said = [one for one in said if calls_us(one.body)]
         new = [one for one in said if not _is_answered(one, thread.remarks)]
@@ -144,7 +160,12 @@ def _in_reviews(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
     answered = _answered(pull.conversation)
     for review in pull.reviews:
         says = review.state in (Opinion.CHANGES_REQUESTED, Opinion.COMMENTED) and review.body.strip()
-        if says and is_heard(review) and key_of(review) not in answered:
+        if (
+            says
+            and is_heard(review)
+            and not _echoes(review, (*pull.reviews, *pull.conversation))
+            and key_of(review) not in answered
+        ):
             text = {
                 "thread_id": key_of(review),
                 "by": review.author,
@@ -159,7 +180,12 @@ def _in_reviews(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
 def _in_conversation(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
     answered = _answered(pull.conversation)
     for remark in pull.conversation:
-        if is_heard(remark) and calls_us(remark.body) and key_of(remark) not in answered:
+        if (
+            is_heard(remark)
+            and not _echoes(remark, pull.conversation)
+            and calls_us(remark.body)
+            and key_of(remark) not in answered
+        ):
             text = {
                 "thread_id": key_of(remark),
                 "by": remark.author,

@@ -146,6 +146,18 @@ class Run:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     result: Mapping[str, Any] | None = None
+    spent_usd: float = 0.0
+    """What it has cost until now."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What all epics share: the pause for the model's account, US dollars spent today (UTC), runs of the last hour."""
+
+    paused_until: datetime | None = None
+    paused_why: str = ""
+    today_usd: float = 0.0
+    runs_lately: int = 0
 
 
 @dataclass(frozen=True)
@@ -174,6 +186,11 @@ class Rules:
     dependents_wait_for_done: bool = False
     documentation: bool = True
     epic_usd: float = 100.0
+    day_usd: float = 250.0
+    runs_per_ticket: int = 100
+    """Runs of one issue until a person says `retry`: the circuit breaker."""
+    runs_per_hour: int = 600
+    """Runs that the whole service orders within an hour."""
     people: frozenset[str] = frozenset()
     """Linear user ids that may approve and command; empty: every active member who is no guest."""
     checks_appear_seconds: float = 60.0
@@ -204,3 +221,4 @@ class Facts:
     """The label was taken away: nothing new starts, what runs is stopped."""
     unchanged: Mapping[str, datetime] = field(default_factory=dict)
     """By issue id: since when nothing that we know of it has changed. Nothing here: it is new to us."""
+    service: Service = Service()

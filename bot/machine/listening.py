@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from bot.machine.approval import Act, Allowed, Denied, act_of, authorise
 from bot.machine.comments import Command, Word, parse
 from bot.machine.decision import Action, Decision, Dispose, Move, Post, StopRun
+from bot.machine.echo import Line, is_echo
 from bot.machine.facts import Comment, Facts, RunState, Ticket
 from bot.machine.guidance import heard_as
 from bot.machine.record import Record
@@ -53,6 +54,10 @@ def _said(facts: Facts, ticket: Ticket) -> tuple[Comment, ...]:
 def _hear(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment) -> Heard:
     heard = replace(heard, record=replace(heard.record, heard=(*heard.record.heard, comment.id)))
     command = parse(comment.body)
+    if _is_echo(ticket, comment):
+        name = comment.author.name if comment.author else ""
+        said = Post(ticket.issue.id, "echo", "echo", {"author": name})
+        return replace(heard, decision=heard.decision + Decision((said,)))
     act = act_of(comment)
     verdict = authorise(comment, act, facts.rules)
     if isinstance(verdict, Denied):
@@ -77,6 +82,17 @@ def _hear(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment) -> Heard
     return _obey(facts, ticket, heard, comment, command)
 
 
+def _is_echo(ticket: Ticket, comment: Comment) -> bool:
+    """Whether its author answers everything at once: any text, or the same command again and again."""
+    text = parse(comment.body).word is Word.TEXT
+    lines = [
+        Line("" if one.ours else one.author.id if one.author else "-", one.created_at)
+        for one in ticket.issue.comments
+        if one.ours or (parse(one.body).word is Word.TEXT if text else one.body == comment.body)
+    ]
+    return is_echo(Line(comment.author.id if comment.author else "-", comment.created_at), lines)
+
+
 def _obey(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment, command: Command) -> Heard:
     issue = ticket.issue.id
     everything = facts.tickets if issue == facts.epic.issue.id and not facts.lone else ()
@@ -89,7 +105,9 @@ def _obey(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment, command:
             stops = [_stop(run.id, comment) for one in (ticket, *everything) for run in one.runs if _live(run.state)]
             return _act(heard, ticket, comment, "stopped", Dispose(issue, Disposition.PAUSED), *stops)
         case Word.RETRY:
-            fresh = replace(heard.record, attempts=0, hiccups=0, wait_until=None, resume=True, rounds=(), failure="")
+            fresh = replace(
+                heard.record, runs=0, attempts=0, hiccups=0, wait_until=None, resume=True, rounds=(), failure=""
+            )
             others = [Dispose(one.issue.id, None) for one in everything if one.issue.disposition is Disposition.BLOCKED]
             return _act(replace(heard, record=fresh), ticket, comment, "retried", Dispose(issue, None), *others)
         case Word.CANCEL:

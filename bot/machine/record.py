@@ -96,6 +96,8 @@ class Record:
     reran_at: datetime | None = None
     concerns: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Of an epic: pairs of a comment's id and the ids of the tickets it is about."""
+    runs: int = 0
+    """Runs that were ordered since a person last said `retry`."""
     hiccups: int = 0
     """Failures of the transport in a row; they delay, they don't count as attempts."""
     cost_usd: float = 0.0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.machine import limits
 from bot.machine.decision import Blocker, Decision, Dispose, Post, StartRun, until
 from bot.machine.doubt import doubted
 from bot.machine.facts import Facts, Run, RunState, Ticket
@@ -65,6 +66,8 @@ def work(facts: Facts, ticket: Ticket, order: Order, taken: Taken) -> Decision:
     if run is None:
         return start(facts, ticket, order)
     record = replace(record, generation=run.generation)
+    if run.state is RunState.QUEUED and (paused := limits.paused(facts, ticket)):
+        return replace(paused, record=record)
     if run.state is RunState.QUEUED:
         return Decision(blockers=(Blocker(ticket.issue.id, "worker", {"ahead": run.ahead}),), record=record)
     if run.state is RunState.RUNNING:
@@ -111,6 +114,9 @@ def take_in(facts: Facts, ticket: Ticket, order: Order, result: Mapping[str, Any
         case "usage_limit":
             resets = _moment(result.get("resets_at")) or facts.now + timedelta(minutes=15)
             return start(facts, _with(ticket, replace(record, wait_until=resets)), order)
+        case "out_of_budget":  # what several runs share; a moment later it is seen here, too, and holds this one back
+            later = replace(record, wait_until=facts.now + timedelta(seconds=30))
+            return start(facts, _with(ticket, later), order)
         case "transport_failed":
             pause = min(300.0, 5.0 * 2 ** min(record.hiccups, 10))
             later = replace(record, hiccups=record.hiccups + 1, wait_until=facts.now + timedelta(seconds=pause))
@@ -132,6 +138,7 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
     record = replace(
         record,
         generation=generation,
+        runs=record.runs + 1,
         branch=branch,
         base=base.branch,
         own_base=record.own_base or bool(base.merges),
@@ -204,6 +211,8 @@ def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
             "issue": facts.epic.issue.identifier,
         }
         return Decision(blockers=(Blocker(issue.id, "budget", values),))
+    if (held := limits.held_back(facts, ticket, record)) is not None:
+        return held
     if record.wait_until is not None and record.wait_until > facts.now:
         values = {"until": record.wait_until.isoformat(timespec="minutes")}
         return Decision(
@@ -251,10 +260,12 @@ def _told(record: Record, result: Mapping[str, Any]) -> Record:
 
 
 def _unrecorded(ticket: Ticket) -> float:
-    """What runs cost whose result has not been taken in yet."""
+    """What runs cost whose result has not been taken in yet: those that ended, and those under way."""
     settled = record_of(ticket).settled
     return sum(
-        float(run.result.get("cost_usd") or 0.0) for run in ticket.runs if run.result and run.generation > settled
+        max(run.spent_usd, float((run.result or {}).get("cost_usd") or 0.0))
+        for run in ticket.runs
+        if run.generation > settled
     )
 
 

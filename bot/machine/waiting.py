@@ -36,6 +36,7 @@ PERSON = frozenset(
         "record_refused",
         "review",
         "rules",
+        "runs_per_ticket",
         "spec_too_long",
         "states_missing",
         "stuck",

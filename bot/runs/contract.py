@@ -146,6 +146,7 @@ WRITERS: frozenset[str] = frozenset({"implement", "fix", "feedback", "documentat
 class Ending(StrEnum):
     """How a run ended. The three kinds of failing are counted apart (design.md section 4).
 
+    OUT_OF_BUDGET is about money that several runs share.
     BLOCKED is the implementation loop's: it counted its attempts itself, and they are used up.
     """
 
@@ -153,6 +154,7 @@ class Ending(StrEnum):
     WORK_FAILED = "work_failed"
     TRANSPORT_FAILED = "transport_failed"
     USAGE_LIMIT = "usage_limit"
+    OUT_OF_BUDGET = "out_of_budget"
     NEEDS_INPUT = "needs_input"
     STOPPED = "stopped"
     BLOCKED = "blocked"

@@ -34,7 +34,7 @@ from bot.runs.branch import Standing
 from bot.runs.contract import Ending, RunResult, RunSpec
 from bot.runs.runner import Handover
 
-_PASSED_ON = frozenset({Ending.TRANSPORT_FAILED, Ending.USAGE_LIMIT, Ending.STOPPED})
+_PASSED_ON = frozenset({Ending.TRANSPORT_FAILED, Ending.USAGE_LIMIT, Ending.OUT_OF_BUDGET, Ending.STOPPED})
 """Ends of a run that are not about the work: the loop stays where it is."""
 
 

@@ -13,6 +13,7 @@ from bot.git.checkout import AGENT, EXCLUDED, remove
 from bot.runs.bounds import Bounds
 from bot.runs.egress import Door, Network, open_door
 from bot.runs.gateway import Upstream
+from bot.runs.meter import Account
 from bot.runs.prices import PRICES, Price
 from bot.runs.runtimes import REGISTRY
 from bot.runs.runtimes.base import Runtime
@@ -50,6 +51,8 @@ class House:
     """None: runs get no model."""
     runtimes: Mapping[str, Runtime] = field(default_factory=lambda: REGISTRY)
     prices: Mapping[str, Price] = field(default_factory=lambda: PRICES)
+    account: Callable[[str], Account] | None = None
+    """What a run, by its id, shares with others; None: nothing."""
     silent: float = 900.0
     env: Mapping[str, str] = field(default_factory=dict)
     """Goes before what a run would have in its environment otherwise; nothing secret."""

@@ -99,7 +99,8 @@ class _Run:
         if iteration > 1:
             await make_home(self.place)
             self.on_progress(f"Iteration {iteration} of {self.spec.max_iterations}")
-        meter = Meter(left.budget_usd, self.house.prices)
+        account = self.house.account(self.spec.run_id) if self.house.account else None
+        meter = Meter(left.budget_usd, self.house.prices, account=account)
         async with _door(self.house.upstream, meter) as door, way_out(self.house, left.run_id) as out:
             prompt_file = self.place.folder / "prompt.md"
             session = self.house.runtimes[left.runtime](
@@ -175,6 +176,8 @@ def _judged(spec: RunSpec, session: Session, ended: Exit, meter: Meter) -> RunRe
             return _ended(Ending.WORK_FAILED, ended.why)
     if meter.refused:
         return _ended(Ending.NEEDS_INPUT, out_of_money(spec))
+    if meter.exhausted:
+        return _ended(Ending.OUT_OF_BUDGET, meter.exhausted)
     if meter.unpriced:
         return _ended(Ending.NEEDS_INPUT, _no_price(meter.unpriced))
     return session.conclude(ended, meter)

@@ -34,7 +34,17 @@ FAST = Pace(
     last_retry=0.04,
     tries=3,
 )
-TABLES = ("deliveries", "keys", "routes", "runs", "procrastinate_jobs", "procrastinate_workers")
+TABLES = (
+    "deliveries",
+    "keys",
+    "routes",
+    "runs",
+    "spending",
+    "accounts",
+    "pauses",
+    "procrastinate_jobs",
+    "procrastinate_workers",
+)
 
 
 class Busy(Exception):  # noqa: N818 - a word of the test
