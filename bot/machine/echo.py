@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 
 HOP = timedelta(seconds=5)
 MOST_HOPS = 3
+MOST_REPEATS = 8
+"""The same for one command again and again: it starts nothing new each time, and people do repeat themselves."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,8 @@ class Line:
     at: datetime
 
 
-def is_echo(said: Line, conversation: Iterable[Line]) -> bool:
-    """Whether this remark is the third hop, or a later one, of its author in a row."""
+def is_echo(said: Line, conversation: Iterable[Line], most: int = MOST_HOPS) -> bool:
+    """Whether this remark is the third hop, or a later one, of its author in a row (or as many as `most` says)."""
     before = sorted((one for one in conversation if one.at <= said.at), key=lambda one: one.at)
     ours = [one.at for one in before if not one.who]
     theirs = [one.at for one in before if one.who == said.who]
@@ -33,7 +35,7 @@ def is_echo(said: Line, conversation: Iterable[Line]) -> bool:
         if answered is None or at - answered > HOP:
             return False
         hops += 1
-        if hops == MOST_HOPS:
+        if hops == most:
             return True
         earlier = max((moment for moment in theirs if moment < answered), default=None)
         if earlier is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from bot.machine.approval import Act, Allowed, Denied, act_of, authorise
 from bot.machine.comments import Command, Word, parse
 from bot.machine.decision import Action, Decision, Dispose, Move, Post, StopRun
-from bot.machine.echo import Line, is_echo
+from bot.machine.echo import MOST_HOPS, MOST_REPEATS, Line, is_echo
 from bot.machine.facts import Comment, Facts, RunState, Ticket
 from bot.machine.guidance import heard_as
 from bot.machine.record import Record
@@ -90,7 +90,8 @@ def _is_echo(ticket: Ticket, comment: Comment) -> bool:
         for one in ticket.issue.comments
         if one.ours or (parse(one.body).word is Word.TEXT if text else one.body == comment.body)
     ]
-    return is_echo(Line(comment.author.id if comment.author else "-", comment.created_at), lines)
+    said = Line(comment.author.id if comment.author else "-", comment.created_at)
+    return is_echo(said, lines, MOST_HOPS if text else MOST_REPEATS)
 
 
 def _obey(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment, command: Command) -> Heard:

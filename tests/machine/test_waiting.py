@@ -9,7 +9,7 @@ from bot.words import reasons, say
 
 BY_ITSELF = {
     "worker", "running", "ticket", "tickets", "epic", "outside", "train", "no_pull_request", "checks", "conflict",
-    "computing", "reviewer", "queued", "cost_unknown",
+    "computing", "reviewer", "queued", "cost_unknown", "usage_limit", "day_budget", "runs_per_hour",
 }  # fmt: skip
 
 
