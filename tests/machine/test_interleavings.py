@@ -1,4 +1,6 @@
-"""A thousand random interleavings of everything that people, GitHub, workers and bad luck do to open pull requests.
+"""Three hundred random interleavings of everything that people, GitHub, workers and bad luck do to pull requests.
+
+The simulation of the whole service (`make simulate`) goes further; this one is quick to read and to fail.
 
 `Storm` is a Board whose GitHub is seen late or twice, whose runs end in every way or get lost, and whose rounds may
 break off half-way. It keeps a truth of its own: which heads people approved by the summary they had before them, and
@@ -21,7 +23,7 @@ from bot.machine.stages import Disposition, Stage
 
 ALICE = Author("user-alice", "alice", person=True)
 BOB = Author("user-bob", "bob", person=True)
-HANDFULS, EACH = 40, 25
+HANDFULS, EACH = 12, 25
 ENDS = ("success",) * 8 + ("work_failed", "transport_failed", "needs_input", "blocked", "usage_limit", "stopped")
 LANDED = "main"
 
