@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bot import app, doctor, local, logs
+from bot import app, doctor, environment, local, logs
 from bot.audit import AuditLog, BrokenChainError
 from bot.board import Board, describe, open_board
 from bot.config import PolicyFile, Settings, read_settings, require_for_serving
@@ -25,6 +25,9 @@ from bot.machine.decision import ShowCheck
 from bot.machine.errors import Refused, Transient, UserError
 from bot.machine.waiting import progress, why
 from bot.process import keep_to_itself
+from bot.setup.serving import until_set_up
+from bot.setup.steps import unconfigured
+from bot.setup.terminal import Terminal, Wanted
 from bot.simulator.demo import command as demo
 from bot.words import say, sentence
 
@@ -75,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     audit = add("audit", _audit, "what was done, on whose word and why; exit code 1 when the log was changed")
     audit.add_argument("epic", nargs="?", metavar="EPIC", help="only what belongs to this epic or ticket")
     audit.add_argument("--json", action="store_true", help="the lines as they stand")
-    add("setup", _setup, "create the workflow states and labels that the teams of the policy lack")
+    _add_setup(add("setup", _setup, "from nothing to a service that can start; twice is harmless"))
     examine = add("doctor", _doctor, "what is wrong, why it matters, and what mends it; exit code 1 when something is")
     examine.add_argument("--json", action="store_true", help="for machines")
     trees = add("worktree", _no_worktree, "a worktree by hand, as the service makes them").add_subparsers(required=True)
@@ -88,6 +91,14 @@ def _parser() -> argparse.ArgumentParser:
     cleanup.set_defaults(command=_cleanup_worktree)
     _add_plan(add("plan", _no_plan, "a plan in this repository, on this machine, with no Linear and no GitHub"))
     return parser
+
+
+def _add_setup(setup: argparse.ArgumentParser) -> None:
+    setup.add_argument("--yes", action="store_true", help="ask nothing; credentials come from the environment")
+    setup.add_argument("--base-url", default="", metavar="URL", help="where Linear and GitHub reach the service")
+    setup.add_argument("--repository", default="", metavar="OWNER/NAME", help="the repository to work on")
+    setup.add_argument("--team", action="append", default=[], metavar="KEY", help="a Linear team that works on it")
+    setup.add_argument("--base", default="", metavar="BRANCH", help="where pull requests go (main)")
 
 
 def _add_plan(plan: argparse.ArgumentParser) -> None:
@@ -115,11 +126,22 @@ def _settings(*, quiet: bool) -> Settings:
 def _serve(roles: frozenset[str]) -> Command:
     async def command(_arguments: argparse.Namespace) -> int:
         keep_to_itself()
+        if roles == app.ALL and unconfigured(os.environ) and not await _set_up_first():
+            return 0
         settings = _settings(quiet=False)
         await app.serve(settings, PolicyFile(settings.config), roles=roles)
         return 0
 
     return command
+
+
+async def _set_up_first() -> bool:
+    """Serve the set-up page until it is finished; False when the service was told to stop before."""
+    env = environment.environment()
+    port = env.get("PORT", "8080")
+    if not port.isdigit():
+        raise UserError(f"PORT must be a number, not {port!r}.")
+    return await until_set_up(os.environ, env.get("HOST", "127.0.0.1"), int(port), lambda text: print(text, flush=True))
 
 
 async def _orchestrate(arguments: argparse.Namespace) -> int:
@@ -198,17 +220,19 @@ async def _audit(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _setup(_arguments: argparse.Namespace) -> int:
-    settings = _settings(quiet=True)
-    async with open_board(settings, PolicyFile(settings.config)) as board:
-        for line in await board.set_up():
-            print(line)
+async def _setup(arguments: argparse.Namespace) -> int:
+    logs.configure(out=io.StringIO())
+    wanted = Wanted(arguments.yes, arguments.base_url, arguments.repository, tuple(arguments.team), arguments.base)
+    try:
+        await Terminal(os.environ, wanted, Console(highlight=False)).run()
+    except EOFError:
+        raise UserError("Nobody is there to answer: use --yes, with values in options and environment.") from None
     return 0
 
 
 async def _doctor(arguments: argparse.Namespace) -> int:
     logs.configure(out=io.StringIO())
-    findings = doctor.examine(os.environ)
+    findings = doctor.examine(environment.environment())
     if arguments.json:
         found = [one async for one in findings]
         print(report.as_json(found))

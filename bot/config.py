@@ -1,6 +1,5 @@
 """Settings from the environment (where things are, and the keys) and policy from `callboard.toml` (how to work)."""
 
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -9,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bot import environment as stored
 from bot.machine.errors import UserError
 from bot.machine.hostname import host_name
 from bot.machine.stages import STATES, Stage
@@ -199,6 +199,7 @@ SECRETS = (
     *("CALLBOARD_SECRET_KEY", "DATABASE_URL"),
     *("LINEAR_API_KEY", "LINEAR_CLIENT_SECRET", "LINEAR_WEBHOOK_SECRET"),
     *("GITHUB_APP_PRIVATE_KEY", "GITHUB_TOKEN", "GITHUB_WEBHOOK_SECRET"),
+    *("CALLBOARD_LOGIN_LINEAR_CLIENT_SECRET", "CALLBOARD_LOGIN_GITHUB_CLIENT_SECRET", "CALLBOARD_METRICS_TOKEN"),
     *("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "OPENAI_API_KEY"),
 )
 """Settings that nobody else may read; each can come from a file."""
@@ -260,14 +261,14 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment variables of design.md section 9.
+    """Settings from the environment variables of design.md section 9, by default with the file that set-up wrote.
 
     Raises:
         UserError: something needed is missing or unreadable; the sentence names the variable.
     """
-    env = os.environ if environment is None else environment
+    env = stored.environment() if environment is None else environment
     secret = _reader(env)
-    home = Path(env.get("CALLBOARD_HOME") or Path(env.get("HOME", "~")).expanduser() / ".callboard").absolute()
+    home = stored.home_of(env)
     port = env.get("PORT", "8080")
     if not port.isdigit():
         raise UserError(f"PORT must be a number, not {port!r}.")
@@ -345,7 +346,7 @@ def read_policy(path: Path) -> Policy:
         return Policy.model_validate(tomllib.loads(path.read_text()))
     except FileNotFoundError:
         raise UserError(
-            f"There is no policy at {path}: write one (README, “Policy”) or point CALLBOARD_CONFIG at it."
+            f"There is no policy at {path}: run `callboard setup`, or point CALLBOARD_CONFIG at one."
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}.") from None

@@ -16,6 +16,7 @@ FILES = {
     "htmx.min.js": "text/javascript; charset=utf-8",
     "live.js": "text/javascript; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
+    "setup.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 

@@ -79,14 +79,25 @@ def findings() -> Mapping[str, Mapping[str, str]]:
     return _findings()
 
 
+def setup_text(name: str, /, **values: object) -> str:
+    """A text of set-up (`setup.md`), as Markdown.
+
+    Raises:
+        KeyError: there is no such text.
+        jinja2.UndefinedError: a value is missing.
+    """
+    text = _texts("setup.md")[name]
+    return Environment(undefined=StrictUndefined, autoescape=False).from_string(text).render(values).strip()  # noqa: S701
+
+
 def reasons() -> frozenset[str]:
     """The reasons a blocker may have."""
     return frozenset(_sentences())
 
 
 @cache
-def _texts() -> dict[str, str]:
-    parts = re.split(r"^%% (\w+)\n", files(__package__).joinpath("comments.md").read_text(), flags=re.M)
+def _texts(file: str = "comments.md") -> dict[str, str]:
+    parts = re.split(r"^%% (\w+)\n", files(__package__).joinpath(file).read_text(), flags=re.M)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 

@@ -19,7 +19,7 @@ from bot.simulator.post_office import Letter
 if TYPE_CHECKING:
     from bot.simulator.github.world import GitHubWorld
 
-_NEEDS = {
+NEEDS = {
     "pull_request": "pull_requests",
     "pull_request_review": "pull_requests",
     "pull_request_review_comment": "pull_requests",
@@ -32,6 +32,7 @@ _NEEDS = {
     "merge_group": "merge_queues",
     "push": "contents",
 }
+"""The permission without which an App is not told of an event."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def _listening(world: "GitHubWorld", repo: Repository, name: str, only: App | No
     for app in world.apps.values():
         for place in app.installations:
             asked = only is app if only else _subscribed(app, place, name)
-            if app.webhook_url and asked and place.covers(repo.owner, repo.id) and _NEEDS[name] in place.permissions:
+            if app.webhook_url and asked and place.covers(repo.owner, repo.id) and NEEDS[name] in place.permissions:
                 yield place
 
 

@@ -16,6 +16,7 @@ from bot.simulator.github.hooks import Delivery, Event, announce_installation
 from bot.simulator.github.model import Label, Protection, Repository
 from bot.simulator.github.oauth import Code
 from bot.simulator.github.people import App, Installation, Token, User
+from bot.simulator.github.registering import NewApp
 from bot.simulator.post_office import PostOffice
 
 TOKEN_LIFE = timedelta(hours=1)
@@ -92,6 +93,8 @@ class Knobs:
     """For how long a review that was announced is not in the API yet."""
     rate_limit: int = 5000
     """Requests that one token has per hour."""
+    public_webhooks: bool = False
+    """Refuse Apps whose webhooks go to this machine, as the real one does; here everything is on this machine."""
     retarget_on_delete: bool = False
     """Whether deleting a merged branch by API or push moves the pull requests based on it (it closes them)."""
 
@@ -128,6 +131,8 @@ class GitHubWorld:
     codes: dict[str, Code] = field(default_factory=dict)
     blobs: dict[str, tuple[bytes, datetime]] = field(default_factory=dict)
     """What lies on the other host, by its secret address, and until when."""
+    new_apps: dict[str, NewApp] = field(default_factory=dict)
+    """Apps whose secrets were not fetched yet, by the code for them."""
     meters: dict[tuple[str, str], Meter] = field(default_factory=dict)
     nodes: dict[str, object] = field(default_factory=dict)
     git: Git = field(init=False)
@@ -163,8 +168,9 @@ class GitHubWorld:
         permissions: Mapping[str, str] | None = None,
         events: Iterable[str] = APP_EVENTS,
         repositories: Iterable[str] | None = None,
+        install: bool = True,
     ) -> App:
-        """Register a GitHub App and install it in its owner's account, on `repositories` or on all.
+        """Register a GitHub App and, with `install`, install it in its owner's account, on `repositories` or on all.
 
         With a webhook, this must be called inside a running event loop.
         """
@@ -184,7 +190,8 @@ class GitHubWorld:
             webhook_secret=webhook_secret,
         )
         self.apps[slug] = app
-        self.install(app, owner, repositories=repositories)
+        if install:
+            self.install(app, owner, repositories=repositories)
         return app
 
     def install(self, app: App, account: str, *, repositories: Iterable[str] | None = None) -> Installation:

@@ -10,12 +10,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from bot.simulator.github import registering
 from bot.simulator.github.actors import CI, Person
 from bot.simulator.github.errors import ApiError, forbidden, not_found
 from bot.simulator.github.merging import delete_branch
 from bot.simulator.github.model import Pull, Repository
 from bot.simulator.github.model_reviews import Thread
-from bot.simulator.github.pages import show
+from bot.simulator.github.pages import apps, show
 from bot.simulator.github.people import User
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ async def _show(world: "GitHubWorld", request: Request, parts: list[str]) -> Res
         case []:
             repositories = list(world.repositories.values())
             return _page("index.html", world, request, title="Repositories", repositories=repositories)
+        case ["apps", slug, *_] if slug in world.apps:
+            app = world.apps[slug]
+            places = [one for one in world.repositories.values() if one.owner is app.owner]
+            return _page("app.html", world, request, title=slug, app=app, repositories=places)
         case [owner, name]:
             return await _repository(world, request, world.repository(f"{owner}/{name}"))
         case [owner, name, "pull", number] if number.isdigit():
@@ -116,15 +121,23 @@ async def _commit(world: "GitHubWorld", request: Request, repo: Repository, name
 
 
 async def _act(world: "GitHubWorld", request: Request, parts: list[str]) -> Response:
-    origin = request.headers.get("origin")
+    form = {key: values[-1] for key, values in parse_qs((await request.body()).decode()).items()}
+    origin, owner = request.headers.get("origin"), apps.owner_of(parts)
+    if owner is not None and form.get("act") != "create":
+        text = form.get("manifest", "")
+        manifest = registering.read(world, text)
+        return _page("new_app.html", world, request, title="New App", owner=owner, manifest=manifest, text=text)
     if origin is not None and origin.split("://")[-1] != request.headers.get("host"):
         raise forbidden("Another site's page may not act here")
+    if owner is not None:
+        return apps.make(world, owner, form, request.query_params.get("state", ""))
     match parts:
+        case ["apps", slug, "installations", "new"]:
+            return apps.install(world, slug, form)
         case [owner, name, "pull", number] if number.isdigit():
             pull = _pull(world.repository(f"{owner}/{name}"), number)
         case _:
             raise not_found("There is nothing to do here")
-    form = {key: values[-1] for key, values in parse_qs((await request.body()).decode()).items()}
     said = ""
     try:
         await _do(world, pull, form)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from bot.simulator.github import auth, hooks, render, render_apps
+from bot.simulator.github import auth, hooks, registering, render, render_apps
 from bot.simulator.github.errors import ApiError, forbidden, not_found
 from bot.simulator.github.hooks import Delivery
 from bot.simulator.github.people import Installation
@@ -79,6 +79,14 @@ async def app(call: Call) -> Answer:
     """The App that asks."""
     shown = render_apps.app(call.world, call.app)
     return Answer({**shown, "installations_count": len(call.app.installations)})
+
+
+@route("POST /app-manifests/{code}/conversions")
+async def convert(call: Call) -> Answer:
+    """A new App with its secrets, for the code that its making gave; nobody has to log in for it."""
+    made = registering.redeem(call.world, call.part["code"])
+    keys = {"client_secret": made.client_secret, "webhook_secret": made.webhook_secret, "pem": made.private_key}
+    return Answer({**render_apps.app(call.world, made), **keys}, 201)
 
 
 @route("GET /app/installations")
