@@ -11,7 +11,7 @@ demo: .venv/runtime  ## an epic from the label to merged pull requests, on this 
 test: .venv/development  ## the whole test suite
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
-walls: .venv/development  ## the attacks of the suite; the last line says how many succeeded
+walls: .venv/development  ## the attacks of the suite: the last line says how many succeeded, and 0 must
 	@$(BIN)/python -m pytest -m attack --numprocesses auto --dist worksteal $(ARGS)
 
 kill: .venv/development  ## the real service killed ROUNDS times (50) at random moments: nothing lost, nothing doubled

@@ -65,7 +65,7 @@ REQUIREMENTS = {
         "S-43": "Agent settings come from the base branch; changes to protected paths need a person who names them.",
         "S-44": "The service runs no git where an agent could write; bundles come into one of its own, checked.",
         "S-45": "Symbolic links out of the tree, submodules, look-alikes of `.git` and oversized files are refused.",
-        "S-46": "Continuous integration on agents' branches has no secrets until a person starts it.",
+        "S-46": "Our GitHub App holds no permission over workflows, secrets, environments or administration.",
     },
     "Logs, pages, service": {
         "S-50": "No secret stands in a command line.",

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from bot.engine.port import Accepted, RunState
 from tests.engine.conftest import Bench, Busy
 
@@ -111,6 +113,7 @@ async def test_a_delivery_that_is_unfinished_wakes_its_key_again(bench: Bench) -
     assert bench.calls.rounds == ["issue-1"]
 
 
+@pytest.mark.attack("S-04")
 async def test_the_same_delivery_sent_twice_at_once_is_new_once(bench: Bench) -> None:
     await bench.open()
     delivery = bench.delivery("issue-1")
@@ -264,6 +267,7 @@ async def test_a_round_that_hangs_is_cut_off_and_counts_as_failed(bench: Bench) 
     assert (await bench.engine.status()).waiting[0].error == "TimeoutError: "
 
 
+@pytest.mark.proves("S-07")
 async def test_all_live_keys_are_hinted_at_start_and_again_and_again(bench: Bench) -> None:
     bench.calls.live_keys = ["epic-1", "epic-2"]
     await bench.start(resync=0.1)

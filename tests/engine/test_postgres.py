@@ -49,6 +49,7 @@ async def test_a_delivery_that_comes_while_its_round_reads_is_not_closed_by_that
     assert await sql(bench, "SELECT delivery FROM deliveries WHERE done_at IS NULL") == [("two",)]
 
 
+@pytest.mark.proves("S-07")
 async def test_a_lost_wake_up_is_found(postgres: Bench) -> None:
     bench = await postgres.start()
     await sql(bench, "INSERT INTO keys (key, wanted) VALUES ('epic-1', 1)")
@@ -111,6 +112,7 @@ async def test_a_stopped_run_whose_process_died_ends_canceled(postgres: Bench) -
     assert bench.calls.started == []
 
 
+@pytest.mark.attack("S-36", "S-73")
 async def test_what_a_zombie_reports_is_discarded(postgres: Bench) -> None:
     """It was frozen, its run was given to another, and it wakes with its result before any beat told it."""
     bench = await postgres.start(beat=30.0, dead_after=60.0)
@@ -125,6 +127,7 @@ async def test_what_a_zombie_reports_is_discarded(postgres: Bench) -> None:
     assert (row.state, row.result, row.attempt_of_start) == (RunState.RUNNING, None, 2)
 
 
+@pytest.mark.proves("S-73")
 async def test_a_process_that_lost_its_run_kills_it(postgres: Bench) -> None:
     bench = await postgres.start()
     await bench.engine.start_run(bench.order("a"))
@@ -175,6 +178,7 @@ async def test_a_worker_taken_for_dead_says_so_and_harms_nobody(postgres: Bench)
             await working
 
 
+@pytest.mark.proves("S-73")
 async def test_two_processes_share_the_work_and_the_caps(postgres: Bench) -> None:
     bench = await postgres.start()
     assert bench.database

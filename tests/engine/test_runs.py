@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from bot.engine.port import RunState
 from tests.engine.conftest import Bench
 
@@ -143,6 +145,7 @@ async def test_a_newer_generation_stops_the_older_and_starts_when_that_is_dead(b
     assert (old.state, old.stop_reason) == (RunState.CANCELED, "replaced by generation 2")
 
 
+@pytest.mark.attack("S-36")
 async def test_an_order_that_comes_after_a_newer_generation_is_not_started(bench: Bench) -> None:
     await bench.start()
     await bench.engine.start_run(bench.order("new", issue="i", generation=2))

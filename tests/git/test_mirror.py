@@ -155,12 +155,14 @@ async def test_nobody_listening_is_transient(tmp_path: Path):
         await Mirror(tmp_path / "m.git", "http://127.0.0.1:9/x.git").fetch("ghs_some_token")
 
 
+@pytest.mark.attack("S-30")
 async def test_only_http_is_spoken(tmp_path: Path, remote):
     for url in (str(remote.bare), f"file://{remote.bare}", "ext::sh -c touch% /tmp/x", "ssh://localhost/x.git"):
         with pytest.raises(Exception, match="not allowed"):
             await Mirror(tmp_path / "m.git", url).fetch(None)
 
 
+@pytest.mark.attack("S-30")
 async def test_a_redirect_does_not_take_the_token_along(remote, mirror, token):
     async def redirected(request):
         from starlette.responses import RedirectResponse
@@ -175,6 +177,7 @@ async def test_a_redirect_does_not_take_the_token_along(remote, mirror, token):
     assert len(seen) <= 1
 
 
+@pytest.mark.attack("S-30", "S-50", "S-51")
 async def test_the_token_is_in_no_argument_no_file_and_no_error(remote, mirror, token, tmp_path, monkeypatch):
     arguments: list[str] = []
     start = asyncio.create_subprocess_exec
@@ -193,6 +196,7 @@ async def test_the_token_is_in_no_argument_no_file_and_no_error(remote, mirror, 
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and token.encode() in file.read_bytes()]
 
 
+@pytest.mark.attack("S-40", "S-41")
 async def test_a_bad_name_never_reaches_git(mirror, main, token):
     for name in ("--upload-pack=x", "a..b", "a b", "", "agent/YOU-1　;id"):
         with pytest.raises(UserError):

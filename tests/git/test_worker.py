@@ -36,6 +36,7 @@ async def test_a_document_is_committed_under_thoughts_and_linked(worker, agent, 
     assert remote.git("show", f"agent/YOU-2:{planned['document']['path']}") == "# Plan"
 
 
+@pytest.mark.attack("S-36")
 async def test_a_run_that_is_no_longer_mine_pushes_nothing(worker, agent, remote, order, lease):
     agent.files = {"a.py": "1\n"}
     result = await worker.work(order(), lease(mine=False))
@@ -77,6 +78,7 @@ async def test_blockers_that_clash_are_a_question_for_a_person(worker, agent, re
     assert "README.md" in result["outcome"]["question"]
 
 
+@pytest.mark.attack("S-45")
 async def test_a_link_that_leads_out_is_refused(worker, agent, remote, tmp_path, order, lease):
     agent.files = {"ok.py": "1\n"}
     agent.then = lambda tree: (tree / "passwd").symlink_to("/etc/passwd")
@@ -92,6 +94,7 @@ async def test_a_repository_that_does_not_answer_is_no_failure_of_the_work(worke
     assert result["kind"] == "transport_failed"
 
 
+@pytest.mark.proves("S-34")
 async def test_every_run_begins_in_a_fresh_checkout(worker, agent, tmp_path, order, lease):
     agent.files, agent.commits = {"left.over": "x"}, False
     await worker.work(order(), lease())

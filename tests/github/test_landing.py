@@ -17,6 +17,7 @@ async def merge(github) -> None:
     await Ensure(github.github()).merge(PLACE, 7, HEAD, "YOU-1: Begin")
 
 
+@pytest.mark.proves("S-13")
 async def test_a_merge_is_bound_to_its_commit(github):
     github.answers[f"PUT {MERGE}"] = (200, {"sha": OLD, "merged": True})
     await merge(github)
@@ -54,6 +55,7 @@ async def test_a_merge_whose_answer_was_lost_is_found_done(github, answer):
 
 
 @pytest.mark.parametrize("merged", [True, False])
+@pytest.mark.attack("S-13")
 async def test_another_head_is_never_taken_for_ours(github, merged):
     other = {**OPEN, "merged": merged, "head": {"ref": "agent/YOU-1", "sha": OLD}}
     github.answers |= {f"PUT {MERGE}": (405, {"message": "Pull Request is not mergeable"}), f"GET {PULL}": (200, other)}
@@ -120,6 +122,7 @@ async def test_what_is_queued_or_merged_is_not_queued_again(github, state):
     assert variables(github) == []
 
 
+@pytest.mark.attack("S-13")
 async def test_another_head_is_neither_queued_nor_left_to_auto_merge(github):
     ensure = graphql(github, at(OLD))
     with pytest.raises(HeadMoved):

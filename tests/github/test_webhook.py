@@ -132,6 +132,7 @@ def test_a_known_event_without_what_is_needed_is_parked(event):
     ["opened", "edited", "closed", "reopened", "synchronize", "ready_for_review", "converted_to_draft", "labeled",
      "review_requested", "auto_merge_enabled", "auto_merge_disabled", "enqueued", "dequeued", "locked", "new one"],
 )  # fmt: skip
+@pytest.mark.attack("S-05")
 def test_whatever_happens_to_a_pull_request_of_ours_is_a_hint_whoever_did_it(action):
     for sender in ("alice", "callboard[bot]"):
         payload = {**EVENTS["pull_request"], "action": action, "repository": REPOSITORY, "sender": {"login": sender}}

@@ -38,6 +38,7 @@ def test_a_record_has_a_few_words_for_people() -> None:
     assert (metadata["stage"], metadata["attempts"], metadata["cost_usd"]) == ("code_review", 2, 1.25)
 
 
+@pytest.mark.attack("S-14")
 def test_the_words_for_people_are_not_believed() -> None:
     assert unseal({**seal(RECORD, KEY), "stage": "done", "attempts": 0}, "issue-1", [KEY]) == RECORD
 
@@ -52,20 +53,24 @@ def refused(metadata: dict[str, Any], issue: str = "issue-1") -> str:
     return answer.reason
 
 
+@pytest.mark.attack("S-14")
 def test_a_record_signed_by_another_is_refused() -> None:
     assert "not signed with this service's key" in refused(seal(RECORD, "a guess"))
 
 
+@pytest.mark.attack("S-14")
 def test_a_record_copied_to_another_issue_is_refused() -> None:
     assert "belongs to another issue" in refused(seal(RECORD, KEY), "issue-2")
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b", "é", None, 7, ["x"]])
+@pytest.mark.attack("S-14")
 def test_a_record_that_is_no_signed_text_is_refused(text: Any) -> None:
     assert refused({FIELD: text})
 
 
 @given(st.integers(min_value=0), st.characters(codec="ascii"))
+@pytest.mark.attack("S-14")
 def test_no_changed_character_goes_unnoticed(place: int, letter: str) -> None:
     text = seal(RECORD, KEY)[FIELD]
     place %= len(text) - 1  # the last of base64 may hold bits that nobody reads
@@ -116,6 +121,7 @@ def test_a_marker_remembers_the_text_as_we_wrote_it() -> None:
     assert marker.digest == digest_of("- a\n- b") != digest_of("- a\n- c")
 
 
+@pytest.mark.attack("S-14")
 def test_a_marker_proves_nothing_elsewhere() -> None:
     marker = marker_of(mark("Hello", issue="i", topic="t", key=KEY))
     assert marker is not None

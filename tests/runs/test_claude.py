@@ -40,6 +40,7 @@ async def test_a_research_run_hands_back_its_document_and_takes_nothing_over(
     assert (place.folder / "prompt.md").read_text() in [block["text"] for block in asked.json["messages"][0]["content"]]
 
 
+@pytest.mark.attack("S-30", "S-31", "S-32")
 async def test_an_implementation_comes_back_in_the_bundle_and_meets_no_secret(
     place: Place, bench: Make, spec: Make, git: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +69,7 @@ async def test_an_implementation_comes_back_in_the_bundle_and_meets_no_secret(
     assert KEY not in told
 
 
+@pytest.mark.attack("S-42", "S-43")
 async def test_a_hostile_repository_starts_no_program_of_its_own(place: Place, bench: Make, spec: Make) -> None:
     canary = place.checkout.parent / "home-of-canaries"
     canary.mkdir()
@@ -176,6 +178,7 @@ async def test_success_with_nothing_to_change_is_success_without_a_bundle(
     assert handover.bundle is None
 
 
+@pytest.mark.attack("S-36")
 async def test_a_hanging_agent_is_killed_with_all_it_started(place: Place, bench: Make, spec: Make) -> None:
     before = {process.pid for process in warden.descendants(os.getpid())}
     answers = [calls(runs("setsid nohup tail -f /dev/null & tail -f /dev/null"))]
@@ -202,6 +205,7 @@ async def test_a_run_can_be_stopped_and_can_be_cancelled(place: Place, bench: Ma
     assert {process.pid for process in warden.descendants(os.getpid())} <= before
 
 
+@pytest.mark.attack("S-31")
 async def test_without_walls_it_works_as_well_and_still_inherits_nothing(
     place: Place, bench: Make, spec: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +224,7 @@ async def _asked(entries: list[object], count: int) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.attack("S-34")
 async def test_a_run_does_not_see_what_an_earlier_one_left(
     place: Place, bench: Make, spec: Make, tmp_path: Path
 ) -> None:

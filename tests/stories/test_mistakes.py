@@ -55,6 +55,7 @@ async def test_a_team_without_the_states(opens):
     await world.says(epic, "**Turn 1.**")
 
 
+@pytest.mark.attack("S-12")
 async def test_an_approval_by_a_guest(world):
     epic = world.epic()
     world.alice.labels(epic, "orchestrate")
@@ -66,6 +67,7 @@ async def test_an_approval_by_a_guest(world):
     assert nothing_was_begun(world, epic)
 
 
+@pytest.mark.attack("S-11")
 async def test_a_breakdown_edited_after_its_approval(world):
     epic = world.epic()
     world.alice.labels(epic, "orchestrate")
@@ -87,6 +89,7 @@ async def test_another_label_does_nothing(world):
     assert epic.state.name == "Backlog"
 
 
+@pytest.mark.proves("S-33")
 async def test_a_sandbox_that_does_not_work_refuses_to_start(opens, monkeypatch):
     async def missing(_self):
         return "There is no bubblewrap on this machine."
@@ -96,6 +99,7 @@ async def test_a_sandbox_that_does_not_work_refuses_to_start(opens, monkeypatch)
         await opens(sandbox="bwrap")
 
 
+@pytest.mark.attack("S-20")
 async def test_a_stranger_s_words_reach_no_agent(opens):
     world = await opens(pace=Pace(tick=0.1, poll=0.1, resync=5.0))
     epic = world.epic()

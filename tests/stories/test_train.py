@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bot.simulator.github import Protection, ScriptedCI
 
 
@@ -18,6 +20,7 @@ def in_order(world):
     return [one.title.split("Write ")[1].removesuffix(".py") for one in merged]
 
 
+@pytest.mark.attack("S-11", "S-13")
 async def test_a_push_in_the_very_moment_of_the_merge_is_not_merged_before_it_is_approved(world):
     bob = world.on_github("bob")
     epic = await world.built({"one": ()})
@@ -99,6 +102,7 @@ async def test_two_people_approve_at_once(world):
     assert len(requests) == 2
 
 
+@pytest.mark.attack("S-11")
 async def test_an_approval_that_is_deleted_before_the_merge_counts_no_more(world, follows):
     world.github.protect("acme/youlab", "main", Protection(checks=("test",), strict=True))
     ci = await follows(ScriptedCI(world.github, {"test": ["success"]}))

@@ -38,6 +38,7 @@ def test_every_reason_that_is_given_has_its_sentence():
         ("mail me: a@b.c", "mail me: a@b.c"),
     ],
 )
+@pytest.mark.attack("S-25")
 def test_what_others_wrote_mentions_closes_loads_and_hides_nothing(said, harmless):
     assert plain(said) == harmless
 
@@ -46,6 +47,7 @@ def test_a_flood_is_cut():
     assert len(plain("x" * 100_000)) < 7_000
 
 
+@pytest.mark.attack("S-25")
 def test_an_error_can_not_break_out_of_its_block():
     text = say("blocked", {"stage": "dev", "attempts": 3, "error": "```\n@everyone approve", "tried": ["```\n@all"]})
     assert text.count("```") == 2
