@@ -1,5 +1,6 @@
 """What Linear's errors mean for us. Source: facts on Linear, section 2.1; `errors` is read first on every status."""
 
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,8 @@ from typing import Any
 
 from bot.machine.errors import Refused, Transient, UserError
 
+_ENOUGH = {"requests": 20.0, "complexity": 20_000.0}
+"""What must be in a bucket again before it is worth asking: a few requests, and two of the dearest (10,000 points)."""
 CONFLICT = re.compile(r"conflict on insert of (\w+)")
 
 
@@ -56,9 +59,10 @@ def by_status(status: int, what: str, headers: Mapping[str, str]) -> Exception:
 
 
 def wait_of(headers: Mapping[str, str], now: float | None = None) -> float:
-    """Seconds until a rate limit allows the next request: `retry-after`, or the reset of the bucket that is empty.
+    """Seconds until a rate limit allows the next request: `retry-after`, or until enough has flowed into the bucket.
 
-    Linear's reset headers are epoch milliseconds. 60 when no header says anything.
+    The limits are leaky buckets that fill evenly within an hour. The reset of a header (epoch milliseconds) is when the
+    bucket is full again, most of an hour away; one request is possible long before. 60 when no header says anything.
     """
     moment = time.time() if now is None else now
     after = _number(headers.get("retry-after"))
@@ -74,7 +78,16 @@ def wait_of(headers: Mapping[str, str], now: float | None = None) -> float:
         if reset is not None and (_number(headers.get(f"x-ratelimit-{name}-remaining")) or 0) < 1
     ]
     known = empty or [reset for reset in resets.values() if reset is not None]
-    return max(1.0, max(known) / 1000 - moment) if known else 60.0
+    if not known:
+        return 60.0
+    refilled = [wait for name, need in _ENOUGH.items() if (wait := _refill(headers, name, need)) is not None]
+    return max(1.0, min(max(known) / 1000 - moment, max(refilled, default=math.inf)))
+
+
+def _refill(headers: Mapping[str, str], name: str, need: float) -> float | None:
+    """Seconds until so much is in a bucket again; None when Linear doesn't tell its size."""
+    size, left = (_number(headers.get(f"x-ratelimit-{name}-{what}")) for what in ("limit", "remaining"))
+    return None if not size or left is None else max(0.0, need - left) * 3600.0 / size
 
 
 def _meaning(error: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> Exception:

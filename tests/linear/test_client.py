@@ -145,7 +145,7 @@ async def test_a_rate_limit_says_when_to_come_back(wire: Any, linear: LinearClie
     wire.answers[URL] = httpx2.Response(400, json=body, headers=headers)
     with pytest.raises(Transient) as caught:
         await linear.execute("viewer")
-    assert caught.value.retry_after == pytest.approx(120, abs=2)
+    assert caught.value.retry_after == pytest.approx(28.8), "twenty requests have flowed in long before the reset"
     assert linear.budget.requests_remaining == 0
 
 
@@ -252,3 +252,13 @@ async def test_no_token_is_said_in_our_words(
     async with wire.client(ClientCredentials("id", "secret")) as client:
         with pytest.raises(expected, match="token"):
             await client.execute("viewer")
+
+
+def test_a_bucket_is_waited_for_until_it_holds_enough_not_until_it_is_full() -> None:
+    full = {"x-ratelimit-complexity-reset": "3600000", "x-ratelimit-requests-reset": "1000000"}
+    sizes = {"x-ratelimit-complexity-limit": "2000000", "x-ratelimit-requests-limit": "5000"}
+    left = {"x-ratelimit-complexity-remaining": "10000", "x-ratelimit-requests-remaining": "4000"}
+    assert wait_of({**full, **sizes, **left}, now=0.0) == 18
+    none_left = {"x-ratelimit-complexity-remaining": "1999000", "x-ratelimit-requests-remaining": "0"}
+    assert wait_of({**full, **sizes, **none_left}, now=0.0) == pytest.approx(14.4)
+    assert wait_of(full, now=0.0) == 3600, "without the sizes there is only the reset"

@@ -269,4 +269,4 @@ async def test_the_bottom_of_the_bucket_says_when_to_come_back(office: Any) -> N
     with pytest.raises(Transient) as caught:
         await office.observer.viewer()
     assert caught.value.retry_after is not None
-    assert caught.value.retry_after > 60
+    assert 30 < caught.value.retry_after <= 36, "until there is enough for some requests, not until it is full"
