@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bot import environment as stored
+from bot.machine import protected
 from bot.machine.errors import UserError
 from bot.machine.hostname import host_name
 from bot.machine.stages import STATES, Stage
@@ -169,6 +170,12 @@ class NetworkPolicy(Strict):
     allow: tuple[Annotated[str, AfterValidator(host_name)], ...] = REGISTRIES
 
 
+class GitPolicy(Strict):
+    """What may come into a repository only when a person names it in the approval; patterns as in `.gitignore`."""
+
+    protected: tuple[Annotated[str, Field(min_length=1)], ...] = protected.DEFAULT
+
+
 class Policy(Strict):
     """`callboard.toml`, all of it."""
 
@@ -182,6 +189,7 @@ class Policy(Strict):
     people: People = People()
     sandbox: SandboxPolicy = SandboxPolicy()
     network: NetworkPolicy = NetworkPolicy()
+    git: GitPolicy = GitPolicy()
 
     def state_names(self) -> dict[Stage, str]:
         """The Linear workflow state of every stage."""

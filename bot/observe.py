@@ -14,7 +14,7 @@ from bot.linear import observe as linear
 from bot.linear.directory import Directory
 from bot.linear.ensure import ticket_id
 from bot.linear.errors import NotFound
-from bot.machine import breakdown
+from bot.machine import breakdown, protected
 from bot.machine.errors import UserError
 from bot.machine.facts import Facts, Issue, Repository, Rules, Run, RunState, Service, Ticket
 from bot.machine.moving import stage_of
@@ -29,6 +29,9 @@ class GitHubReads(Protocol):
 
     async def observe_pulls(self, repository: str, numbers: Iterable[int]) -> Mapping[int, PullRequest]:
         """Pull requests as they are now, in one request."""
+
+    async def changed_files(self, repository: str, pull: PullRequest) -> tuple[str, ...] | None:
+        """The paths that a pull request changes; None when that can't be told."""
 
     async def find_pull(self, repository: str, branch: str) -> int | None:
         """The newest pull request of a branch."""
@@ -147,9 +150,21 @@ class Observer:
         pulls = await self.github.observe_pulls(place.name, tuple(numbers)) if numbers else {}
         pushed = {issue.id: issue.record.head_at if issue.record else None for issue in issues}
         bots = self.policy().gates.review_bots
+        stages = {issue.id: stage_of(issue) for issue in issues}
         return {
-            numbers[number]: self.reviewers.hear(pull, bots, pushed[numbers[number]]) for number, pull in pulls.items()
+            (owner := numbers[number]): await self._with_protected(
+                place, self.reviewers.hear(pull, bots, pushed[owner]), asked=stages[owner] is Stage.MERGE
+            )
+            for number, pull in pulls.items()
         }
+
+    async def _with_protected(self, place: RepositoryPolicy, pull: PullRequest, *, asked: bool) -> PullRequest:
+        """The pull request with the protected ones of the files that it changes, once it is about to be merged."""
+        if not asked or not pull.open:
+            return replace(pull, protected=None)
+        changed = await self.github.changed_files(place.name, pull)
+        patterns = self.policy().git.protected
+        return replace(pull, protected=None if changed is None else protected.among(changed, patterns))
 
     async def _route(self, key: str, place: RepositoryPolicy | None, tickets: Iterable[Ticket]) -> None:
         subjects = [f"linear:{one.issue.id}" for one in tickets]

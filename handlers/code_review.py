@@ -11,7 +11,16 @@ from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
 from bot.machine.stack import look_again
 from bot.machine.stages import Stage
-from bot.machine.summary import arrived, ask, heads, hear_merge_approval, is_held_back, open_reviews, shown_comment
+from bot.machine.summary import (
+    arrived,
+    ask,
+    heads,
+    hear_merge_approval,
+    is_held_back,
+    open_reviews,
+    protected_now,
+    shown_comment,
+)
 from bot.machine.train import follow_base, landed, what_stands_against
 from handlers.concerns import hand_on
 from handlers.mending import mend, seen
@@ -98,7 +107,9 @@ def ask_when_changed(facts: Facts, ticket: Ticket, record: Record) -> Decision:
     """Show the summary, and again whenever the heads it showed have moved."""
     waits = Decision(blockers=(Blocker(ticket.issue.id, "turn_3"),))
     shown_now = (
-        record.shown is not None and record.shown.heads == heads(facts) and shown_comment(ticket, record) is not None
+        record.shown is not None
+        and (record.shown.heads, record.shown.protected) == (heads(facts), protected_now(facts))
+        and shown_comment(ticket, record) is not None
     )
     if shown_now:
         return replace(waits, record=record)

@@ -21,6 +21,7 @@ from bot.machine.train import (
     put_out,
     riding,
     taken_back,
+    unapproved,
     was_ejected,
     what_stands_against,
 )
@@ -77,7 +78,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), (blocker,), record=record)
     if approval is not None and was_ejected(approval, pull):
         return said + Decision(blockers=(put_out(ticket, pull),), record=record)
-    waits = Blocker(ticket.issue.id, "approval", {"epic": facts.epic.issue.identifier})
+    waits = unapproved(facts, ticket, approval)
     return said + Decision(blockers=(_stands_still(facts, ticket) or waits,), record=record)
 
 

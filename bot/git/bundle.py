@@ -19,30 +19,13 @@ from typing import BinaryIO
 from bot.git import tree
 from bot.git.command import GitError
 from bot.git.mirror import Mirror
+from bot.machine import protected as guarded
 
 MEGABYTE = 1_000_000
 _HEADER_LIMIT = 1 * MEGABYTE
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 _TIP = re.compile(rb"([0-9a-f]{40}) \S+")
 _NEEDS = re.compile(rb"-([0-9a-f]{40})( .*)?", re.DOTALL)
-
-PROTECTED = (
-    ".github/",
-    ".claude/",
-    ".codex/",
-    ".cursor/",
-    ".gemini/",
-    ".husky/",
-    ".vscode/",
-    ".mcp.json",
-    ".claude.json",
-    ".gitmodules",
-    "*.gitattributes",
-    ".envrc",
-    ".env",
-    "*CODEOWNERS",
-)
-"""Paths whose change a person should look at twice (S-43): they can run code on other machines, or change who may."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +76,7 @@ async def import_bundle(
     run: str,
     base: str,
     *,
-    protected: tuple[str, ...] = PROTECTED,
+    protected: tuple[str, ...] = guarded.DEFAULT,
     limits: Limits = Limits(),
 ) -> Imported | Rejected:
     """Bring the commits of `bundle` into `mirror` as `refs/callboard/runs/<run>`. They must descend from `base`.
@@ -201,7 +184,7 @@ async def _look(
     if reasons:
         return Rejected(tuple(reasons[:50]))
     commits = int((await mirror.git("rev-list", "--count", f"{base}..{tip}", environment=aside)).line)
-    return Imported(tip, commits, files, tuple(path for path in files if tree.is_under(path, protected)))
+    return Imported(tip, commits, files, guarded.among(files, protected))
 
 
 async def _too_large(mirror: Mirror, tip: str, base: str, aside: Mapping[str, str], limits: Limits) -> list[str]:

@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 SYMLINK, GITLINK = "120000", "160000"
 _NTFS_SHORT = re.compile(r"git~[0-9]+")
@@ -72,10 +71,3 @@ def looks_like_git(part: str) -> bool:
         if name == ".git" or _NTFS_SHORT.fullmatch(name):
             return True
     return False
-
-
-def is_under(path: str, patterns: Iterable[str]) -> bool:
-    """Whether a path is one of `patterns`: a folder with its slash (`.github/`), or a name with `*` in it or not."""
-    return any(
-        path.startswith(pattern) if pattern.endswith("/") else fnmatchcase(path, pattern) for pattern in patterns
-    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from github import Github
 
+from bot.github.changes import Changes
 from bot.github.client import GitHub, NotFound
 from bot.github.conversation import Listener, Node, people_of
 from bot.github.failures import Failures
@@ -38,6 +39,7 @@ class Observe:
         self._github = github
         self._permissions = Permissions(github, clock)
         self._failures = Failures(github)
+        self._changes = Changes(github)
         self._branches: dict[tuple[str, int], str | None] = {}
 
     async def observe_pulls(self, repository: str, numbers: Iterable[int]) -> dict[int, PullRequest]:
@@ -75,6 +77,16 @@ class Observe:
             return pull
         details = [await self._failures.detailed(repository, one) for one in pull.failing_details]
         return replace(pull, failing_details=tuple(details))
+
+    async def changed_files(self, repository: str, pull: PullRequest) -> tuple[str, ...] | None:
+        """The paths that its head changes, old names of moved files too; None when that can't be told.
+
+        Two requests for each head, kept afterwards.
+
+        Raises:
+            Transient, Refused: as `bot.github.errors` says.
+        """
+        return await self._changes.of(repository, pull.number, pull.head, pull.base_branch)
 
     async def log_of(self, repository: str, failure: Failure) -> str:
         """The part of a failed check's log that matters, at most 12,000 characters; what a program printed, untrusted.

@@ -14,12 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.git.bundle import PROTECTED
 from bot.git.command import GitError, Result, run
 from bot.git.commit import Author
 from bot.git.mirror import WORK
 from bot.git.names import checked
-from bot.git.tree import is_under
+from bot.machine import protected
 from bot.machine.errors import UserError
 
 FOLDER = ".callboard"
@@ -125,7 +124,7 @@ class Repository:
             return []
         listed = await _git(self.root, "log", "--no-walk", "--format=", "--name-only", "--no-renames", "-z", *commits)
         paths = sorted({path.strip("\n") for path in listed.text.split("\0")} - {""})
-        return [path for path in paths if is_under(path, (*PROTECTED, POLICY))]
+        return list(protected.among(paths, (*protected.DEFAULT, POLICY)))
 
 
 async def open_repository(file: Path) -> Repository:

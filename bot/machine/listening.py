@@ -5,7 +5,9 @@ A comment is *heard* when its id stands in the record. Commands act here; approv
 they wrote is a command, they are told why it did nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bot.machine.approval import Act, Allowed, Denied, act_of, authorise
 from bot.machine.comments import Command, Word, parse
@@ -141,6 +143,6 @@ def _reply(heard: Heard, ticket: Ticket, comment: Comment, words: str, values: d
     return replace(heard, decision=heard.decision + Decision((reply(ticket, comment, words, values),)))
 
 
-def reply(ticket: Ticket, comment: Comment, words: str, values: dict[str, str]) -> Post:
+def reply(ticket: Ticket, comment: Comment, words: str, values: Mapping[str, Any]) -> Post:
     """An answer in the thread of a person's comment."""
     return Post(ticket.issue.id, f"reply-{comment.id}", words, values, parent=comment.parent or comment.id)

@@ -254,5 +254,8 @@ class PullRequest:
     """The last time that the merge queue took it out."""
     auto_merge: bool = False
     """GitHub will merge it by itself once the rules are met."""
+    protected: tuple[str, ...] | None = ()
+    """Changed paths that may be merged only when a person names them; None when nobody knows which files it changes,
+    or nobody asked, because it is not about to be merged."""
     bots: tuple[BotWord, ...] = ()
     """The review bots that the policy waits for."""

@@ -22,6 +22,8 @@ class Approval:
     digest: str = ""
     heads: tuple[tuple[str, str], ...] = ()
     """Pairs of issue id and head SHA."""
+    protected: tuple[tuple[str, str], ...] = ()
+    """Pairs of issue id and a protected path that the head changes and that the person named."""
 
 
 @dataclass(frozen=True)

@@ -4,24 +4,38 @@ import hashlib
 from dataclasses import replace
 
 from bot.machine.approval import CHANGED, Act, Denied, Subject, authorise
+from bot.machine.comments import parse
 from bot.machine.decision import Action, Blocker, Decision, Post
 from bot.machine.facts import Comment, Facts, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.mending import wanted
+from bot.machine.protected import left_unnamed, meaningless
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Approval, Record
 from bot.machine.running import current_run, record_of
 from bot.machine.stack import in_train_order
 from bot.machine.stages import Stage
-from bot.machine.train import landed, put_out, was_ejected, what_stands_against
+from bot.machine.train import SHOWN, landed, put_out, unapproved, was_ejected, what_stands_against
 
 
 def heads(facts: Facts) -> tuple[tuple[str, str], ...]:
-    """Pairs of ticket id and head SHA of everything that is ready to merge now."""
+    """Pairs of ticket id and head SHA of everything that is ready to merge now, and known in what it changes."""
     return tuple(
-        (ticket.issue.id, ticket.pull_request.head)
+        (ticket.issue.id, pull.head)
         for ticket in in_train_order(facts)
-        if ticket.pull_request and ticket.pull_request.open and ticket.issue.stage is Stage.MERGE
+        if (pull := ticket.pull_request) and pull.open and pull.protected is not None
+        if ticket.issue.stage is Stage.MERGE
+    )
+
+
+def protected_now(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Pairs of ticket id and protected path that what is ready to merge now changes."""
+    ready = dict(heads(facts))
+    return tuple(
+        (ticket.issue.id, path)
+        for ticket in facts.tickets
+        if ticket.issue.id in ready and ticket.pull_request
+        for path in ticket.pull_request.protected or ()
     )
 
 
@@ -43,17 +57,18 @@ def ask(facts: Facts, asking: Ticket, record: Record) -> Decision:
             "why": _why(facts, ticket),
             "manual": record_of(ticket).manual,
             "cost": f"{record_of(ticket).cost_usd:.2f}",
+            "protected": (pull.protected or ()) if pull and pull.open else (),
         }
         for ticket in in_train_order(facts)
     ]
     post = Post(asking.issue.id, shown_topic, "summary", {"rows": rows, "lone": facts.lone})
-    shown = Approval(comment=shown_topic, user="", at=facts.now, heads=now)
+    shown = Approval(comment=shown_topic, user="", at=facts.now, heads=now, protected=protected_now(facts))
     return Decision((post,), record=replace(record, shown=shown, approval=without_heads(record.approval)))
 
 
 def without_heads(approval: Approval | None) -> Approval | None:
     """What is left of an approval when the merge it allowed is asked for anew."""
-    return replace(approval, heads=()) if approval else None
+    return replace(approval, heads=(), protected=()) if approval else None
 
 
 def arrived(facts: Facts, ticket: Ticket) -> bool:
@@ -106,6 +121,8 @@ def _why(facts: Facts, ticket: Ticket) -> Blocker | None:
     approval = record_of(facts.epic).approval
     if pull is not None and approval is not None and was_ejected(approval, pull):
         return put_out(ticket, pull)
+    if pull is not None and pull.protected is None and ticket.issue.stage is Stage.MERGE:
+        return unapproved(facts, ticket, approval)
     if pull is None:
         return Blocker(ticket.issue.id, "open_reviews", {"count": open_reviews(facts, ticket)})
     return what_stands_against(facts, ticket, pull)
@@ -152,7 +169,15 @@ def hear_merge_approval(facts: Facts, ticket: Ticket, heard: Heard) -> tuple[App
             if verdict is CHANGED:
                 record = shown_anew(record)
             continue
-        given = replace(record.shown, comment=comment.id, user=comment.author.id, at=comment.created_at)
+        named = _named(record.shown, comment)
+        if isinstance(named, Denied):
+            replies.append(
+                reply(ticket, comment, "refused", {"word": comment.body.strip()[:40], "reason": named.reason})
+            )
+            continue
+        if left := [path for pair in record.shown.protected if pair not in named.protected for path in pair[1:]]:
+            replies.append(reply(ticket, comment, "left_out", {"paths": left[:SHOWN]}))
+        given = replace(named, comment=comment.id, user=comment.author.id, at=comment.created_at)
         return given, Decision(tuple(replies), record=record)
     return None, Decision(tuple(replies), record=record)
 
@@ -161,7 +186,24 @@ def _subject(facts: Facts, record: Record, shown: Comment | None) -> Subject:
     """The heads that the summary showed, and whether they are still those that are ready."""
     if record.shown is None or shown is None:
         return Subject()
-    return Subject(shown.created_at, unchanged=record.shown.heads == heads(facts), ready=bool(record.shown.heads))
+    same = (record.shown.heads, record.shown.protected) == (heads(facts), protected_now(facts))
+    return Subject(shown.created_at, unchanged=same, ready=bool(record.shown.heads))
+
+
+def _named(shown: Approval, comment: Comment) -> Approval | Denied:
+    """What of the things shown a comment approves: of those that change protected files, the ones it names them of."""
+    names, paths = parse(comment.body).names, tuple(path for _, path in shown.protected)
+    if strange := meaningless(names, paths):
+        return Denied(f"none of the protected files that were shown is {', '.join(strange[:5])}")
+    kept = tuple(
+        (issue, head)
+        for issue, head in shown.heads
+        if not left_unnamed((path for owner, path in shown.protected if owner == issue), names)
+    )
+    if not kept:
+        return Denied(f"protected files are changed; if that is meant, reply `approve with {', '.join(paths[:SHOWN])}`")
+    owners = {issue for issue, _ in kept}
+    return replace(shown, heads=kept, protected=tuple(pair for pair in shown.protected if pair[0] in owners))
 
 
 def shown_anew(record: Record) -> Record:

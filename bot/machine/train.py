@@ -25,6 +25,9 @@ from bot.machine.stack import (
 )
 from bot.machine.stages import Stage
 
+SHOWN = 20
+"""Paths that a sentence names at most."""
+
 
 def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
     """One look at one car of the merge train: merge it, or say what it waits for."""
@@ -32,6 +35,8 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
     if pull is None:
         return Decision(blockers=(Blocker(issue.id, "no_pull_request"),))
     assert facts.repository is not None
+    if unnamed(approval, ticket) and counts_for(approval, ticket, pull.head):
+        return Decision(blockers=(unapproved(facts, ticket, approval),))
     if not covers(approval, ticket):
         return Decision(blockers=(Blocker(issue.id, "head_moved", {"head": pull.head[:12]}),))
     below = [
@@ -80,7 +85,27 @@ def _queue(facts: Facts, ticket: Ticket, pull: PullRequest) -> Decision:
 def covers(approval: Approval | None, ticket: Ticket) -> bool:
     """Whether an approval counts for the head of a pull request now."""
     pull = ticket.pull_request
-    return pull is not None and approval is not None and counts_for(approval, ticket, pull.head)
+    if pull is None or approval is None or not counts_for(approval, ticket, pull.head):
+        return False
+    return pull.protected is not None and not unnamed(approval, ticket)
+
+
+def unnamed(approval: Approval | None, ticket: Ticket) -> tuple[str, ...]:
+    """The protected paths that a pull request changes and that the approval does not name."""
+    changed = (ticket.pull_request.protected or ()) if ticket.pull_request else ()
+    named = {path for issue, path in approval.protected if issue == ticket.issue.id} if approval else set[str]()
+    return tuple(path for path in changed if path not in named)
+
+
+def unapproved(facts: Facts, ticket: Ticket, approval: Approval | None) -> Blocker:
+    """That a ticket waits for an approval, and for which."""
+    pull, epic, missing = ticket.pull_request, facts.epic.issue.identifier, unnamed(approval, ticket)
+    if pull is not None and pull.protected is None:
+        return Blocker(ticket.issue.id, "changes_unknown", {"number": pull.number})
+    if not missing:
+        return Blocker(ticket.issue.id, "approval", {"epic": epic})
+    paths = ", ".join(missing[:SHOWN]) + (" …" if len(missing) > SHOWN else "")
+    return Blocker(ticket.issue.id, "protected", {"epic": epic, "paths": paths})
 
 
 def given(facts: Facts, asked: Ticket) -> Approval | None:

@@ -15,6 +15,7 @@ PERSON = frozenset(
     {
         "approval",
         "breakdown_unreadable",
+        "changes_unknown",
         "changes_requested",
         "checks_failed",
         "closed",
@@ -33,6 +34,7 @@ PERSON = frozenset(
         "not_followed",
         "open_reviews",
         "plan_review",
+        "protected",
         "record_refused",
         "review",
         "rules",
@@ -47,7 +49,7 @@ PERSON = frozenset(
 )
 """Reasons that pass only when a person does something."""
 
-BELOW = frozenset({"ticket", "tickets", "epic", "train", "approval"})
+BELOW = frozenset({"ticket", "tickets", "epic", "train", "approval", "protected"})
 """Reasons that name other issues: whoever asks why wants to know what those wait for."""
 
 BAR = 10

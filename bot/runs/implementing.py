@@ -10,10 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bot.git.bundle import PROTECTED, Rejected, import_bundle
+from bot.git.bundle import Rejected, import_bundle
 from bot.git.mirror import Mirror, Pushed
-from bot.git.tree import is_under
-from bot.machine import loop, plan
+from bot.machine import loop, plan, protected
 from bot.machine.errors import Transient
 from bot.machine.progress import (
     AFTER,
@@ -255,5 +254,5 @@ class Implementation:
             "verified": list(ticked),
             "by_worker": [command for command in ticked if command not in ran],
             "manual": [f"{phase.name}: {item.label}" for phase in phases for item in phase.manual],
-            "protected": [path for path in files.fields if is_under(path, PROTECTED)],
+            "protected": list(protected.among(files.fields, protected.DEFAULT)),
         }

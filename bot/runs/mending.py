@@ -9,9 +9,9 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bot.git.bundle import PROTECTED, Limits, Rejected, import_bundle
+from bot.git.bundle import Limits, Rejected, import_bundle
 from bot.git.commit import Merged, commit_tree, merged, tree_of
-from bot.git.tree import is_under
+from bot.machine import protected
 from bot.machine.errors import Refused
 from bot.runs.contract import Ending
 from bot.runs.messages import one_line, paragraphs
@@ -75,8 +75,7 @@ async def _resolve(start: Start, run: Run) -> dict[str, Any]:
     if reasons := [*await _strayed(start, tree, expected), *await _unresolved(start, tree, expected)]:
         return {**result, **ended(Ending.WORK_FAILED, " ".join(reasons))}
     head = await _merge_commit(start, tree, handed.result.summary)
-    protected = [path for path in expected.clashes if is_under(path, PROTECTED)]
-    return {**result, "head": head, "protected": protected}
+    return {**result, "head": head, "protected": list(protected.among(expected.clashes, protected.DEFAULT))}
 
 
 async def _resolved_tree(start: Start, theirs: str, expected: Merged) -> str:

@@ -344,3 +344,27 @@ async def test_with_a_persons_token_it_all_works_too(stage):
     number = await Ensure(github).ensure_pull(PLACE, BRANCH, "main", "YOU-1", "Body")
     await Ensure(github).merge(PLACE, number, head, "YOU-1")
     assert (await Observe(github).observe_pulls(PLACE, [number]))[number].merged
+
+
+@pytest.mark.proves("S-43")
+async def test_the_files_of_a_head_are_asked_for_once_with_the_old_names_of_moved_ones(stage):
+    await stage.push("old.txt", branch="agent/YOU-1")
+    number = await stage.ensure.ensure_pull(PLACE, "agent/YOU-1", "main", "YOU-1", "Body")
+    pull = (await stage.observe.observe_pulls(PLACE, [number]))[number]
+    assert await stage.observe.changed_files(PLACE, pull) == ("old.txt",)
+    assert await stage.observe.changed_files(PLACE, pull) == ("old.txt",)
+    assert sum(one.operation.endswith("/files") for one in stage.world.requests) == 1
+    await stage.push(".github/workflows/ci.yml", branch="agent/YOU-1")
+    stale = await stage.observe.changed_files(PLACE, pull)
+    moved = (await stage.observe.observe_pulls(PLACE, [number]))[number]
+    assert stale == ("old.txt",)
+    assert ".github/workflows/ci.yml" in (await stage.observe.changed_files(PLACE, moved) or ())
+
+
+@pytest.mark.attack("S-43")
+async def test_files_that_were_listed_while_the_head_moved_are_not_believed(stage):
+    await stage.push("a.txt", branch="agent/YOU-1")
+    number = await stage.ensure.ensure_pull(PLACE, "agent/YOU-1", "main", "YOU-1", "Body")
+    pull = (await stage.observe.observe_pulls(PLACE, [number]))[number]
+    await stage.push("b.txt", branch="agent/YOU-1")
+    assert await stage.observe.changed_files(PLACE, pull) is None

@@ -45,7 +45,7 @@ def test_a_budget_is_an_amount_in_dollars(body, amount):
 
 
 def test_the_looser_words_approve_no_merge():
-    assert {Word.APPROVE, Word.MERGE} == APPROVES_MERGE
+    assert {Word.APPROVE, Word.APPROVE_WITH, Word.MERGE} == APPROVES_MERGE
     assert Word.MERGE not in APPROVES_REVIEW
 
 
