@@ -351,14 +351,16 @@ async def test_the_files_of_a_head_are_asked_for_once_with_the_old_names_of_move
     await stage.push("old.txt", branch="agent/YOU-1")
     number = await stage.ensure.ensure_pull(PLACE, "agent/YOU-1", "main", "YOU-1", "Body")
     pull = (await stage.observe.observe_pulls(PLACE, [number]))[number]
-    assert await stage.observe.changed_files(PLACE, pull) == ("old.txt",)
-    assert await stage.observe.changed_files(PLACE, pull) == ("old.txt",)
-    assert sum(one.operation.endswith("/files") for one in stage.world.requests) == 1
+    observe = stage.observe
+    for _ in range(3):
+        assert await observe.changed_files(PLACE, pull) == ("old.txt",)
+    asked = [one.operation for one in stage.world.requests]
+    assert len([one for one in asked if one.endswith("/files")]) == 1, "\n".join(asked)
     await stage.push(".github/workflows/ci.yml", branch="agent/YOU-1")
-    stale = await stage.observe.changed_files(PLACE, pull)
+    stale = await observe.changed_files(PLACE, pull)
     moved = (await stage.observe.observe_pulls(PLACE, [number]))[number]
     assert stale == ("old.txt",)
-    assert ".github/workflows/ci.yml" in (await stage.observe.changed_files(PLACE, moved) or ())
+    assert ".github/workflows/ci.yml" in (await observe.changed_files(PLACE, moved) or ())
 
 
 @pytest.mark.attack("S-43")
