@@ -49,6 +49,14 @@ class Examination:
         """The probes that got through."""
         return tuple(one for one in self.tried if one.got)
 
+    @property
+    def reason(self) -> str:
+        """Why nobody may be put behind these walls, in a sentence; empty when they hold."""
+        if self.missing:
+            return self.missing
+        found = "; ".join(f"a probe that {one.probe.tries} got through ({one.got})" for one in self.through)
+        return f"The walls do not hold here: {found}." if found else ""
+
 
 async def sandbox(name: str) -> Sandbox:
     """Return the sandbox called `name` (`bwrap` or `off`) after seeing that it holds.
@@ -62,15 +70,9 @@ async def sandbox(name: str) -> Sandbox:
         raise UserError(f"CALLBOARD_SANDBOX is `{name}`; it must be `bwrap` or `off`.") from None
     if not isinstance(found, Bubblewrap):
         return found
-    examined = await examine(found)
-    reason = examined.missing or "; ".join(
-        f"The walls do not hold here: a probe that {one.probe.tries} got through ({one.got})"
-        for one in examined.through
-    )
-    if reason:
+    if reason := (await examine(found)).reason:
         raise UserError(
-            f"{reason.rstrip('.')}. Without walls no agent is started; CALLBOARD_SANDBOX=off runs them without, at your"
-            " own risk."
+            f"{reason} Without walls no agent is started; CALLBOARD_SANDBOX=off runs them without, at your own risk."
         )
     return found
 

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
+from rich.markup import escape
 
 from bot.machine.errors import UserError
 from bot.runs.probes import PROBES
 from bot.runs.sandbox import Box, Bubblewrap, interpreter
-from bot.runs.selftest import Examination, examine, sandbox
+from bot.runs.selftest import Examination, Tried, examine, sandbox
+from bot.simulator.demo.command import walls
 
 Change = Callable[[list[str]], list[str]]
 
@@ -85,6 +87,21 @@ async def test_a_wall_that_is_missing_is_noticed_and_nobody_is_put_behind_the_re
     assert found <= {one.probe.name for one in seen.through}, seen
     with pytest.raises(UserError, match=r"do not hold here.*Without walls no agent is started"):
         await sandbox("bwrap")
+
+
+def test_the_demo_goes_without_walls_only_when_it_says_so(examined: Examination) -> None:
+    broken = Examination(missing="bubblewrap is not installed [yet].")
+    leaky = Examination((Tried(PROBES[0], "a key"), Tried(PROBES[1], "")))
+    assert walls(None, examined, scripted=True) == (
+        "bwrap",
+        f"The agents run behind walls that {len(PROBES)} probes tried to get through, and none did",
+    )
+    for seen in (broken, leaky):
+        name, said = walls(None, seen, scripted=True)
+        assert (name, "without walls" in said, escape(seen.reason) in said) == ("off", True, True)
+        assert walls(None, seen, scripted=False)[0] == "bwrap", "which then refuses to start"
+        assert walls("bwrap", seen, scripted=True)[0] == "bwrap"
+    assert walls("off", examined, scripted=True)[0] == "off"
 
 
 async def test_probes_that_could_not_be_tried_are_no_walls(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from bot import logs
 from bot.machine.errors import UserError
 from bot.runs.sandbox import Bubblewrap
+from bot.runs.selftest import Examination, examine
 from bot.simulator.demo.cast import machines, people
 from bot.simulator.demo.long_plan import PLAN
 from bot.simulator.demo.report import report
@@ -73,20 +75,30 @@ async def play(scenario: Scenario, plan: Plan, console: Console, *, yes: bool, l
     return show
 
 
+def walls(wanted: str | None, seen: Examination, *, scripted: bool) -> tuple[str, str]:
+    """Which sandbox the demo takes, and the line that says so: it never goes without one in silence."""
+    if wanted == "off":
+        return "off", "[yellow]The agents run without walls: CALLBOARD_SANDBOX=off says so.[/]"
+    if seen.reason and scripted and not wanted:
+        why = escape(seen.reason)
+        return "off", f"[yellow]The agents run without walls: {why} They are scripted; real ones are not started so.[/]"
+    if seen.reason:
+        return "bwrap", f"[yellow]{escape(seen.reason)}[/]"
+    return "bwrap", f"The agents run behind walls that {len(seen.tried)} probes tried to get through, and none did"
+
+
 def _home() -> Path:
     """Where the last demo can be looked at afterwards; the next one begins with an empty folder."""
     return Path.cwd() / ".callboard" / "demo"
 
 
 async def _plan(scenario: Scenario, arguments: argparse.Namespace, home: Path, console: Console) -> Plan:
-    missing = await Bubblewrap().missing()
-    sandbox = os.environ.get("CALLBOARD_SANDBOX") or ("off" if missing and arguments.model == "scripted" else "bwrap")
-    if sandbox == "off":
-        why = missing or "CALLBOARD_SANDBOX=off says so."
-        console.print(f"[yellow]The agents run without a sandbox: {why}[/]")
+    scripted = arguments.model == "scripted"
+    sandbox, said = walls(os.environ.get("CALLBOARD_SANDBOX"), await examine(Bubblewrap()), scripted=scripted)
+    console.print(said)
     plan = Plan(home, model(scenario), scenario.files, sandbox=sandbox, port=arguments.port, login=arguments.login)
     plan.policy = POLICY + scenario.gates  # the policy ends in its table [gates]
-    if arguments.model == "scripted":
+    if scripted:
         return plan
     key = os.environ.get("ANTHROPIC_API_KEY")
     if not key:
