@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test walls kill rebuild crash lint lock clean bench
+.PHONY: demo test walls kill rebuild crash lint audit sbom lock clean bench
 
 demo: .venv/runtime  ## an epic from the label to merged pull requests, on this machine, no accounts
 	@$(BIN)/callboard demo $(ARGS)
@@ -38,20 +38,36 @@ lint: .venv/development  ## formatting, style, types, and who may import whom
 
 .venv/runtime: requirements.lock pyproject.toml | .venv/bin/python
 	@echo "· installing Callboard (about 250 MB the first time, once)"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --only-binary :all: --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/development: requirements-dev.lock .venv/runtime
 	@echo "· installing what the tests and linters need"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --only-binary :all: --require-hashes -r requirements-dev.lock
 	@touch $@
+
+.venv-audit/ready: deploy/audit.lock
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip install --disable-pip-version-check --quiet --only-binary :all: --require-hashes -r deploy/audit.lock
+	@touch $@
+
+audit:  ## ask PyPI whether anything we depend on is known to be vulnerable; says so plainly where it can't be asked
+	@if $(MAKE) --silent .venv-audit/ready; \
+	then $(PYTHON) deploy/supply_chain.py audit .venv-audit/bin/pip-audit; \
+	else echo "NOT AUDITED: pip-audit could not be installed here."; fi
+
+sbom:  ## what Callboard is made of, from the lock files, as CycloneDX JSON in dist/callboard.cdx.json
+	@mkdir -p dist
+	@$(PYTHON) deploy/supply_chain.py sbom > dist/callboard.cdx.json
+	@echo "· wrote dist/callboard.cdx.json"
 
 lock:  ## write both lock files anew: every package with its hashes, no index address
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade pyproject.toml --extra build -o requirements.lock
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade pyproject.toml --all-extras -c requirements.lock -o requirements-dev.lock
+	echo pip-audit | .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --upgrade - -o deploy/audit.lock
 	rm -rf .venv-lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-audit dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
