@@ -34,7 +34,7 @@ from bot.github.hook import Repair
 from bot.github.observe import Observe
 from bot.linear import login as linear_login
 from bot.linear import webhook as linear_webhook
-from bot.machine.errors import Transient
+from bot.machine.errors import Transient, UserError
 from bot.machine.progress import Receipt
 from bot.observe import Observer
 from bot.perform import Performer
@@ -48,11 +48,13 @@ from bot.runs.models import models_of, models_of_policy
 from bot.runs.runner import Handover, House
 from bot.runs.selftest import sandbox
 from bot.runs.worker import Access, Worker, WorkOrder
+from bot.storage import trouble
 from bot.watchdog import Watchdog
 from bot.web import health, intake, looks, page
 from bot.web.login import Login
 from bot.web.visitors import Provider, Visitors
 from bot.web.walls import Walls
+from bot.words import say
 from handlers import HANDLERS
 
 log = structlog.get_logger()
@@ -129,7 +131,8 @@ async def open_engine(
     Raises:
         UserError: the database can't be had; the sentence says what to do.
     """
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if reason := await asyncio.to_thread(trouble, settings.home):
+        raise UserError(say("unwritable", {"folder": settings.home, "reason": reason}).strip())
     pace = pace or Pace(resync=settings.resync_seconds)
     async with (
         open_database(settings.database_url, settings.home / "database") as database,
@@ -175,7 +178,7 @@ async def open_service(
         )
         reconciler = Reconciler(observer.observe, HANDLERS, performer.perform, observer.find_key, engine)
         repair = Repair(board.github, clock).look if settings.github_app else _nothing
-        watchdog = Watchdog(observer.memory, engine.status, engine.hint, clock)
+        watchdog = Watchdog(observer.memory, engine.status, engine.hint, clock, settings.home)
         if roles & WORK:
             looking = asyncio.create_task(watchdog.keep_looking(), name="watchdog")
             stack.push_async_callback(_end, looking)

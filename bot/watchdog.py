@@ -8,12 +8,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 from prometheus_client import Counter, Gauge
 
 from bot.engine.port import EngineStatus
 from bot.machine.watchdog import Change, Memory, announced, overdue, silent, unannounced
+from bot.storage import trouble
 from bot.words import say
 
 log = structlog.get_logger()
@@ -24,6 +26,7 @@ SILENT = Gauge(
 )
 MISSED = Counter("callboard_unannounced_changes_total", "Changes that only polling found", ["source"])
 LAST_SEEN = Gauge("callboard_last_delivery_timestamp_seconds", "When a source delivered last", ["source"])
+WRITABLE = Gauge("callboard_data_folder_writable", "0 while the disk of the data folder is full or read-only")
 OVERDUE = Gauge("callboard_keys_overdue", "Live epics without a good round for 15 minutes, and parked ones")
 
 
@@ -35,6 +38,8 @@ class Watchdog:
     status: Callable[[], Awaitable[EngineStatus]]
     hint: Callable[[str], Awaitable[None]]
     clock: Callable[[], datetime]
+    home: Path | None = None
+    """The data folder, when it is to be watched too."""
     told: tuple[str, ...] = ()
     """What is wrong now, as sentences for people."""
     _live: dict[str, datetime] = field(default_factory=dict)
@@ -61,11 +66,22 @@ class Watchdog:
                 log.exception("watchdog_failed", then="looking again")
 
     async def look(self) -> None:
-        """One look at the sources and the keys."""
-        now, status = self.clock(), await self.status()
+        """One look at the data folder, the sources and the keys."""
+        self.told = await self._disk()
+        self._say()  # a full disk may take the database along, which is asked next
+        now, status, disk = self.clock(), await self.status(), self.told
         self.told = (*self._sources(status, now), *await self._keys(status, now))
+        self._say()
+        self.told = (*disk, *self.told)
+
+    def _say(self) -> None:
         for wrong in self.told:
             log.warning("watchdog", says=wrong)
+
+    async def _disk(self) -> tuple[str, ...]:
+        reason = await asyncio.to_thread(trouble, self.home) if self.home else ""
+        WRITABLE.set(0 if reason else 1)
+        return (say("unwritable", {"folder": self.home, "reason": reason}).strip(),) if reason else ()
 
     def _sources(self, status: EngineStatus, now: datetime) -> list[str]:
         for source, at in status.last_delivery.items():

@@ -61,6 +61,7 @@ _NETWORK = re.compile(
     r"hung up unexpectedly|the remote end hung up|recv failure|send failure|gnutls_|ssl_|rpc failed|transfer closed",
     re.IGNORECASE,
 )
+_DISK = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system", re.I)
 _AUTHORITY = re.compile(
     r"authentication failed|could not read (username|password)|returned error: (401|403|404)|http (401|403|404)|"
     r"repository not found|permission to .* denied|repository '.*' not found",
@@ -165,6 +166,8 @@ async def run(
 def failure(arguments: tuple[str, ...], code: int, message: str) -> Exception:
     """The error that a failed git command is, read from what it said."""
     summary = _sentence(message)
+    if _DISK.search(message):
+        return Transient(f"git could not write: {summary}")
     if _AUTHORITY.search(message):
         return Refused(f"git was refused: {summary}")
     if _NETWORK.search(message):

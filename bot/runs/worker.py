@@ -26,6 +26,7 @@ from bot.runs.order import Access, Lease, LoopOrder, Runner, Start, WorkOrder, a
 from bot.runs.runner import Handover
 from bot.runs.taking import take_document, take_files, with_research
 from bot.runs.updating import update
+from bot.storage import UNWRITABLE
 
 __all__ = ["Access", "Lease", "LoopOrder", "Runner", "WorkOrder", "Worker"]
 
@@ -60,6 +61,10 @@ class Worker:
             failed = ended(Ending.STOPPED, "the run is no longer this worker's")
         except Refused as error:
             failed = ended(Ending.WORK_FAILED, str(error))
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise
+            failed = ended(Ending.TRANSPORT_FAILED, f"the data folder can't be written: {error.strerror}")
         finally:
             spent = self._spent.pop(run, 0.0)
         return failed | {"cost_usd": spent} | about

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.simulator.kill import tally
+from bot.simulator.kill import tally, two
 from bot.simulator.kill.rounds import Rounds, open_rounds
 
 
@@ -98,6 +98,20 @@ async def _told(playing: Coroutine[Any, Any, Verdict]) -> Verdict:
     return await playing
 
 
+async def _two(home: Path) -> list[str]:
+    """What is wrong with the take-over between two services; the times are printed."""
+    wrong = []
+    for how in (signal.SIGKILL, signal.SIGSTOP):
+        try:
+            seconds = await two.take_over(home / how.name, how)
+        except TimeoutError:
+            wrong.append(f"nobody took over from a service that got {how.name}")
+            continue
+        _tell(f"another service went on {seconds:.1f} s after {how.name} ({two.LIMIT:.0f} s allowed)")
+        wrong += [f"that took too long after {how.name}"] if seconds > two.LIMIT else []
+    return wrong
+
+
 def _tell(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -111,11 +125,14 @@ def main() -> int:
     parser.add_argument("--cap", type=int, default=3, metavar="N", help="how many agents may run at once")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="decides when is killed, and what")
     parser.add_argument("--home", type=Path, help="where to play; kept afterwards")
+    parser.add_argument("--no-two", action="store_true", help="leave out the two services on one database")
     options = parser.parse_args()
     home = options.home or Path(tempfile.mkdtemp(prefix="callboard-kill-"))
     verdict = asyncio.run(
         _told(play(home, rounds=options.rounds, epics=options.epics, cap=options.cap, seed=options.seed))
     )
+    if not options.no_two:
+        verdict.broken.extend(asyncio.run(_two(home)))
     for line in (*verdict.broken, *verdict.lost, *verdict.doubled, *verdict.figures):
         _tell(line)
     if verdict.good and options.home is None:
