@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test walls kill rebuild crash lint audit sbom lock clean bench
+.PHONY: demo test walls screenshots kill rebuild crash lint audit sbom lock clean bench
 
 demo: .venv/runtime  ## an epic from the label to merged pull requests, on this machine, no accounts
 	@$(BIN)/callboard demo $(ARGS)
@@ -25,6 +25,9 @@ bench: .venv/development  ## first figures, printed; ARGS="--write docs/performa
 
 rebuild: .venv/development  ## everything lost but Linear and GitHub: seconds and requests until TICKETS (500) are known again
 	@$(BIN)/python -m bot.simulator.kill.rebuild --tickets $(or $(TICKETS),500)
+
+screenshots: .venv/runtime  ## docs/images: the pages while the demo plays (needs Chromium)
+	@$(BIN)/python -m bot.simulator.demo.screenshots docs/images
 
 lint: .venv/development  ## formatting, style, types, and who may import whom
 	$(BIN)/ruff format --check .

@@ -13,9 +13,6 @@ from typing import Any
 import structlog
 import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
-from starlette.middleware import Middleware
-from starlette.routing import Route
 
 from bot import metrics
 from bot.audit import AuditLog
@@ -26,14 +23,10 @@ from bot.engine.pace import Pace
 from bot.engine.port import Engine, Lease, RunOrder, Till
 from bot.engine.postgres import PostgresEngine
 from bot.git.commit import Author
-from bot.github import login as github_login
-from bot.github import webhook as github_webhook
 from bot.github.client import GitHub
 from bot.github.ensure import Ensure
 from bot.github.hook import Repair
 from bot.github.observe import Observe
-from bot.linear import login as linear_login
-from bot.linear import webhook as linear_webhook
 from bot.machine.errors import Transient, UserError
 from bot.machine.progress import Receipt
 from bot.observe import Observer
@@ -48,12 +41,10 @@ from bot.runs.models import models_of, models_of_policy
 from bot.runs.runner import Handover, House
 from bot.runs.selftest import sandbox
 from bot.runs.worker import Access, Worker, WorkOrder
+from bot.site import site
 from bot.storage import trouble
 from bot.watchdog import Watchdog
-from bot.web import health, intake, looks, page
-from bot.web.login import Login
-from bot.web.visitors import Provider, Visitors
-from bot.web.walls import Walls
+from bot.web.gallery import Gallery
 from bot.words import say
 from handlers import HANDLERS
 
@@ -176,14 +167,16 @@ async def open_service(
             page=settings.base_url,
             note=AuditLog(settings.home / "audit.jsonl").note,
         )
-        reconciler = Reconciler(observer.observe, HANDLERS, performer.perform, observer.find_key, engine)
+        gallery = Gallery(engine.pictures)
+        reconciler = Reconciler(observer.observe, HANDLERS, performer.perform, observer.find_key, engine, gallery.show)
         repair = Repair(board.github, clock).look if settings.github_app else _nothing
         watchdog = Watchdog(observer.memory, engine.status, engine.hint, clock, settings.home)
         if roles & WORK:
             looking = asyncio.create_task(watchdog.keep_looking(), name="watchdog")
             stack.push_async_callback(_end, looking)
         callbacks = Callbacks(reconciler, worker, observer, repair, watchdog, engine.till)
-        web = _web(board, engine, await _own_login(board.github), roles, watchdog)
+        own = await _own_login(board.github)
+        web = site(board, engine, gallery, own, lambda: watchdog.told, pages=bool(roles & WEB))
         yield Service(board, engine, observer, web, callbacks, watchdog)
 
 
@@ -232,55 +225,6 @@ class _Listening(uvicorn.Server):
     def stop(self) -> None:
         """Take no more requests, and end."""
         self.should_exit = True
-
-
-def _web(board: Board, engine: PostgresEngine, own: str, roles: frozenset[str], watchdog: Watchdog) -> Starlette:
-    """All that answers HTTP; a process that only works tells about its health and takes no webhooks."""
-    settings = board.settings
-    keys = (settings.secret_key, *settings.older_keys)
-    visitors = Visitors(keys, settings.base_url, engine.sessions, _providers(board), lambda: datetime.now(UTC))
-
-    def linear(headers: Headers, body: bytes, now: datetime) -> intake.Reception:
-        return linear_webhook.receive(headers, body, settings.linear_webhook_secrets, now)
-
-    def github(headers: Headers, body: bytes, now: datetime) -> intake.Reception:
-        return github_webhook.receive(headers, body, settings.github_webhook_secrets, now, own=own)
-
-    async def linear_answers() -> None:
-        await board.linear_reads.viewer()
-
-    async def github_answers() -> None:
-        for place in board.policy().repositories[:1]:
-            await Observe(board.github).repository(place.name)
-
-    async def database_answers() -> None:
-        await engine.status()
-
-    probes = {"database": database_answers, "linear": linear_answers, "github": github_answers}
-    machines = health.routes(probes, metrics_token=settings.metrics_token, is_here=visitors.is_here)
-    open_pages: list[Route] = []
-    own_pages: list[Route] = []
-    if roles & WEB:
-        machines += [
-            intake.route(intake.Source("linear", 5 * intake.MEGABYTE, linear), engine.accept, engine.refuse),
-            intake.route(intake.Source("github", 25 * intake.MEGABYTE, github), engine.accept, engine.refuse),
-        ]
-        login = Login(visitors, settings.secret_key)
-        open_pages = [looks.static_route(), *login.open_routes()]
-        own_pages = [*login.own_routes(), page.route(engine.status, lambda: watchdog.told)]
-    walls = Middleware(Walls, visitors=visitors, machines=machines, open_pages=open_pages)
-    return Starlette(routes=[*machines, *open_pages, *own_pages], middleware=[walls])
-
-
-def _providers(board: Board) -> dict[str, Provider]:
-    """The ways to log in that are set up."""
-    settings, found = board.settings, list[Provider]()
-    if settings.login_linear is not None:
-        found.append(linear_login.Login(board.linear, *settings.login_linear))
-    if settings.login_github is not None:
-        places = lambda: [place.name for place in board.policy().repositories]  # noqa: E731
-        found.append(github_login.Login(board.github, settings.github_api_url, *settings.login_github, places))
-    return {one.name: one for one in found}
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

@@ -17,7 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 def configure(*, as_json: bool = False, secrets: Iterable[str] = (), out: TextIO | None = None) -> None:
     """Send all logs, also those of libraries, through one renderer to `out` (standard error)."""
-    hide = _Redactor(tuple(secret for secret in secrets if len(secret) >= 8))
+    hide = Redactor(secrets)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -51,20 +51,23 @@ def configure(*, as_json: bool = False, secrets: Iterable[str] = (), out: TextIO
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-class _Redactor:
-    """Cuts known secrets, everything shaped like one, and control characters out of a log line."""
+class Redactor:
+    """Cuts known secrets, everything shaped like one, and control characters out of what people read."""
 
-    def __init__(self, secrets: tuple[str, ...]) -> None:
-        self._secrets = secrets
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = tuple(secret for secret in secrets if len(secret) >= 8)
 
     def __call__(self, _logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """A log event without them, and without what is None."""
         return {key: self._clean(value) for key, value in event.items() if value is not None}
 
     def _clean(self, value: Any) -> Any:
         if isinstance(value, dict):
             return {key: self._clean(one) for key, one in value.items()}
-        if not isinstance(value, str):
-            return value
+        return self.text(value) if isinstance(value, str) else value
+
+    def text(self, value: str) -> str:
+        """The text without them."""
         for secret in self._secrets:
             value = value.replace(secret, "[secret]")
         return _CONTROL.sub("�", _SHAPES.sub("[secret]", value))

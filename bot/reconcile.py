@@ -44,6 +44,8 @@ class Reconciler:
     perform: Callable[[Facts, Decision], Awaitable[float | None]]
     find_key: Callable[[str], Awaitable[str | None]]
     hints: Hints
+    show: Callable[[Facts, Decision], Awaitable[None]]
+    """Keep what was seen and decided for people to look at."""
 
     async def reconcile(self, key: str) -> float | None:
         """Bring one key forward by one round; returns in how many seconds to look again, or None."""
@@ -57,6 +59,7 @@ class Reconciler:
             return None
         decision = decide(facts, self.handlers)
         _tell(facts, decision)
+        await self.show(facts, decision)
         return await self.perform(facts, decision)
 
     async def _look_up(self, subject: str) -> None:

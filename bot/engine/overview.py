@@ -47,6 +47,13 @@ class Overview:
             keys=tuple(row for row in _keys(await self._rows(WAITING)) if row.parked),
         )
 
+    async def key_of_run(self, run_id: str) -> str | None:
+        """The key that a run belongs to, as long as it is remembered."""
+        async with self._pool.connection() as connection:
+            found = await connection.execute("SELECT key FROM runs WHERE run_id = %s", (run_id,))
+            row = await found.fetchone()
+        return row[0] if row else None
+
     async def _map(self, statement: str) -> dict[str, Any]:
         return {name: value for name, value in await self._rows(statement) if name is not None}
 

@@ -17,6 +17,7 @@ from bot.engine.inbox import Inbox
 from bot.engine.jobs import Jobs
 from bot.engine.overview import Overview
 from bot.engine.pace import Pace
+from bot.engine.pictures import Pictures
 from bot.engine.port import ALL_ROLES, Accepted, Callbacks, Delivery, EngineStatus, Parked, RunOrder, RunRow, Service
 from bot.engine.runs import Aftermath, Runs
 from bot.engine.sessions import Sessions
@@ -52,6 +53,7 @@ class PostgresEngine:
         self.till = Till(database.pool)
         self._overview = Overview(database.pool)
         self.sessions = Sessions(database.pool)
+        self.pictures = Pictures(database.pool)
         self._jobs = Jobs(database.pool, pace, on_lost)
         self._sweeper = Sweeper(self._inbox, self._runs, self._jobs, pace, self._settle)
 
@@ -141,6 +143,10 @@ class PostgresEngine:
     async def service(self) -> Service:
         """What all epics share."""
         return await self.till.service()
+
+    async def key_of_run(self, run_id: str) -> str | None:
+        """The key that a run belongs to, as long as it is remembered."""
+        return await self._overview.key_of_run(run_id)
 
     async def status(self) -> EngineStatus:
         """Counts, and the keys that wait."""

@@ -61,7 +61,15 @@ class Walls:
                 return
             await self._app(scope, receive, send)
             return
-        send = self._dressed(scope, send)
+        answer = _Answer(self._dressed(scope, send))
+        try:
+            await self._through(scope, receive, answer)
+        except Exception:
+            log.exception("request failed", path=scope["path"][:200], method=scope["method"])
+            if not answer.begun:  # else the connection ends in the middle, which tells enough
+                await PlainTextResponse("Internal Server Error", 500)(scope, receive, answer)
+
+    async def _through(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _matches(self._machines, scope):
             await self._machine(scope, receive, send)
         elif _matches(self._open_pages, scope):
@@ -163,6 +171,17 @@ class Walls:
             await send(message)
 
         return dressed
+
+
+class _Answer:
+    """What is sent, and whether it has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self.begun = send, False
+
+    async def __call__(self, message: Message) -> None:
+        self.begun = True
+        await self._send(message)
 
 
 def content_policy(visitors: Visitors) -> str:

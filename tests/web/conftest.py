@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import httpx2
+import pytest
 import pytest_asyncio
+from pydantic import TypeAdapter
 
+from bot.machine.picture import PastRun, Picture, Proof, Shown, TicketPicture
+from bot.machine.stages import Stage
 from bot.simulator.model import model_app
 from bot.simulator.theatre import Plan, Theatre, open_theatre
 from bot.web.visitors import Visitors
@@ -60,6 +65,11 @@ class House:
         assert isinstance(found, Visitors)
         return found
 
+    async def hangs(self, picture: Picture) -> None:
+        """Keep a picture, as a round would."""
+        stored = TypeAdapter(Picture).dump_python(picture, mode="json")
+        await self.theatre.service.engine.pictures.keep(picture.key, picture.seen_at, stored)
+
     def browser(self, peer: str = "") -> Browser:
         """A browser elsewhere, each at another address unless one is named."""
         self.peers += 1
@@ -74,6 +84,31 @@ class House:
         assert answer.status_code == 303, answer.text
         parts = urlsplit(answer.headers["location"])
         return f"{parts.path}?{parts.query}"
+
+
+FIRST = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+
+
+def picture_of(text, url="https://linear.app/x", key="epic:hostile", number=70):
+    """A picture with a text wherever agents, people or GitHub could have put one."""
+    run = PastRun(
+        "11111111-1111-4111-8111-111111111111", "dev", 2, "finished", FIRST, "work_failed", text, text, 0.1, 3.0
+    )
+    proof = Proof(text, "exit code 0", 1.0, "abc", text)
+    waits = (Shown(f"HOS-{number + 1}", "draft", {"number": text}),)
+    ticket = TicketPicture(
+        f"{key}-t", f"HOS-{number + 1}", text, url, Stage.DEV, text, text, (), waits, text, text, 7, url, text, text,
+        text, 1, 0.5, (text,), (text,), (text,), (text,), (run,), (proof,),
+    )  # fmt: skip
+    epic = replace(ticket, id=f"{key}-e", identifier=f"HOS-{number}", runs=(), proofs=())
+    turns = (Shown(f"HOS-{number}", "checks_failed", {"number": 7, "checks": text}),)
+    return Picture(key, FIRST, epic, (ticket,), turns, 1.0, 100.0, text, lone=False, breakdown_url=url)
+
+
+@pytest.fixture
+def painted():
+    """Paints such a picture."""
+    return picture_of
 
 
 async def _open(tmp_path_factory, login):

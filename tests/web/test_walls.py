@@ -34,7 +34,8 @@ def routes(app):
                 yield from walk(one.routes, prefix + one.path)
             else:
                 assert isinstance(one, Route), f"{one} is a kind of route that nobody tries here"
-                yield prefix + one.path, re.sub(r"\{[^}]*\}", "YOU-1", prefix + one.path)
+                sample = re.sub(r"\{[^}]*:run\}", "11111111-1111-4111-8111-111111111111", prefix + one.path)
+                yield prefix + one.path, re.sub(r"\{[^}]*\}", "YOU-1", sample)
 
     return list(walk(app.routes, ""))
 

@@ -69,7 +69,7 @@ async def play(scenario: Scenario, plan: Plan, console: Console, *, yes: bool, l
     With `yes` alice approves everything that is asked for.
     """
     async with open_theatre(plan) as theatre, machines(scenario, theatre):
-        show = _begin(scenario, theatre, console, yes=yes)
+        show = begin(scenario, theatre, console, yes=yes)
         async with people(scenario, show):
             await show.play(limit)
     return show
@@ -109,7 +109,8 @@ async def _plan(scenario: Scenario, arguments: argparse.Namespace, home: Path, c
     return plan
 
 
-def _begin(scenario: Scenario, theatre: Theatre, console: Console, *, yes: bool) -> Show:
+def begin(scenario: Scenario, theatre: Theatre, console: Console, *, yes: bool) -> Show:
+    """Let alice write the epic and label it."""
     alice = theatre.person("alice")
     epic = alice.creates("YOU", scenario.title, scenario.spec)
     console.print(f"Linear (simulated)   {theatre.linear_url}/issue/{epic.identifier}")
