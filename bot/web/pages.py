@@ -89,7 +89,7 @@ class Busy:
 class House:
     """What pages know besides the engine's tables.
 
-    `facts` are lines for the health page, `wrong` what the watchdog found, as sentences; below `runs` stand transcripts.
+    `facts` are lines for the health page, `wrong` what the watchdog found, as sentences; transcripts are below `runs`.
     """
 
     facts: Callable[[], Mapping[str, str]]

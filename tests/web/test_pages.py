@@ -67,8 +67,7 @@ async def test_whatever_was_written_is_text_on_every_page(open_house, painted):
         await open_house.hangs(painted(hostile))
         transcript(open_house, RUN, hostile)
         for path in PAGES:
-            text = await look(open_house, path)
-            found = Skeleton(text)
+            found = Skeleton(await look(open_house, path))
             code = [one for one in found.found if one[0] != "code"]  # what stands in backticks is set as code
             assert code == [one for one in plain[path].found if one[0] != "code"], (path, hostile)
             assert found.addresses == plain[path].addresses, (path, hostile)
