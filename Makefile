@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test walls screenshots kill rebuild crash lint audit sbom lock clean bench
+.PHONY: demo test walls screenshots kill rebuild crash lint audit sbom lock clean bench bench-gateway
 
 demo: .venv/runtime  ## an epic from the label to merged pull requests, on this machine, no accounts
 	@$(BIN)/callboard demo $(ARGS)
@@ -22,6 +22,9 @@ crash: .venv/development  ## killed before, in and after every side effect, with
 
 bench: .venv/development  ## first figures, printed; ARGS="--write docs/performance.md" writes them down
 	@$(BIN)/python -m bot.simulator.bench $(ARGS)
+
+bench-gateway: .venv/development  ## what the model gateway adds to a request: below 5 ms at the median, or exit code 1
+	@$(BIN)/python -m bot.simulator.bench_gateway
 
 rebuild: .venv/development  ## everything lost but Linear and GitHub: seconds and requests until TICKETS (500) are known again
 	@$(BIN)/python -m bot.simulator.kill.rebuild --tickets $(or $(TICKETS),500)

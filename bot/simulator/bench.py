@@ -21,7 +21,7 @@ from bot.board import open_board
 from bot.config import PolicyFile
 from bot.engine.database import open_database
 from bot.engine.pace import Pace
-from bot.engine.port import Delivery
+from bot.engine.port import Delivery, Service
 from bot.engine.postgres import PostgresEngine
 from bot.machine.decide import decide
 from bot.simulator.kill.rounds import open_rounds
@@ -120,6 +120,9 @@ class _NoRuns:
 
     async def runs(self, _key: str) -> tuple[()]:
         return ()
+
+    async def service(self) -> Service:
+        return Service()
 
     async def route(self, _subject: str, _key: str) -> None:
         return None
