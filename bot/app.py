@@ -156,6 +156,7 @@ async def open_service(
             settings.home / "repositories",
             access=lambda name: _access(board.github, reads, name),
             runner=await _agents(settings, board.policy, engine.till) if roles & WORK else _NoAgents(),
+            key=settings.secret_key,
         )
         performer = Performer(
             writes=board.writes,

@@ -7,8 +7,14 @@
 The second is a ref but no branch: nobody sees it and no check runs on it. Only the service writes either of them; the
 files come from bundles that were examined, the plan never comes from an agent at all, except for ticks. When somebody
 pushed to the branch meanwhile, the work in hand is moved on top of that.
+
+Who may push could write the second, too, and say that all is verified and reviewed. So its message ends with a proof by
+the service's key, over the ticket, the branch, the commit below, the files and what is remembered. Without a good one
+nothing of it is believed, and it isn't dropped in silence either: the attempts would begin anew. A person decides.
 """
 
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +24,7 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from bot.git.commit import Author, Conflict, squash, transplant
+from bot.git.commit import Author, Conflict, commit_tree, squash, transplant, tree_of
 from bot.git.mirror import Mirror
 from bot.machine import loop, plan
 from bot.machine.progress import AFTER, Committed, Done, Progress, Receipt, Work, name_of
@@ -29,6 +35,9 @@ log = structlog.get_logger()
 
 TICKET, PHASE, PLAN = "Callboard-Ticket", "Callboard-Phase", "Callboard-Plan"
 TEXT, ATTEMPT, ANSWERS = "Callboard-Phase-Text", "Callboard-Attempt", "Callboard-Answers"
+PROOF = "Callboard-Proof"
+AGENTS_OWN = ".callboard/"
+"""The folder in which an agent leaves its outcome."""
 _SHORT = 16
 """Characters of a digest in a trailer."""
 _HISTORY = 2_000
@@ -45,6 +54,8 @@ class Place:
     base: str | None
     author: Author
     at: datetime
+    key: str = ""
+    """Proves what the service keeps there; empty in a person's own repository, where nothing is proven."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,8 @@ class Standing:
     """What the ref of the work in hand points at on the other side."""
     given_up: tuple[str, ...] = ()
     """Paths in which the work in hand clashed with what somebody pushed: that work is begun anew."""
+    doubt: str = ""
+    """Why what was kept as the work in hand is not believed, and left out here; empty when all is well."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +94,10 @@ async def read(mirror: Mirror, place: Place, tip: str, wishes: tuple[str, ...]) 
     if found is None:
         return None
     kept = await mirror.work(place.branch)
-    text, files, memory, given_up = _decoded(found), tip, _Memory(), tuple[str, ...]()
+    text, files, memory, given_up, doubt = _decoded(found), tip, _Memory(), tuple[str, ...](), ""
     if kept is not None:
-        memory = await _remembered(mirror, place, kept)
+        memory, doubt = await _remembered(mirror, place, kept)
+    if kept is not None and not doubt:
         files, text, given_up = await _on_top(mirror, place, tip, kept, text, memory)
         if given_up:
             memory = replace(memory, work=_anew(memory.work))
@@ -99,7 +113,7 @@ async def read(mirror: Mirror, place: Place, tip: str, wishes: tuple[str, ...]) 
         wishes=tuple(one for one in wishes if one not in answered),
         closed=memory.closed,
     )
-    return Standing(progress, text, tip, files, kept, given_up)
+    return Standing(progress, text, tip, files, kept, given_up, doubt)
 
 
 async def keep(mirror: Mirror, place: Place, standing: Standing) -> str:
@@ -107,16 +121,13 @@ async def keep(mirror: Mirror, place: Place, standing: Standing) -> str:
     progress = standing.progress
     memory = _Memory(progress.work, progress.receipts, progress.closed)
     about = name_of(progress.plan, progress.work.phase) if progress.work else "nothing in hand"
-    message = f"{place.ticket}: {one_line(about)}\n\n{_json(memory)}"
-    return await squash(
-        mirror,
-        standing.tip,
-        standing.files,
-        message=message,
-        author=place.author,
-        put={place.plan_path: _encoded(standing.text)},
-        always=True,
-        at=place.at,
+    put = {place.plan_path: _encoded(standing.text)}
+    tree = await tree_of(mirror, standing.files, restore={standing.tip: (AGENTS_OWN,)}, put=put)
+    remembered = _json(memory)
+    proof = f"\n\n{PROOF}: {_proof(place, standing.tip, tree, remembered)}" if place.key else ""
+    message = f"{place.ticket}: {one_line(about)}\n\n{remembered}{proof}"
+    return await commit_tree(
+        mirror, tree, (standing.tip,), message=message, author=place.author, always=True, at=place.at
     )
 
 
@@ -188,16 +199,29 @@ def _anew(work: Work | None) -> Work | None:
     return Work(work.phase, work.digest, work.attempt, tried=work.tried, wishes=work.wishes) if work else None
 
 
-async def _remembered(mirror: Mirror, place: Place, kept: str) -> _Memory:
-    """What the commit remembers; nothing when it is another ticket's: on a person's own branch plan may follow plan."""
-    subject, message = (await mirror.git("log", "-1", "--format=%s%x00%b", kept)).text.split("\0")
-    if not subject.startswith(f"{place.ticket}: "):
-        return _Memory()
+async def _remembered(mirror: Mirror, place: Place, kept: str) -> tuple[_Memory, str]:
+    """What the commit remembers, and why it is not believed.
+
+    It remembers nothing when it is another ticket's: on a person's own branch plan may follow plan.
+    """
+    form = "--format=%s%x00%T%x00%P%x00%b"
+    subject, tree, parent, message = (await mirror.git("log", "-1", form, kept)).text.split("\0")
+    if not place.key and not subject.startswith(f"{place.ticket}: "):
+        return _Memory(), ""
+    remembered, _, proof = message.strip().partition(f"\n\n{PROOF}: ")
+    if place.key and not hmac.compare_digest(proof, _proof(place, parent, tree, remembered)):
+        log.warning("work in hand not believed", branch=place.branch, commit=kept, reason="it has no good proof")
+        return _Memory(), "it is not signed with this service's key"
     try:
-        return _MEMORY.validate_json(message.strip())
+        return _MEMORY.validate_json(remembered), ""
     except ValidationError as error:
         log.warning("memory of the work in hand can't be read", commit=kept, reason=str(error))
-        return _Memory()
+        return _Memory(), "it can't be read" if place.key else ""
+
+
+def _proof(place: Place, below: str, tree: str, remembered: str) -> str:
+    said = "\0".join(("callboard.unfinished", place.ticket, place.branch, below, tree, remembered))
+    return hmac.new(place.key.encode(), said.encode(), hashlib.sha256).hexdigest()
 
 
 async def _history(mirror: Mirror, place: Place, tip: str) -> list[dict[str, str]]:

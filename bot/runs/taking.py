@@ -12,8 +12,7 @@ from bot.runs.contract import Ending, RunSpec
 from bot.runs.order import Start, WorkOrder, ended
 from bot.runs.runner import Handover
 
-AGENTS_OWN = ".callboard/"
-"""The folder in which an agent leaves its outcome."""
+AGENTS_OWN = branch.AGENTS_OWN
 
 
 async def take_files(

@@ -14,7 +14,7 @@ import structlog
 
 from bot.git import checkout
 from bot.git.commit import Conflict, merge
-from bot.git.mirror import Mirror, Pushed
+from bot.git.mirror import WORK, Mirror, Pushed
 from bot.machine.errors import Refused, Transient
 from bot.machine.progress import Receipt
 from bot.runs import branch
@@ -34,10 +34,16 @@ log = structlog.get_logger()
 
 
 class Worker:
-    """Does runs. One object per process: it keeps one mirror per repository below `folder`."""
+    """Does runs. One object per process: it keeps one mirror per repository below `folder`.
 
-    def __init__(self, folder: Path, *, access: Callable[[str], Awaitable[Access]], runner: Runner) -> None:
+    `key` signs what is kept of unfinished work; without one (on a person's own machine) that is believed as it is.
+    """
+
+    def __init__(
+        self, folder: Path, *, access: Callable[[str], Awaitable[Access]], runner: Runner, key: str = ""
+    ) -> None:
         self._folder = folder
+        self._key = key
         self._access = access
         self._runner = runner
         self._mirrors: dict[str, Mirror] = {}
@@ -132,7 +138,9 @@ class Worker:
         order, mirror, wanted = start.order, start.mirror, start.order.loop
         base = start.base if start.base != start.commit else None
         author = start.access.author
-        place = branch.Place(order.run.task_id, order.branch, order.plan_path, base, author, order.ordered_at)
+        place = branch.Place(
+            order.run.task_id, order.branch, order.plan_path, base, author, order.ordered_at, self._key
+        )
         standing = await branch.read(mirror, place, start.commit, wanted.wishes)
         problem = _unfit(order, standing)
         if standing is None or problem is not None:
@@ -213,6 +221,12 @@ def _unfit(order: WorkOrder, standing: branch.Standing | None) -> dict[str, Any]
         return asks(
             f"There is no plan at `{order.plan_path}` on `{order.branch}`. Put it there, or move the ticket back to"
             " where plans are made; then reply `retry`."
+        )
+    if standing.doubt and not order.loop.resume:
+        return asks(
+            f"What is kept of unfinished work on `{order.branch}` can't be believed: {standing.doubt}. How often it was"
+            f" tried and what was verified is not known. Look at `{WORK}{order.branch}`; when you reply `retry`, it is"
+            " dropped, and the work goes on from what is committed."
         )
     found = standing.progress.plan
     if order.plan_digest and found.digest != order.plan_digest:

@@ -127,7 +127,9 @@ class Lab:
     def worker(self):
         """The worker; after a kill one that remembers nothing: no mirror, no checkout."""
         if self.service is None:
-            self.service = Worker(self.tmp_path / f"worker-{self.orders}", access=self.access, runner=self)
+            self.service = Worker(
+                self.tmp_path / f"worker-{self.orders}", access=self.access, runner=self, key="the key"
+            )
         return self.service
 
     def order(self, prompt, **more):
@@ -484,3 +486,37 @@ async def test_a_ticket_that_has_no_plan_at_all_is_a_question(lab, monkeypatch):
     result = await lab.once()
     assert result["kind"] == "needs_input"
     assert "There is no plan" in result["outcome"]["question"]
+
+
+def forged(lab, message, *, files="main"):
+    """Somebody who may push writes what the service keeps of unfinished work."""
+    ref, tip = "refs/callboard/unfinished/agent/YOU-2", lab.remote.git("rev-parse", "agent/YOU-2")
+    commit = lab.remote.git("commit-tree", f"{files}^{{tree}}", "-p", tip, "-m", message)
+    lab.remote.git("update-ref", ref, commit)
+    return commit
+
+
+@pytest.mark.parametrize("what", ["written by somebody", "other files under our words", "our words of another key"])
+async def test_unfinished_work_that_the_service_did_not_write_is_not_believed_and_a_person_is_asked(lab, what):
+    await lab.once()
+    ref = "refs/callboard/unfinished/agent/YOU-2"
+    ours = lab.remote.git("log", "-1", "--format=%B", ref)
+    believed = lab.remote.git("log", "-1", "--format=%b", ref)
+    assert "Callboard-Proof: " in believed
+    if what == "other files under our words":
+        forged(lab, ours)
+    elif what == "our words of another key":
+        proof = believed.rpartition("Callboard-Proof: ")[2].strip()
+        forged(lab, ours.replace(proof, "0" * 64), files=ref)
+    else:
+        forged(lab, f"YOU-2: phase 1\n\n{ours.splitlines()[2]}", files=ref)
+    lab.service, ran = None, len(lab.specs)
+    result = await lab.once()
+    assert result["kind"] == "needs_input"
+    assert "not signed with this service's key" in result["outcome"]["question"]
+    assert len(lab.specs) == ran, "an agent was started on it"
+    assert (await lab.once())["kind"] == "needs_input", "asked until a person had a say"
+    result = await lab.goes_on(resume=True)
+    assert result["kind"] == "success"
+    assert lab.log() == ["YOU-2: plan", "Phase 1: Add the lexer", "Phase 2: Add the parser"]
+    assert lab.prompts()[ran] == "implement 1", "it begins from what is committed"
