@@ -7,11 +7,11 @@ from typing import Any, Protocol
 from bot.machine import doubt
 from bot.machine.comments import SAYINGS, Word
 from bot.machine.decision import NOTHING, Action, Blocker, Decision, Dispose, Move, Post, Remember, ShowCheck, StopRun
-from bot.machine.facts import Facts, Issue, RunState, Ticket
+from bot.machine.facts import Facts, RunState, Ticket
 from bot.machine.listening import Heard, listen, reply
 from bot.machine.moving import Arrived, arrive, stage_of
 from bot.machine.record import Record
-from bot.machine.running import record_of
+from bot.machine.running import charged, record_of
 from bot.machine.stages import Disposition, Stage
 from bot.machine.waiting import progress, why
 from bot.machine.watchdog import stuck
@@ -60,8 +60,8 @@ def decide(facts: Facts, handlers: Handlers) -> Decision:
         results[ticket.issue.id] = _handle(now, one, handlers, is_epic=False)
     whole = NOTHING
     for issue, decision in results.items():
-        original = next(one.issue for one in (facts.epic, *facts.tickets) if one.issue.id == issue)
-        whole += _with_record(original, turned[issue], decision)
+        original = next(one for one in (facts.epic, *facts.tickets) if one.issue.id == issue)
+        whole += _with_record(facts, original, turned[issue], decision)
     whole = _without_repeats(replace(whole, record=None))
     whole = replace(whole, actions=tuple(one for one in whole.actions if not _so_already(facts, one)))
     whole += stuck(now, whole)
@@ -118,12 +118,14 @@ def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) ->
     return before + handler(facts, one.ticket, replace(one.heard, record=record_of(one.ticket)))
 
 
-def _with_record(original: Issue, one: _Turned, decision: Decision) -> Decision:
+def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision) -> Decision:
     """Add what must be remembered, when it differs from what Linear holds."""
+    original = before.issue
     record: Record = decision.record or record_of(one.ticket)
     moves = [action.stage for action in decision.actions if isinstance(action, Move) and action.issue == original.id]
     if moves:
         record = replace(record, stage=moves[-1])
+    record = charged(facts, before, record)
     if record == original.record or one.ticket.issue.record_refused:
         return replace(decision, record=None)
     return replace(decision, actions=(*decision.actions, Remember(original.id, record)), record=None)

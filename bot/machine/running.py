@@ -85,10 +85,8 @@ def work(facts: Facts, ticket: Ticket, order: Order, taken: Taken) -> Decision:
 def take_in(facts: Facts, ticket: Ticket, order: Order, result: Mapping[str, Any], taken: Taken) -> Decision:
     """Sort a result by its kind; the ticket's record has the run settled already."""
     record = record_of(ticket)
-    cost = float(result.get("cost_usd") or 0.0)
-    record = replace(record, cost_usd=round(record.cost_usd + cost, 6))
     if order.prompt != "update":  # no agent's work
-        record = replace(record, ran=_ran(facts, ticket, record, cost))
+        record = replace(record, ran=_ran(facts, ticket, record))
     record = _branch_now(facts, record, result)
     if at := result.get("loop"):
         record = replace(record, resume=False, step=f"{at['at']} ({at['next']})")
@@ -221,13 +219,13 @@ def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
     return None
 
 
-def _ran(facts: Facts, ticket: Ticket, record: Record, cost: float) -> tuple[Ran, ...]:
+def _ran(facts: Facts, ticket: Ticket, record: Record) -> tuple[Ran, ...]:
     """The runs of a ticket, with the one that was just settled."""
     run = next((one for one in ticket.runs if one.generation == record.settled), None)
     if run is None or run.started_at is None:
         return record.ran
     took = (run.finished_at or facts.now) - run.started_at
-    ran = Ran(run.stage, int(run.started_at.timestamp()), max(0, round(took.total_seconds())), round(cost, 4))
+    ran = Ran(run.stage, int(run.started_at.timestamp()), max(0, round(took.total_seconds())), round(_cost(run), 4))
     return (*record.ran, ran)[-MOST_RAN:]
 
 
@@ -259,14 +257,30 @@ def _told(record: Record, result: Mapping[str, Any]) -> Record:
     return replace(record, guidance=tuple(one for one in record.guidance if one not in record.told), told=())
 
 
+def charged(facts: Facts, before: Ticket, record: Record) -> Record:
+    """The record with the cost of every run that it has settled since: also of those that were stopped or killed.
+
+    What a run cost that nobody knows any more (the database was lost while it was under way) is taken to be as much as
+    the dearest run of the epic so far: an estimate, so that the budget holds at least roughly.
+    """
+    known = record_of(before)
+    cost = sum(_cost(run) for run in before.runs if known.settled < run.generation <= record.settled)
+    lost = known.generation > known.settled and all(run.generation < known.generation for run in before.runs)
+    if lost and record.generation > known.generation:
+        everything = (facts.epic, *facts.tickets)
+        cost += max((ran.usd for one in everything for ran in record_of(one).ran), default=0.0)
+    return replace(record, cost_usd=round(record.cost_usd + cost, 6)) if cost else record
+
+
+def _cost(run: Run) -> float:
+    """What a run cost, over all its starts."""
+    return max(run.spent_usd, float((run.result or {}).get("cost_usd") or 0.0))
+
+
 def _unrecorded(ticket: Ticket) -> float:
     """What runs cost whose result has not been taken in yet: those that ended, and those under way."""
     settled = record_of(ticket).settled
-    return sum(
-        max(run.spent_usd, float((run.result or {}).get("cost_usd") or 0.0))
-        for run in ticket.runs
-        if run.generation > settled
-    )
+    return sum(_cost(run) for run in ticket.runs if run.generation > settled)
 
 
 def _work_failed(facts: Facts, ticket: Ticket, record: Record, order: Order, result: Mapping[str, Any]) -> Decision:

@@ -57,7 +57,7 @@ def test_a_person_who_says_retry_after_being_told_has_it_begun_anew(approved):
     assert fresh is not None
     assert fresh.generation > before.generation > 0
     assert (fresh.settled, fresh.task, fresh.approval) == (before.generation, "feed", None)
-    assert "counts no more" in approved.answers(word)[0]
+    assert "only as far as it is still known" in approved.answers(word)[0]
     approved.change("feed", record_refused="")
     approved.settle()
     assert approved.issues["feed"].disposition is None

@@ -112,3 +112,37 @@ def test_a_result_that_was_due_is_made_again_and_counted_once(approved):
     loses(approved)
     assert record_of_issue(approved, "feed").generation == generation + 1
     assert {run.state for run in approved.live()} == {RunState.QUEUED}
+
+
+def test_what_a_stopped_run_cost_until_then_stays_on_the_bill(approved):
+    approved.begin()
+    feed = next(run for run in approved.live() if run.issue == "feed")
+    approved.set_run(feed.id, spent_usd=3.0)
+    before = spent(approved.facts())
+    approved.set_run(feed.id, state=RunState.CANCELED)
+    approved.settle()
+    assert record_of_issue(approved, "feed").cost_usd == 3.0
+    assert spent(approved.facts()) == before
+    assert next(run for run in approved.live() if run.issue == "feed").generation > feed.generation
+
+
+def test_what_a_run_cost_that_a_move_by_hand_ended_stays_on_the_bill(approved):
+    approved.begin()
+    feed = next(run for run in approved.live() if run.issue == "feed")
+    approved.set_run(feed.id, spent_usd=3.0)
+    approved.moves("feed", Stage.TODO)
+    approved.settle()
+    assert record_of_issue(approved, "feed").cost_usd == 3.0
+
+
+def test_a_run_whose_cost_nobody_knows_any_more_is_taken_for_the_dearest(approved):
+    approved.begin()
+    for run in approved.live():
+        approved.set_run(run.id, spent_usd=4.0 if run.issue == "feed" else 0.25)
+    approved.finish().begin()
+    assert record_of_issue(approved, "feed").cost_usd == 4.0
+    approved.runs.clear()
+    approved.settle()
+    assert record_of_issue(approved, "feed").cost_usd == 8.0
+    approved.settle()
+    assert record_of_issue(approved, "feed").cost_usd == 8.0, "once"

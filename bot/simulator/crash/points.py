@@ -86,6 +86,7 @@ VERBS: Mapping[str, Verb] = {
     "engine.accept": _in(Ends.NEXT, alone=ONCE, built=(3,)),
     "engine.hint": _in(Ends.ROUND, alone=ONCE),
     "engine.route": _in(Ends.ROUND, alone=ONCE),
+    "engine.allow": _in(Ends.ROUND, alone=ONCE),
     "engine.start_run": _in(Ends.ROUND, alone=(1, 2, 3, 4), review=ONCE),
     "engine.cancel_run": _in(Ends.ROUND, stop=ONCE),
     "engine.finish": _in(Ends.ROUND, alone=(1, 2, 3, 4)),

@@ -58,6 +58,7 @@ ACTIONS = {
 ENGINE_LEAVES_OUT = {
     "refuse": "counts for people what was not let in",
     "runs": "reads",
+    "service": "reads",
     "status": "reads",
     "parked": "reads",
     "forget": "nothing calls it",
@@ -77,6 +78,7 @@ HANDS = {
     "log_of": "reads",
     "policy": "reads",
     "page": "no verb",
+    "allowed": "remembers what `engine.allow` was told",
     "panels": "keeps the panel in memory for the pages",
     "note": "the audit log: a line more or less is nobody's memory",
 }
