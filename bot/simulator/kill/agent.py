@@ -2,12 +2,15 @@
 
 import json
 import os
+import random
 import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+LONG = 25.0
+"""Seconds that some take: one that outlived its service would be seen."""
 PLAN = """## Phase 1: Write it
 Write the module.
 ### Success Criteria
@@ -55,7 +58,7 @@ def answer(prompt: str) -> dict[str, object]:
 
 if __name__ == "__main__":
     told = sys.stdin.read()
-    time.sleep(float(os.environ.get("AGENT_SECONDS", "1")))
+    time.sleep(LONG if random.random() < 1 / 8 else 1.0)  # noqa: S311  # no secret
     outcome = Path(os.environ["CALLBOARD_OUTCOME"])
     outcome.parent.mkdir(parents=True, exist_ok=True)
     outcome.write_text(json.dumps(answer(told)))
