@@ -117,7 +117,7 @@ class SetupPage:
             status,
             session=session,
             standing=standing,
-            steps=tuple(Step),
+            titles=steps.TITLES,
             texts=texts,
             base=base,
             local=self._local,
@@ -156,6 +156,8 @@ class SetupPage:
             return await self._page(session, mistake="That did not come from this page. Try again.", status=403)
         form["origin"] = request.headers["origin"]
         try:
+            if request.path_params["act"] != "address" and Step.ADDRESS not in self._stand().done:
+                raise UserError("Say first where the service is reached.")
             answer = await act(session, form)
             async with self._wrote:
                 self._wrote.notify_all()
@@ -182,8 +184,7 @@ class SetupPage:
     async def _github(self, session: Session, form: Form) -> Response:
         """Show the form that goes to GitHub, with the App as it will be."""
         standing, owner = self._stand(), form.get("organization", "").strip()
-        if standing.settings is None:
-            raise UserError("Say first where the service is reached.")
+        assert standing.settings
         if owner and not owner.replace("-", "").isalnum():
             raise UserError("That is no organisation's name: letters, digits and hyphens.")
         base = standing.settings.base_url
@@ -202,8 +203,7 @@ class SetupPage:
 
     async def _github_take(self, session: Session, form: Form) -> Response | None:
         standing = self._stand()
-        if standing.settings is None:
-            raise UserError("Say first where the service is reached.")
+        assert standing.settings
         try:
             whose = self._signer(standing).loads(form.get("state", ""), max_age=_STATE_SECONDS)
         except BadData:
@@ -229,9 +229,10 @@ class SetupPage:
 
     async def _work(self, session: Session, form: Form) -> Response | None:
         teams = [one for one in form.get("teams", "").replace(",", " ").split() if one]
-        change = files.policy_change(
-            self._stand().config, form.get("repository", "").strip(), teams, form.get("base", "").strip() or "main"
-        )
+        standing, repository = self._stand(), form.get("repository", "").strip()
+        assert standing.settings
+        steps.check_work(repository, teams, dict(await steps.teams(standing.settings)))
+        change = files.policy_change(standing.config, repository, teams, form.get("base", "").strip() or "main")
         return self._write(session, (change,) if change else ())
 
     async def _board(self, session: Session, _form: Form) -> Response:

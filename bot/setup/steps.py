@@ -4,7 +4,7 @@ Every step looks at what holds now and writes through `files`, so it can be done
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -39,6 +39,14 @@ class Step(StrEnum):
     BOARD = "board"
 
 
+TITLES = {
+    Step.ADDRESS: "Address",
+    Step.GITHUB: "GitHub",
+    Step.LINEAR: "Linear",
+    Step.MODEL: "Model",
+    Step.WORK: "Repository and teams",
+    Step.BOARD: "States and labels",
+}
 CREDENTIALS = (
     *("LINEAR_API_KEY", "LINEAR_CLIENT_ID", "LINEAR_CLIENT_SECRET", "LINEAR_WEBHOOK_SECRET"),
     *("GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY", "GITHUB_TOKEN", "GITHUB_WEBHOOK_SECRET"),
@@ -272,6 +280,21 @@ async def teams(settings: Settings) -> tuple[tuple[str, str], ...]:
     login = ClientCredentials(*client) if client else ApiKey(settings.linear_api_key or "")
     async with LinearClient(login, settings.linear_api_url) as wire:
         return tuple((team.key, team.name) for team in await Directory(wire).teams())
+
+
+def check_work(repository: str, teams: Sequence[str], known: Mapping[str, str]) -> None:
+    """Whether the names are names, and the teams are there; `known` are names of teams by their keys.
+
+    Raises:
+        UserError: they are not.
+    """
+    owner, _, name = repository.partition("/")
+    if not owner or not name or "/" in name:
+        raise UserError("A repository is needed, as OWNER/NAME.")
+    if not teams:
+        raise UserError("At least one team is needed, by its key.")
+    if unknown := [team for team in teams if team not in known]:
+        raise UserError(f"Linear shows no team {', '.join(unknown)}; there are {', '.join(known) or 'none'}.")
 
 
 @dataclass(frozen=True)

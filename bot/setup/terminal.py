@@ -18,7 +18,7 @@ from bot.linear.hooks import RESOURCE_TYPES
 from bot.machine.errors import Refused, UserError
 from bot.setup import files, steps
 from bot.setup.serving import open_page
-from bot.setup.steps import CREDENTIALS, LinearEntry, Standing, Step
+from bot.setup.steps import CREDENTIALS, TITLES, LinearEntry, Standing, Step
 from bot.words import setup_text
 
 KEPT = (
@@ -72,7 +72,9 @@ class Terminal:
         await self._step(Step.LINEAR, self._linear)
         await self._step(Step.MODEL, self._model)
         await self._check()
-        await self._work()
+        await self._step(Step.WORK, self._work)
+        if self.wanted.repository:
+            await self._work()
         await self._board()
         standing = self._stand()
         assert standing.policy
@@ -84,8 +86,10 @@ class Terminal:
 
     async def _step(self, step: Step, act: Callable[[], Awaitable[None]]) -> None:
         """Do a step that is open; what a person entered wrong they enter again."""
+        if step not in self._stand().done and not self.wanted.yes:
+            self._explain(step)
         while step not in self._stand().done:
-            if self.wanted.yes and step is not Step.ADDRESS:
+            if self.wanted.yes and step in _NEEDED:
                 raise UserError(f"With --yes this must be in the environment: {_NEEDED[step]}.")
             try:
                 await act()
@@ -116,13 +120,11 @@ class Terminal:
         if not url and self.wanted.yes:
             raise UserError("With --yes say where the service is reached: --base-url https://callboard.example.org.")
         if not url:
-            self._head(Step.ADDRESS, local=local)
             url = self.ask.text(f"Public address [{local}]: ").strip() or local
         self._write(steps.address(self._stand(), url))
 
     async def _github(self) -> None:
         standing = self._stand()
-        self._head(Step.GITHUB, permissions=_permissions(), events=", ".join(manifest.EVENTS))
         answer = self.ask.text("Make a new App in the browser (n), or use one there is (e)? [n]: ").strip() or "n"
         if answer == "e":
             app_id, path = self.ask.text("App id: "), self.ask.text("File with its private key: ")
@@ -140,8 +142,6 @@ class Terminal:
         self.wrote = True
 
     async def _linear(self) -> None:
-        base = self._stand().env["CALLBOARD_BASE_URL"]
-        self._head(Step.LINEAR, base=base, types=", ".join(RESOURCE_TYPES))
         client_id = self.ask.text("Client id (empty: a personal API key): ").strip()
         if client_id:
             entry = LinearEntry(
@@ -156,7 +156,6 @@ class Terminal:
         self._write(changes)
 
     async def _model(self) -> None:
-        self._head(Step.MODEL)
         key = self.ask.secret("Key (sk-ant-api…) or token (sk-ant-oat…): ").strip()
         oauth = key.startswith("sk-ant-oat")
         self._write(steps.model(self._stand(), api_key="" if oauth else key, oauth_token=key if oauth else ""))
@@ -170,23 +169,22 @@ class Terminal:
 
     async def _work(self) -> None:
         standing = self._stand()
-        if not self.wanted.repository and Step.WORK in standing.done:
-            return
+        assert standing.settings
         repository, teams, base = self.wanted.repository, list(self.wanted.teams), self.wanted.base or "main"
         if self.wanted.yes and not (repository and teams):
             raise UserError("With --yes say what to work on: --repository OWNER/NAME --team KEY.")
         if not repository:
             repository, base = await self._choose_repository(standing)
+        known = dict(await steps.teams(standing.settings))
         if not teams:
-            assert standing.settings
-            known = ", ".join(f"{key} ({name})" for key, name in await steps.teams(standing.settings))
-            teams = self.ask.text(f"Teams whose epics work on it, of {known}: ").replace(",", " ").split()
+            shown = ", ".join(f"{key} ({name})" for key, name in known.items())
+            teams = self.ask.text(f"Teams whose epics work on it, of {shown}: ").replace(",", " ").split()
+        steps.check_work(repository, teams, known)
         if change := files.policy_change(standing.config, repository, teams, base):
             self._write((change,))
 
     async def _choose_repository(self, standing: Standing) -> tuple[str, str]:
         assert standing.settings
-        self._head(Step.WORK)
         while True:
             found = await steps.repositories(standing.settings)
             if found or standing.settings.github_app is None:
@@ -210,7 +208,7 @@ class Terminal:
         lacking = await steps.look_at_board(standing)
         if not lacking:
             return
-        self._head(Step.BOARD)
+        self._explain(Step.BOARD)
         for one in lacking:
             if one.states:
                 states = ", ".join(f"{name} ({kind})" for name, kind in one.states)
@@ -227,7 +225,7 @@ class Terminal:
     def _write(self, changes: Sequence[files.Change]) -> None:
         """Show what changes; what takes the place of something is asked for first."""
         for change in changes:
-            self.console.print(Text(change.shown(), style="dim"))
+            self.console.print(Text(change.shown() if change.overwrites else f"✓ {change.path}", style="dim"))
         taking = any(change.overwrites for change in changes)
         if taking and not self.wanted.yes and not self._yes("That takes the place of what is there. Write it?"):
             raise UserError("Nothing was written.")
@@ -237,9 +235,15 @@ class Terminal:
     def _yes(self, question: str) -> bool:
         return self.ask.text(f"{question} [y/N]: ").strip().lower() in ("y", "yes")
 
-    def _head(self, step: Step, **values: object) -> None:
-        self.console.print(Text(f"\n{step.capitalize()}", style="bold"))
-        self._say(step, **values)
+    def _explain(self, step: Step) -> None:
+        env = self._stand().env
+        values = {
+            Step.ADDRESS: {"local": f"http://127.0.0.1:{self.process.get('PORT', '8080')}"},
+            Step.GITHUB: {"permissions": _permissions(), "events": ", ".join(manifest.EVENTS)},
+            Step.LINEAR: {"base": env.get("CALLBOARD_BASE_URL", ""), "types": ", ".join(RESOURCE_TYPES)},
+        }
+        self.console.print(Text(f"\n{TITLES[step]}", style="bold"))
+        self._say(step, **values.get(step, {}))
 
     def _say(self, name: str, **values: object) -> None:
         self.console.print(Markdown(setup_text(name, **values)))

@@ -116,6 +116,17 @@ async def test_only_a_page_of_ours_can_change_something(newcomer, changed):
     assert not newcomer.home.exists()
 
 
+async def test_nothing_can_be_done_before_its_turn(newcomer):
+    await newcomer.enter()
+    for act in ("github", "github-take", "linear", "model", "work", "board", "finish"):
+        answer = await newcomer.post(act, api_key="lin_api_alice")
+        assert (answer.status_code, "Say first where" in answer.text) == (422, True)
+    await newcomer.post("address", url="http://127.0.0.1:8080")
+    for act in ("work", "board", "finish"):
+        assert (await newcomer.post(act, repository="acme/youlab", teams="YOU")).status_code == 422
+    assert not newcomer.page.finished.is_set()
+
+
 async def test_no_get_changes_anything(newcomer):
     await newcomer.enter()
     await newcomer.post("address", url="http://127.0.0.1:8080")
