@@ -6,6 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+import pytest_asyncio
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MANIFEST = {
     "name": "Callboard of Acme",
@@ -17,7 +20,7 @@ MANIFEST = {
 }
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def browser(stage):
     async with httpx2.AsyncClient(base_url=stage.world.base_url, trust_env=False, verify=False) as client:
         yield client
