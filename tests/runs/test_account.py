@@ -74,7 +74,9 @@ LIMITS: dict[str, tuple[str, int, dict[str, Any], dict[str, str], datetime | tim
     "plan": (
         "/v1/responses", 429, _error(type="usage_limit_reached", resets_at=int(LATER.timestamp())), {}, LATER,
     ),
-    "plan in": ("/v1/chat/completions", 429, _error(type="usage_limit_reached", resets_in_seconds=10_800), {}, THREE_HOURS),
+    "plan in": (
+        "/v1/chat/completions", 429, _error(type="usage_limit_reached", resets_in_seconds=10_800), {}, THREE_HOURS,
+    ),
 }  # fmt: skip
 
 
