@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -23,8 +24,14 @@ async def open_page(
     """Serve the page; `tell` is given the words with the address that is good once, and every later one.
 
     Raises:
-        UserError: the port is taken.
+        UserError: the port is taken, or the address is not this machine's.
     """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        taken = f"{host}:{port} can't be listened at ({error.strerror})"
+        raise UserError(f"{taken}: is Callboard running already? PORT names another.") from None
     shown = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104  # compared, not bound
     first = True
 
@@ -38,16 +45,17 @@ async def open_page(
         page.app(), host=host, port=port, log_config=None, access_log=False, lifespan="off", server_header=False
     )
     server = uvicorn.Server(config)
-    listening = asyncio.create_task(server._serve())  # serve() would capture signals
+    listening = asyncio.create_task(server._serve(sockets=[listener]))  # serve() would capture signals
     try:
         while not server.started:
             if listening.done():
-                raise UserError(f"{host}:{port} is taken: is Callboard running already? PORT names another.")
+                listening.result()
             await asyncio.sleep(0.01)
         yield page
     finally:
         server.should_exit = True
         await asyncio.gather(listening, return_exceptions=True)
+        listener.close()
 
 
 async def until_set_up(process: Mapping[str, str], host: str, port: int, tell: Callable[[str], None]) -> bool:
