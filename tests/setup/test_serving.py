@@ -34,6 +34,6 @@ async def test_what_is_done_on_the_page_is_noticed_by_who_waits_for_it(newcomer)
 
 
 async def test_a_port_that_is_taken_is_said(newcomer):
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UserError, match="is Callboard running already"):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UserError, match="running already"):
         async with open_page(newcomer.process, "127.0.0.1", taken.getsockname()[1], lambda _text: None):
             raise AssertionError("it was served")
