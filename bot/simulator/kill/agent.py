@@ -19,7 +19,7 @@ Write the module.
 
 
 def work(module: str) -> dict[str, object]:
-    """Write the module and its test; the service commits them. They may be there already, from a run that was killed."""
+    """Write the module and its test, which may be there already from a run that was killed; the service commits."""
     Path(f"{module}.py").write_text(f"NAME = {module!r}\n")
     Path(f"test_{module}.py").write_text(f"import {module}\nassert {module}.NAME\n")
     return {"status": "success", "summary": f"wrote {module}.py"}
