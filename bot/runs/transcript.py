@@ -47,7 +47,9 @@ def pieces(line: bytes) -> Iterator[Piece]:
             for block in _blocks(event):
                 yield from _block(block, inner)
         case "result":
-            yield Piece("ends", _cut(str(event.get("result") or event.get("subtype") or "")))
+            said = event.get("structured_output")
+            summary = said.get("summary") if isinstance(said, Mapping) else ""
+            yield Piece("ends", _cut(str(summary or event.get("result") or event.get("subtype") or "")))
 
 
 def _blocks(event: Mapping[str, Any]) -> list[Any]:
@@ -73,7 +75,7 @@ def _block(block: Any, inner: bool) -> Iterator[Piece]:
 def _given(given: Any) -> str:
     """What a tool is used on: its one telling argument, else all of them."""
     if isinstance(given, Mapping):
-        for name in ("command", "file_path", "pattern", "description", "prompt"):
+        for name in ("command", "file_path", "pattern", "description", "prompt", "summary"):
             if given.get(name):
                 return str(given[name])
         return json.dumps(given, ensure_ascii=False)

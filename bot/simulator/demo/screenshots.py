@@ -12,7 +12,6 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from bot.runs.sandbox import Bubblewrap
 from bot.simulator.demo.cast import machines, people
 from bot.simulator.demo.command import begin
 from bot.simulator.demo.script import model
-from bot.simulator.demo.show import DONE, Show
+from bot.simulator.demo.show import Show
 from bot.simulator.demo.story import EPIC
 from bot.simulator.theatre import POLICY, Plan, open_theatre
 
@@ -64,13 +63,6 @@ class Camera:
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
 
-    async def both(self, name: str, path: str) -> None:
-        """By day and by night, on a desk and on a phone."""
-        await self.take(name, path)
-        await self.take(f"{name}-dark", path, dark=True)
-        await self.take(f"{name}-phone", path, PHONE)
-        await self.take(f"{name}-phone-dark", path, PHONE, dark=True)
-
 
 async def main(folder: Path) -> None:
     """Play the demo and take the pictures.
@@ -98,25 +90,21 @@ async def main(folder: Path) -> None:
 
 
 async def _photograph(show: Show, camera: Camera) -> None:
-    alice = show.theatre.person("alice")
-    await _until(show, lambda: show.epic.state.name == "Plan in Review" and _asked(show, "Turn 1"))
-    await camera.both("epics", "/")
+    """What the README shows; the epic at work by day, by night and on a phone."""
+    alice, epic = show.theatre.person("alice"), f"/epics/{show.epic.identifier}"
+    await show.until(lambda: show.epic.state.name == "Plan in Review" and _asked(show, "Turn 1"))
     alice.comments(show.epic, "approve")
-    await _until(show, lambda: _running(show) >= 3 and _moved(show) >= 2)
-    await camera.both("epic", f"/epics/{show.epic.identifier}")
-    await _until(show, lambda: show.epic.state.name == "Code Review" and _asked(show, "Turns 2 and 3"))
-    await camera.both("turn", f"/epics/{show.epic.identifier}")
-    await camera.both("ticket", f"/tickets/{show.tickets[0].identifier}")
-    run = next(iter(show.runs.values()))
-    await camera.both("run", f"/runs/{run.order.run_id}")
-    await camera.both("health", "/health")
-    alice.comments(show.epic, "approve")
-    await _until(show, lambda: show.epic.state.name == DONE)
-    await camera.both("done", f"/epics/{show.epic.identifier}")
-
-
-async def _until(show: Show, true: Callable[[], object]) -> None:
-    await show.until(true)
+    await show.until(lambda: _running(show) >= 2 and _reviewed(show) >= 2)
+    await camera.take("epic", epic, (1200, 1040))
+    await camera.take("epic-dark", epic, (1200, 1040), dark=True)
+    await camera.take("epic-phone", epic, PHONE)
+    await show.until(lambda: show.epic.state.name == "Code Review" and _asked(show, "Turns 2 and 3"))
+    await camera.take("epics", "/")
+    await camera.take("turn", epic)
+    await camera.take("ticket", f"/tickets/{show.tickets[2].identifier}")
+    run = next(one for one in show.runs.values() if one.order.stage == "dev")
+    await camera.take("run", f"/runs/{run.order.run_id}", dark=True)
+    await camera.take("health", "/health", DESKTOP)
 
 
 def _asked(show: Show, word: str) -> bool:
@@ -127,8 +115,8 @@ def _running(show: Show) -> int:
     return sum(one.state is RunState.RUNNING for one in show.runs.values())
 
 
-def _moved(show: Show) -> int:
-    return sum(one.state.name in ("In Dev", "Code Review") for one in show.tickets)
+def _reviewed(show: Show) -> int:
+    return sum(one.state.name in ("Code Review", "Ready to Merge") for one in show.tickets)
 
 
 if __name__ == "__main__":
