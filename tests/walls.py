@@ -1,7 +1,7 @@
 """The table that says which test proves which requirement: made from the markers, never written by hand.
 
     python tests/walls.py           writes docs/walls.md
-    python tests/walls.py --check   exit code 1 when that file is not what the markers say
+    python tests/walls.py --check   exit code 1 when that file is not what the markers say, or a requirement has no test
 
 A test bears `@pytest.mark.attack("S-35")` when it tries to get through a wall and must fail, and
 `@pytest.mark.proves("S-35")` when it shows a requirement in another way. More than one requirement may be named; a
@@ -141,7 +141,10 @@ def main(arguments: list[str]) -> int:
         current = TABLE.exists() and TABLE.read_text() == table()
         if not current:
             sys.stderr.write("docs/walls.md is not what the marks of the tests say: run `python tests/walls.py`.\n")
-        return 0 if current else 1
+        unproved = [name for section in REQUIREMENTS.values() for name in section if not proofs().get(name)]
+        if unproved:
+            sys.stderr.write(f"No test bears the name of {', '.join(unproved)}.\n")
+        return 0 if current and not unproved else 1
     TABLE.parent.mkdir(exist_ok=True)
     TABLE.write_text(table())
     return 0
