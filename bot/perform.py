@@ -340,6 +340,7 @@ class Performer:
             about=start.about,
             head=start.head,
             upstream=start.upstream,
+            trunk=facts.repository.base if facts.repository else "",
             ordered_at=facts.now,
             loop=_loop(policy, start),
         )

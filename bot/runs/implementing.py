@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bot.git.bundle import Rejected, import_bundle
+from bot.git.bundle import Rejected
 from bot.git.mirror import Mirror, Pushed
 from bot.machine import loop, plan, protected
 from bot.machine.errors import Transient
@@ -32,6 +32,7 @@ from bot.runs import branch
 from bot.runs.branch import Standing
 from bot.runs.contract import Ending, RunResult, RunSpec
 from bot.runs.runner import Handover
+from bot.runs.settings import take_bundle
 
 _PASSED_ON = frozenset({Ending.TRANSPORT_FAILED, Ending.USAGE_LIMIT, Ending.OUT_OF_BUDGET, Ending.STOPPED})
 """Ends of a run that are not about the work: the loop stays where it is."""
@@ -78,6 +79,8 @@ class Implementation:
     rules: Rules
     hands: Hands
     old: str | None
+    trunk: str
+    """The commit that agent settings come from."""
     agent: RunResult | None = None
     """What the run's agent came to."""
     told: bool = False
@@ -165,7 +168,7 @@ class Implementation:
         """The files an agent handed over, whether they differ, which commands it ticked, and why they are refused."""
         if handed.bundle is None:
             return standing, False, (), ""
-        imported = await import_bundle(self.mirror, handed.bundle, self.spec.run_id, standing.files)
+        imported = await take_bundle(self.mirror, handed.bundle, self.spec.run_id, standing.files, self.trunk)
         if isinstance(imported, Rejected):
             return standing, False, (), f"its commits were refused: {'; '.join(imported.reasons)}"
         theirs = await self.mirror.read(imported.commit, self.place.plan_path) or b""

@@ -17,6 +17,7 @@ from bot.runs.contract import Ending
 from bot.runs.messages import one_line, paragraphs
 from bot.runs.order import Start, ended
 from bot.runs.runner import Handover
+from bot.runs.settings import as_on_base
 from bot.runs.taking import AGENTS_OWN, take_files
 from bot.runs.taking import refused as rejected_by_service
 
@@ -68,7 +69,8 @@ async def _resolve(start: Start, run: Run) -> dict[str, Any]:
         return result
     if handed.bundle is None:
         return {**result, **ended(Ending.WORK_FAILED, f"origin/{start.order.base} was not merged: nothing was changed")}
-    imported = await import_bundle(mirror, handed.bundle, start.order.run.run_id, tip, limits=_ANY_NUMBER)
+    shown = await as_on_base(mirror, tip, start.trunk)
+    imported = await import_bundle(mirror, handed.bundle, start.order.run.run_id, shown, limits=_ANY_NUMBER)
     if isinstance(imported, Rejected):
         return {**result, **rejected_by_service(imported)}
     tree = await _resolved_tree(start, imported.commit, expected)
@@ -81,7 +83,9 @@ async def _resolve(start: Start, run: Run) -> dict[str, Any]:
 async def _resolved_tree(start: Start, theirs: str, expected: Merged) -> str:
     """The agent's files; the plan is the branch's, where it has one, and what agents leave for us is nobody's work."""
     plan = start.order.plan_path
-    restore = {expected.tree: (AGENTS_OWN,)}
+    settings = protected.among(await start.mirror.differing(expected.tree, theirs), protected.SETTINGS)
+    kept = tuple(path for path in settings if path not in expected.clashes)  # the run saw other ones there
+    restore = {expected.tree: (AGENTS_OWN, *kept)}
     if plan and await start.mirror.read(start.commit, plan) is not None:
         restore[start.commit] = (plan,)
     return await tree_of(start.mirror, theirs, restore=restore)

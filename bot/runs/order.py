@@ -53,7 +53,8 @@ class WorkOrder(BaseModel):
     `about` comes back unchanged in every result; its `kind` says what a run on an open pull request mends: "feedback",
     "checks" (with their names as `checks`), "conflict", "update". `head` is the commit that the service pushed last to
     the branch: when the tip is another one, a person pushed. `upstream`, for the prompt "update": the commit that the
-    branch stood on before its base changed, empty when nobody knows; what follows it is the branch's own.
+    branch stood on before its base changed, empty when nobody knows; what follows it is the branch's own. `trunk` is
+    the repository's base branch, from which agent settings come; empty: `base`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,6 +71,7 @@ class WorkOrder(BaseModel):
     about: Mapping[str, JsonValue] = {}
     head: str = ""
     upstream: str = ""
+    trunk: str = ""
     ordered_at: datetime
 
 
@@ -105,6 +107,8 @@ class Start:
     """Where the branch stands on the other side; None when there is none yet."""
     base: str
     """The commit of the base."""
+    trunk: str
+    """The commit of the repository's base branch."""
 
 
 def ended(kind: Ending, error: str = "") -> dict[str, Any]:

@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from bot.git.bundle import Rejected, import_bundle
+from bot.git.bundle import Rejected
 from bot.git.commit import commit_file, squash
 from bot.machine import plan
 from bot.runs import branch
 from bot.runs.contract import Ending, RunSpec
 from bot.runs.order import Start, WorkOrder, ended
 from bot.runs.runner import Handover
+from bot.runs.settings import take_bundle
 
 AGENTS_OWN = branch.AGENTS_OWN
 
@@ -26,7 +27,7 @@ async def take_files(
     if handed.bundle is None:
         return {}
     order, mirror = start.order, start.mirror
-    imported = await import_bundle(mirror, handed.bundle, order.run.run_id, start.commit)
+    imported = await take_bundle(mirror, handed.bundle, order.run.run_id, start.commit, start.trunk)
     if isinstance(imported, Rejected):
         return refused(imported)
     head = await squash(

@@ -24,6 +24,7 @@ from bot.runs.mending import mend
 from bot.runs.messages import one_line, paragraphs
 from bot.runs.order import Access, Lease, LoopOrder, Runner, Start, WorkOrder, asks, ended
 from bot.runs.runner import Handover
+from bot.runs.settings import as_on_base
 from bot.runs.taking import take_document, take_files, with_research
 from bot.runs.updating import update
 from bot.storage import UNWRITABLE
@@ -150,7 +151,7 @@ class Worker:
             return await self._run(start, spec.model_copy(update=dict(wanted.agents.get(spec.prompt, {}))), commit)
 
         async def verify(commands: tuple[str, ...], commit: str) -> tuple[Receipt, ...]:
-            tree = await self._checkout(start, commit)
+            tree, _ = await self._checkout(start, commit)
             folder = f"{order.run.run_id}-verify-{commit[:12]}"
             minutes = wanted.verify_minutes
             return await self._runner.verify(commands, folder, tree=tree, mirror=mirror.path, minutes=minutes)
@@ -160,20 +161,24 @@ class Worker:
 
         rules = Rules(wanted.max_retries, wanted.verify_all, wanted.resume, wanted.skipped)
         hands = Hands(run_agent, verify, lease.still_mine, token)
-        return await Implementation(mirror, place, order.run, rules, hands, start.old).go_on(standing)
+        return await Implementation(mirror, place, order.run, rules, hands, start.old, start.trunk).go_on(standing)
 
     async def _run(self, start: Start, spec: RunSpec, commit: str) -> Handover:
-        tree = await self._checkout(start, commit)
-        handed = await self._runner.run(spec, tree=tree, mirror=start.mirror.path, base_commit=commit)
+        tree, shown = await self._checkout(start, commit)
+        handed = await self._runner.run(spec, tree=tree, mirror=start.mirror.path, base_commit=shown)
         self._spent[start.order.run.run_id] = handed.result.cost_usd
         return handed
 
-    async def _checkout(self, start: Start, commit: str) -> Path:
-        """A fresh checkout of a commit, in the ticket's own folder, with the base as `origin/<base>`."""
+    async def _checkout(self, start: Start, commit: str) -> tuple[Path, str]:
+        """A fresh checkout of a commit, in the ticket's own folder, with the base as `origin/<base>`.
+
+        The second is the commit that is checked out: agent settings stand there as on the repository's base branch.
+        """
         order = start.order
         tree = self._tree(order.repository, order.branch)
-        await checkout.make(start.mirror, order.branch, commit, tree, others={order.base: start.base})
-        return tree
+        shown = await as_on_base(start.mirror, commit, start.trunk)
+        await checkout.make(start.mirror, order.branch, shown, tree, others={order.base: start.base})
+        return tree, shown
 
     async def _start(self, mirror: Mirror, order: WorkOrder, access: Access) -> Start | Conflict:
         base = await mirror.tip(order.base)
@@ -189,7 +194,8 @@ class Worker:
         if base is None:
             raise Transient(f"the base branch {order.base} is not there")
         old = await mirror.tip(order.branch)
-        return Start(order, mirror, access, commit=old or base, old=old, base=base)
+        trunk = await mirror.tip(order.trunk) if order.trunk else base
+        return Start(order, mirror, access, commit=old or base, old=old, base=base, trunk=trunk or base)
 
     async def _push(self, start: Start, lease: Lease, result: Mapping[str, Any]) -> Mapping[str, Any]:
         """Push what was made. Only an update may rewrite, and only where nobody pushed since the service did."""
