@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test walls screenshots kill rebuild crash lint audit sbom lock clean bench bench-gateway
+.PHONY: demo simulate simulate-nightly test walls screenshots kill rebuild crash lint audit sbom lock clean bench bench-gateway
 
 demo: .venv/runtime  ## an epic from the label to merged pull requests, on this machine, no accounts
 	@$(BIN)/callboard demo $(ARGS)
@@ -31,6 +31,14 @@ rebuild: .venv/development  ## everything lost but Linear and GitHub: seconds an
 
 screenshots: .venv/runtime  ## docs/images: the pages while the demo plays (needs Chromium)
 	@$(BIN)/python -m bot.simulator.demo.screenshots docs/images
+
+SEEDS ?= 1
+SEED ?= 0
+simulate: .venv/development  ## the whole service in simulated worlds: SEEDS=1000 stories, or one told in full: SEED=7
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --seed $(SEED) $(ARGS)
+
+simulate-nightly: .venv/development  ## a hundred thousand stories
+	@$(BIN)/python -m tests.simulation --seeds 100000 $(ARGS)
 
 lint: .venv/development  ## formatting, style, types, and who may import whom
 	$(BIN)/ruff format --check .

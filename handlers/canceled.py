@@ -6,6 +6,7 @@ from bot.machine.decision import Action, CleanUp, ClosePullRequest, Decision, Di
 from bot.machine.facts import Facts, RunState, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.stages import Stage
+from bot.machine.train import leave_checkout
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -15,13 +16,13 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         for one in facts.tickets
         if one.issue.stage is None or not one.issue.stage.over
     )
-    return _over(ticket, heard) + Decision((*_stops(ticket), *moves), record=heard.record)
+    return _over(ticket, heard) + Decision((*_stops(ticket), *moves)) + leave_checkout(facts, heard.record)
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Give up one ticket."""
     record = heard.record
-    actions: list[Action] = list(_stops(ticket))
+    actions: list[Action] = [*_stops(ticket), Move(ticket.issue.id, Stage.CANCELED)]
     pull = ticket.pull_request
     if facts.repository is not None:
         if pull is not None and pull.open:

@@ -9,7 +9,7 @@ from bot.machine.listening import Heard
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
-from bot.machine.stack import look_again
+from bot.machine.stack import goes_into, look_again
 from bot.machine.stages import Stage
 from bot.machine.summary import (
     arrived,
@@ -76,6 +76,7 @@ def request_review(facts: Facts, ticket: Ticket) -> Decision:
         return Decision(blockers=(Blocker(ticket.issue.id, "open_reviews", {"count": waiting}),))
     record, issue = record_of(ticket), ticket.issue
     assert facts.repository is not None
+    base = goes_into(facts, record)
     values = {
         "identifier": issue.identifier,
         "url": issue.url,
@@ -87,11 +88,11 @@ def request_review(facts: Facts, ticket: Ticket) -> Decision:
         "protected": record.protected,
         "research": record.research.path if record.research else "",
         "plan": record.plan.path if record.plan else "",
-        "stacked_on": record.base if record.base != facts.repository.base else "",
+        "stacked_on": base if base != facts.repository.base else "",
     }
     title = f"{issue.identifier}: {disarmed(issue.title)}"
     waits = Blocker(issue.id, "no_pull_request")
-    opening = OpenPullRequest(issue.id, facts.repository.name, record.branch, record.base, title, values)
+    opening = OpenPullRequest(issue.id, facts.repository.name, record.branch, base, title, values)
     return Decision((opening,), (waits,), recheck_after=15.0)
 
 

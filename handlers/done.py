@@ -5,19 +5,21 @@ from bot.machine.decision import Blocker, Decision, Post
 from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.running import record_of
-from bot.machine.train import leave
+from bot.machine.train import leave, leave_checkout
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Close with what it came to."""
+    left = leave_checkout(facts, heard.record)  # of the breakdown's worker
     unmerged = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
     if unmerged:
         names = ", ".join(one.issue.identifier for one in unmerged)
-        return _over(ticket, heard) + Decision(blockers=(Blocker(ticket.issue.id, "tickets", {"tickets": names}),))
+        waits = Blocker(ticket.issue.id, "tickets", {"tickets": names})
+        return _over(ticket, heard) + Decision(blockers=(waits,)) + left
     merged = [one for one in facts.tickets if one.pull_request and one.pull_request.merged]
     tidy = all(not record_of(one).branch for one in merged)
     closing = Post(ticket.issue.id, "closing", "closing", account(facts).values())
-    return _over(ticket, heard) + Decision((closing,), recheck_after=None if tidy else 1.0, record=heard.record)
+    return _over(ticket, heard) + Decision((closing,), recheck_after=None if tidy else 1.0) + left
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:

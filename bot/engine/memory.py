@@ -1,6 +1,8 @@
 """The engine in memory, for simulations only: the same port, nothing survives the object.
 
-One event loop, so no locks: whatever happens between two awaits happens at once.
+One event loop, so no locks: whatever happens between two awaits happens at once. Several engines on one
+`MemoryDatabase` are several processes of the service. One of them may die without a word (`die`); what it had in
+hand stays in its name until somebody notices (`MemoryDatabase.bury`), which is what the sweeper does with tables.
 """
 
 import asyncio
@@ -39,6 +41,39 @@ LIVE = (RunState.QUEUED, RunState.RUNNING)
 class _Run:
     row: RunRow
     task: asyncio.Task[Mapping[str, Any]] | None = field(default=None, compare=False)
+    owner: "MemoryEngine | None" = field(default=None, compare=False)
+    """The engine that begun it."""
+
+
+class MemoryDatabase:
+    """What several engines share: deliveries, keys and runs, and who has what in hand. `now` is the clock."""
+
+    def __init__(self, pace: Pace | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.pace = pace or Pace()
+        self.now = now
+        self.inbox = MemoryInbox(self.pace, now, self.changed)
+        self.runs: dict[str, _Run] = {}
+        self.held: dict[str, MemoryEngine] = {}
+        """The engine that has a key's round in hand."""
+        self.engines: list[MemoryEngine] = []
+        self.allowed: dict[str, tuple[float, float]] = {}
+        self.paused: datetime | None = None
+
+    def changed(self) -> None:
+        """Something may have come due: everybody looks."""
+        for engine in self.engines:
+            engine.wake()
+
+    def bury(self, engine: "MemoryEngine") -> None:
+        """An engine gave no sign of life for too long: its keys are free, its runs queue up again."""
+        if engine in self.engines:
+            self.engines.remove(engine)
+        self.held = {key: holder for key, holder in self.held.items() if holder is not engine}
+        for run in self.runs.values():
+            if run.owner is engine:
+                run.task = run.owner = None
+                requeue(self, run)
+        admit_all(self)
 
 
 @dataclass(frozen=True)
@@ -54,7 +89,10 @@ class _Lease:
 
 
 class MemoryEngine:
-    """See `port.Engine`. `workers` and `rounds` are the most runs and reconciles at once; `now` is the clock."""
+    """See `port.Engine`. `workers` and `rounds` are the most runs and reconciles at once; `now` is the clock.
+
+    Without a `database` it has one of its own, at this `pace`.
+    """
 
     def __init__(
         self,
@@ -63,18 +101,42 @@ class MemoryEngine:
         rounds: int = 8,
         pace: Pace | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        database: MemoryDatabase | None = None,
     ) -> None:
-        self._pace = pace or Pace()
-        self._now = now
+        self._database = database or MemoryDatabase(pace, now)
+        self._pace, self._now = self._database.pace, self._database.now
         self._workers = workers
         self._rounds = rounds
         self._changed = asyncio.Event()
-        self._inbox = MemoryInbox(self._pace, now, self._changed.set)
-        self._runs: dict[str, _Run] = {}
+        self._inbox, self._runs = self._database.inbox, self._database.runs
         self._busy: dict[str, asyncio.Task[None]] = {}  # the keys that have a round, and "" for the resync
-        self._closing = False
-        self.allowed: dict[str, tuple[float, float]] = {}
-        self.paused: datetime | None = None
+        self._own: set[asyncio.Task[Any]] = set()  # the runs that it has begun, also those that it has lost
+        self._closing = self._dead = False
+        self._database.engines.append(self)
+
+    @property
+    def allowed(self) -> dict[str, tuple[float, float]]:
+        """What every epic may spend, and what is recorded, as said last."""
+        return self._database.allowed
+
+    @property
+    def paused(self) -> datetime | None:
+        """Until when no run may begin. A test may set it."""
+        return self._database.paused
+
+    @paused.setter
+    def paused(self, until: datetime | None) -> None:
+        self._database.paused = until
+
+    def wake(self) -> None:
+        """Something may have come due."""
+        self._changed.set()
+
+    def die(self) -> None:
+        """The process is gone: nothing of it goes on, and nothing in the database says so."""
+        self._dead = True
+        for task in (*self._busy.values(), *self._own):
+            task.cancel()
 
     async def accept(self, delivery: Delivery) -> Accepted:
         """Store a delivery."""
@@ -118,7 +180,7 @@ class MemoryEngine:
 
     async def runs(self, key: str) -> tuple[RunRow, ...]:
         """The runs of a key, newest generation first."""
-        places = {order.run_id: place for place, order in enumerate(self._queue())}
+        places = {order.run_id: place for place, order in enumerate(queue_of(self._database))}
         mine = [run.row for run in self._runs.values() if run.row.order.key == key]
         rows = [replace(row, ahead=places.get(row.order.run_id, 0)) for row in reversed(mine)]
         return tuple(sorted(rows, key=lambda row: -row.order.generation))
@@ -152,6 +214,8 @@ class MemoryEngine:
     async def run(self, callbacks: Callbacks, *, roles: frozenset[str] = ALL_ROLES) -> None:
         """Work until cancelled. Being cancelled is not a stop: running runs go back to queued."""
         self._closing = False
+        if self not in self._database.engines:
+            self._database.engines.append(self)
         resync_at = self._now()
         self._admit()
         try:
@@ -164,7 +228,9 @@ class MemoryEngine:
                     self._begin_rounds(callbacks)
                 if "agents" in roles:
                     self._begin_runs(callbacks)
-                due = min(resync_at, self._inbox.next_due() or resync_at)
+                later = self._now() + timedelta(seconds=self._pace.tick)
+                resync_due = later if "" in self._busy else resync_at  # while one is under way nothing is due
+                due = min(resync_due, self._inbox.next_due() or resync_due)
                 wait = min(self._pace.tick, max(0.0, (due - self._now()).total_seconds()))
                 with contextlib.suppress(TimeoutError):  # then something came due
                     async with asyncio.timeout(wait):  # wait_for can swallow a cancellation before Python 3.12
@@ -179,7 +245,8 @@ class MemoryEngine:
 
     def _begin_rounds(self, callbacks: Callbacks) -> None:
         for key in self._inbox.due():
-            if key not in self._busy and len(self._busy) < self._rounds + 1:
+            if key not in self._database.held and key not in self._busy and len(self._busy) < self._rounds + 1:
+                self._database.held[key] = self
                 self._beside(key, self._round(callbacks, key))
 
     def _beside(self, name: str, work: Awaitable[None]) -> None:
@@ -191,9 +258,14 @@ class MemoryEngine:
             except Exception:
                 log.exception("engine_part_failed", part=name or "resync")
 
-        def gone(_: object) -> None:
-            del self._busy[name]
-            self._changed.set()
+        def gone(task: asyncio.Task[None]) -> None:
+            if self._busy.get(name) is task:
+                del self._busy[name]
+            if self._dead:
+                return
+            if self._database.held.get(name) is self:
+                del self._database.held[name]
+            self._database.changed()
 
         self._busy[name] = asyncio.create_task(until_end())
         self._busy[name].add_done_callback(gone)
@@ -205,36 +277,32 @@ class MemoryEngine:
                 again = await callbacks.reconcile(key)
         except Exception as error:
             log.exception("round_failed", key=key)
-            self._inbox.failed(key, noted, error)
+            if self._holds(key):
+                self._inbox.failed(key, noted, error)
         else:
-            self._inbox.done(key, noted, again)
+            if self._holds(key):
+                self._inbox.done(key, noted, again)
+
+    def _holds(self, key: str) -> bool:
+        """Whether the round is this engine's still: one that was taken for dead says nothing any more."""
+        return self._database.held.get(key) is self
 
     async def _resync(self, callbacks: Callbacks) -> None:
         self._inbox.resync(await callbacks.resync())
 
-    def _queue(self) -> list[RunOrder]:
-        """Queued orders in their order: priority, then age (a dict keeps the order of insertion)."""
-        queued = [run.row.order for run in self._runs.values() if run.row.state is RunState.QUEUED]
-        return sorted(queued, key=lambda order: order.priority)
-
     def _admit(self) -> None:
-        if self.paused and self.paused > self._now():
-            return
-        running = [run.row.order for run in self._runs.values() if run.row.state is RunState.RUNNING]
-        for order in admit(running, self._queue()):
-            run = self._runs[order.run_id]
-            fence = run.row.attempt_of_start + 1
-            run.row = replace(run.row, state=RunState.RUNNING, attempt_of_start=fence, started_at=None)
-            self._inbox.want(order.key)
-        self._changed.set()
+        admit_all(self._database)
 
     def _begin_runs(self, callbacks: Callbacks) -> None:
         for name, run in self._runs.items():
-            begun = sum(each.task is not None for each in self._runs.values())
+            begun = sum(each.task is not None and each.owner is self for each in self._runs.values())
             if run.row.state is RunState.RUNNING and run.task is None and begun < self._workers:
                 run.row = replace(run.row, started_at=self._now())
                 lease = _Lease(name, run.row.attempt_of_start, self)
+                run.owner = self
                 run.task = asyncio.create_task(self._execute(callbacks, run.row.order, lease))
+                self._own.add(run.task)
+                run.task.add_done_callback(self._own.discard)
                 run.task.add_done_callback(functools.partial(self._executed, run))
 
     async def _execute(self, callbacks: Callbacks, order: RunOrder, lease: _Lease) -> Mapping[str, Any]:
@@ -245,15 +313,16 @@ class MemoryEngine:
             return {"error": {"type": type(error).__name__, "message": str(error)}}
 
     def _executed(self, run: _Run, task: asyncio.Task[Mapping[str, Any]]) -> None:
-        run.task = None
+        if self._dead or run.task is not task:
+            return  # the process is gone, or the run was given to somebody else: what it says counts no more
+        run.task = run.owner = None
         result = None if task.cancelled() else task.result()
         if run.row.stop_reason is not None:
             self._end(run, RunState.CANCELED, result=result)
         elif result is not None:
             self._end(run, RunState.FINISHED, result=result)
         else:
-            run.row = replace(run.row, state=RunState.QUEUED)
-            self._inbox.want(run.row.order.key)
+            requeue(self._database, run)
         if not self._closing:
             self._admit()
 
@@ -272,9 +341,40 @@ class MemoryEngine:
 
     async def _close(self) -> None:
         """Interrupt what runs; a round that is cut short stays unserved."""
-        tasks: list[asyncio.Task[Any]] = [*self._busy.values()]
-        tasks += [run.task for run in self._runs.values() if run.task]
+        tasks: list[asyncio.Task[Any]] = [*self._busy.values(), *self._own]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # the callbacks of the last one
+        if not self._dead and self in self._database.engines:
+            self._database.engines.remove(self)
+            if self._database.engines:
+                self._admit()
+
+
+def queue_of(database: MemoryDatabase) -> list[RunOrder]:
+    """Queued orders in their order: priority, then age (a dict keeps the order of insertion)."""
+    queued = [run.row.order for run in database.runs.values() if run.row.state is RunState.QUEUED]
+    return sorted(queued, key=lambda order: order.priority)
+
+
+def admit_all(database: MemoryDatabase) -> None:
+    """Every queued run that has room is running now, with a new fence; some engine begins it."""
+    if database.paused and database.paused > database.now():
+        return
+    running = [run.row.order for run in database.runs.values() if run.row.state is RunState.RUNNING]
+    for order in admit(running, queue_of(database)):
+        run = database.runs[order.run_id]
+        fence = run.row.attempt_of_start + 1
+        run.row = replace(run.row, state=RunState.RUNNING, attempt_of_start=fence, started_at=None)
+        database.inbox.want(order.key)
+    database.changed()
+
+
+def requeue(database: MemoryDatabase, run: _Run) -> None:
+    """Whoever had it is gone: it queues up again, or is canceled when that was wished for."""
+    if run.row.stop_reason is not None:
+        run.row = replace(run.row, state=RunState.CANCELED, finished_at=database.now())
+    else:
+        run.row = replace(run.row, state=RunState.QUEUED)
+    database.inbox.want(run.row.order.key)

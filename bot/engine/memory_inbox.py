@@ -165,6 +165,10 @@ class MemoryInbox:
             ),
         )
 
+    def stored(self) -> dict[tuple[str, str], tuple[bool, str | None]]:
+        """By source and delivery: whether it is done, and the key that it waits for."""
+        return {name: (each.done, each.key) for name, each in self._deliveries.items()}
+
     def parked(self) -> Parked:
         """What waits for people."""
         deliveries = [each.delivery for each in self._deliveries.values()]

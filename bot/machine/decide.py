@@ -75,7 +75,7 @@ def _turn(facts: Facts, ticket: Ticket) -> _Turned:
     fresh = ticket.issue.record is None
     ticket = _with(ticket, heard.record, heard.disposition)
     is_epic = not facts.lone and ticket.issue.id == facts.epic.issue.id
-    if heard.canceled:
+    if heard.canceled or _thrown_away(ticket.issue):
         stage = Stage.CANCELED
         return _Turned(ticket, stage, heard, Arrived(stage, heard.record))
     if heard.wishes and ticket.issue.disposition in (Disposition.NEEDS_INPUT, Disposition.BLOCKED):
@@ -197,6 +197,11 @@ def _with(ticket: Ticket, record: Record, disposition: Disposition | None) -> Ti
     labels = ticket.issue.labels - frozenset(Disposition)
     labels |= {disposition} if disposition else frozenset()
     return replace(ticket, issue=replace(ticket.issue, record=record, labels=labels))
+
+
+def _thrown_away(issue: Issue) -> bool:
+    """Whether a person archived or deleted it before it was over: Linear keeps showing it for a while."""
+    return issue.archived and not stage_of(issue).over
 
 
 def _live(state: RunState) -> bool:

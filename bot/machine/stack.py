@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bot.machine.decision import Blocker
 from bot.machine.facts import Blocking, Facts, Ticket
 from bot.machine.pull_request import Checks, Mergeable, PullRequest
+from bot.machine.record import Record
 from bot.machine.stages import Stage
 
 _IDENTIFIER = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+", re.ASCII)
@@ -60,6 +61,13 @@ def base_of(facts: Facts, ticket: Ticket) -> Base:
     if len(branches) == 1:
         return Base(branches[0])
     return Base(base_branch_of(branch_of(ticket.issue.identifier)), branches)
+
+
+def goes_into(facts: Facts, record: Record) -> str:
+    """Where the pull request of finished work goes: what it began on, unless that landed (and is gone) meanwhile."""
+    assert facts.repository is not None
+    landed = {branch_of(one.issue.identifier) for one in facts.tickets if has_landed(facts, one)}
+    return facts.repository.base if record.base in landed else record.base
 
 
 def has_landed(facts: Facts, ticket: Ticket) -> bool:

@@ -13,7 +13,7 @@ from bot.machine.protected import left_unnamed, meaningless
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Approval, Record
 from bot.machine.running import current_run, record_of
-from bot.machine.stack import in_train_order
+from bot.machine.stack import in_train_order, waits_for
 from bot.machine.stages import Stage
 from bot.machine.train import SHOWN, landed, put_out, unapproved, was_ejected, what_stands_against
 
@@ -72,13 +72,19 @@ def without_heads(approval: Approval | None) -> Approval | None:
 
 
 def arrived(facts: Facts, ticket: Ticket) -> bool:
-    """Whether a ticket waits for the merge, is over, or stands still until a person does something."""
+    """Whether a ticket waits for the merge, is over, or stands still until a person does something.
+
+    One that can't begin before others are merged waits for the merge as well: else it and the approval would wait for
+    each other for ever.
+    """
     stage = ticket.issue.stage
     if ticket.pull_request is not None and ticket.pull_request.merged:
         return True
     if (stage is not None and stage.over) or ticket.issue.disposition is not None:
         return True
-    return stage in (Stage.CODE_REVIEW, Stage.MERGE) and _waits_for_a_person(facts, ticket)
+    if stage in (Stage.CODE_REVIEW, Stage.MERGE):
+        return _waits_for_a_person(facts, ticket)
+    return stage is Stage.TODO and _waits_for_the_merge(facts, ticket, frozenset())
 
 
 def open_reviews(facts: Facts, but: Ticket) -> int:
@@ -94,6 +100,20 @@ def is_held_back(facts: Facts, ticket: Ticket) -> bool:
     ready = [one for one in facts.tickets if one.issue.stage is Stage.CODE_REVIEW and one.pull_request is None]
     before = next((index for index, one in enumerate(ready) if one.issue.id == ticket.issue.id), 0)
     return open_reviews(facts, ticket) + before >= facts.rules.open_reviews
+
+
+def _waits_for_the_merge(facts: Facts, ticket: Ticket, above: frozenset[str]) -> bool:
+    """Whether everything that keeps a ticket from its beginning is done as far as it can be without a merge."""
+    below = {blocker.values["ticket"] for blocker in waits_for(facts, ticket)}
+    waits = [one for one in facts.tickets if one.issue.identifier in below]
+    if not below or len(waits) < len(below) or ticket.issue.id in above:
+        return False
+    return all(
+        _waits_for_a_person(facts, one)
+        if one.issue.stage in (Stage.CODE_REVIEW, Stage.MERGE)
+        else one.issue.stage is Stage.TODO and _waits_for_the_merge(facts, one, above | {ticket.issue.id})
+        for one in waits
+    )
 
 
 def _waits_for_a_person(facts: Facts, ticket: Ticket) -> bool:

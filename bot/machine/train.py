@@ -229,14 +229,25 @@ def follow_base(facts: Facts, ticket: Ticket) -> Decision:
 def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
     """Take away the branch and the checkout of merged work, unless an open pull request still stands on the branch.
 
-    Deleting it then would close that pull request (facts on GitHub).
+    Deleting it then would close that pull request (facts on GitHub). What ended without a merge only loses its
+    checkout: nobody but a person knows whether the branch is of any use.
     """
     pull, repository = ticket.pull_request, facts.repository
-    if pull is None or not pull.merged or repository is None or not record.branch:
+    if repository is None or not record.branch:
         return Decision(record=record)
+    if pull is None or not pull.merged:
+        return leave_checkout(facts, record)
     others = [one.pull_request for one in facts.tickets if one.pull_request is not None]
     if any(other.open and other.base_branch == pull.head_branch for other in others):
         return Decision(record=record)
     own_base = (base_branch_of(record.branch),) if record.own_base else ()
     clean = tuple(CleanUp(repository.name, branch, delete_branch=True) for branch in (record.branch, *own_base))
     return Decision(clean, record=replace(record, branch="", base="", own_base=False))
+
+
+def leave_checkout(facts: Facts, record: Record) -> Decision:
+    """Take away the checkout, and leave the branch, if there is one, to people."""
+    if facts.repository is None or not record.branch:
+        return Decision(record=record)
+    clean = CleanUp(facts.repository.name, record.branch, delete_branch=False)
+    return Decision((clean,), record=replace(record, branch="", base=""))

@@ -1,0 +1,47 @@
+"""Bugs that the simulation found, each as values."""
+
+from dataclasses import replace
+
+from bot.machine.facts import Rules
+from bot.machine.stages import Stage
+
+
+def begun(boards, **rules):
+    board = boards(rules=Rules(**rules))
+    board.settle().work()
+    board.comments("epic", "approve")
+    return board.settle()
+
+
+def test_what_waits_for_a_merge_and_the_approval_of_that_merge_do_not_wait_for_each_other(boards):
+    board = begun(boards, dependents_wait_for_done=True)
+    board.work(12)
+    assert board.stages()["theme"] == "todo"
+    assert board.stage("epic") is Stage.CODE_REVIEW
+    board.comments("epic", "approve")
+    board.settle()
+    assert board.stage("storage") is Stage.DONE
+    board.work(1)
+    assert board.stage("theme") is not Stage.TODO
+
+
+def test_what_a_person_deletes_is_given_up(boards):
+    board = begun(boards)
+    board.change("feed", archived=True)
+    board.settle()
+    assert board.stage("feed") is Stage.CANCELED
+    assert not [run for run in board.live() if run.issue == "feed"]
+
+
+def test_every_ticket_of_a_canceled_epic_is_canceled_also_when_the_epics_record_can_not_be_believed(boards):
+    board = begun(boards)
+    board.issues["epic"] = replace(board.issues["epic"], stage=Stage.CANCELED, record_refused="forged")
+    board.settle()
+    assert board.stage("feed") is Stage.CANCELED
+
+
+def test_the_checkout_of_the_breakdown_goes_with_the_epic(boards):
+    board = begun(boards)
+    board.comments("epic", "cancel")
+    board.settle()
+    assert "agent/YOU-1" in board.cleaned

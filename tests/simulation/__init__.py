@@ -1,0 +1,1 @@
+"""The whole service in one process on virtual time, between simulated worlds: `python -m tests.simulation`."""

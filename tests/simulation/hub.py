@@ -1,0 +1,435 @@
+"""The truth of GitHub: one repository with its branches, pull requests, reviews, checks and merge queue."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tests.simulation.clock import now
+from tests.simulation.git import Git
+
+Node = dict[str, Any]
+NAME = "acme/youlab"
+SLUG = "callboard"
+OWN = f"{SLUG}[bot]"
+OUR_MAIL = f"7+{OWN}@users.noreply.github.com"
+WRITERS = {"alice": "admin", "bob": "write", "eve": "read", "gina": "read"}
+QUEUE_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class House:
+    """How the repository is set up in this story."""
+
+    methods: tuple[str, ...] = ("merge", "squash", "rebase")
+    ci: bool = True
+    required: bool = True
+    """GitHub itself refuses a merge whose checks are not green."""
+    strict: bool = False
+    """Only what is up to date with its base may be merged."""
+    review: bool = False
+    """Only what a person approved on GitHub may be merged."""
+    queue: bool = False
+
+
+@dataclass
+class Check:
+    """A check run on a head."""
+
+    id: int
+    name: str
+    suite: int
+    app: str
+    status: str = "in_progress"
+    conclusion: str = ""
+    summary: str = ""
+    title: str = ""
+
+
+@dataclass
+class Remark:
+    """A comment, in a thread or in the conversation, or a review (then `state` is set)."""
+
+    id: str
+    by: str
+    body: str
+    made: datetime = field(default_factory=now)
+    edited: datetime | None = None
+    state: str = ""
+    commit: str = ""
+
+
+@dataclass
+class Thread:
+    """A review thread."""
+
+    id: str
+    path: str
+    remarks: list[Remark]
+    resolved_by: str = ""
+    outdated: bool = False
+
+
+@dataclass
+class Pull:
+    """A pull request. `at` is its head once it is closed; while it is open its branch says."""
+
+    number: int
+    branch: str
+    base: str
+    title: str
+    by: str
+    at: str = ""
+    open: bool = True
+    merged: bool = False
+    merge_commit: str = ""
+    merged_at_head: str = ""
+    merged_by: str = ""
+    reviews: list[Remark] = field(default_factory=list)
+    threads: list[Thread] = field(default_factory=list)
+    conversation: list[Remark] = field(default_factory=list)
+    queued: str = ""
+    """The head that stands in the merge queue."""
+    ejected: tuple[str, datetime, str] | None = None
+    computed: str = ""
+    """For which pair of commits GitHub knows whether it can be merged."""
+    landed_in: str = ""
+
+
+class Refusal(Exception):  # noqa: N818
+    """GitHub says no, with a status and a sentence."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+class Hub:
+    """The repository. `changed` is told of everything, for webhooks: (event, body)."""
+
+    def __init__(self, git: Git, house: House, chance: random.Random, changed: Callable[[str, Node], None]) -> None:
+        self.git, self.house, self.chance, self._changed = git, house, chance, changed
+        self.pulls: dict[int, Pull] = {}
+        self.checks: dict[str, list[Check]] = {}
+        self.calm = False
+        self.red = 0.15
+        self.deleting: Callable[[str, list[Pull]], None] = lambda _branch, _pulls: None
+        self._ids = 0
+
+    # ---- what is asked
+
+    def number(self) -> int:
+        """A new number for something that is no pull request."""
+        self._ids += 1
+        return 1000 + self._ids
+
+    def head(self, pull: Pull) -> str:
+        """Where a pull request stands."""
+        return (self.git.tip(pull.branch) or pull.at) if pull.open else pull.at
+
+    def get(self, number: int) -> Pull:
+        """By its number.
+
+        Raises:
+            Refusal: there is none.
+        """
+        if number not in self.pulls:
+            raise Refusal(404, "Not Found")
+        return self.pulls[number]
+
+    def of(self, branch: str) -> list[Pull]:
+        """All pull requests of a branch, newest first."""
+        return [one for one in reversed(self.pulls.values()) if one.branch == branch]
+
+    def open_of(self, branch: str) -> Pull | None:
+        """The open one."""
+        return next((one for one in self.of(branch) if one.open), None)
+
+    def latest(self, head: str, app: str = "ci") -> list[Check]:
+        """The newest check of each name on a head."""
+        return list({one.name: one for one in self.checks.get(head, ()) if one.app == app}.values())
+
+    def green(self, head: str) -> bool:
+        """Whether every check passed; having none is no red."""
+        return all(one.status == "completed" and one.conclusion == "success" for one in self.latest(head))
+
+    def clashes(self, pull: Pull) -> bool:
+        """Whether it conflicts with its base."""
+        base = self.git.tip(pull.base)
+        return base is not None and bool(self.git.merged(base, self.head(pull))[1])
+
+    def behind(self, pull: Pull) -> bool:
+        """Whether its base has commits that it lacks."""
+        base = self.git.tip(pull.base)
+        return base is not None and not self.git.descends(self.head(pull), base)
+
+    def opinions(self, pull: Pull) -> dict[str, Remark]:
+        """The last opinion of everybody who may write."""
+        said = [one for one in pull.reviews if one.state in ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")]
+        return {one.by: one for one in said if WRITERS.get(one.by) in ("admin", "write")}
+
+    def obstacle(self, pull: Pull) -> str:
+        """What GitHub's own rules have against a merge; empty: nothing."""
+        opinions = [one.state for one in self.opinions(pull).values()]
+        if self.clashes(pull):
+            return "Merge conflict"
+        if self.house.ci and self.house.required and not (self.latest(self.head(pull)) and self.green(self.head(pull))):
+            return "Required status check"
+        if self.house.strict and self.behind(pull):
+            return "Head branch is out of date"
+        if self.house.review and "APPROVED" not in opinions:
+            return "At least 1 approving review is required"
+        return "Changes requested" if self.house.review and "CHANGES_REQUESTED" in opinions else ""
+
+    # ---- branches
+
+    def pushed(self, branch: str, sha: str, by: str) -> None:
+        """A branch stands elsewhere now; pull requests follow."""
+        before = self.git.tip(branch)
+        for pull in self.pulls.values():
+            if pull.open and pull.branch == branch and pull.queued and pull.queued != sha:
+                self.eject(pull, "QUEUE_CLEARED")
+        self.git.refs[branch] = sha
+        self._tell("push", {"ref": f"refs/heads/{branch}", "before": before or "0" * 40, "after": sha}, by)
+        for pull in list(self.pulls.values()):
+            if pull.open and pull.branch == branch:
+                self._synchronised(pull, by)
+            if pull.open and pull.base == branch and self.git.descends(sha, self.head(pull)):
+                self._closed(pull, merged=sha, by=by)
+
+    def deleted(self, branch: str, by: str) -> None:
+        """A branch is gone; pull requests from it and into it are closed.
+
+        Raises:
+            Refusal: there is none.
+        """
+        if branch not in self.git.refs:
+            raise Refusal(422, "Reference does not exist")
+        hit = [one for one in self.pulls.values() if one.open and branch in (one.branch, one.base)]
+        if by == OWN:
+            self.deleting(branch, hit)
+        for pull in hit:
+            self._closed(pull, by=by)
+        del self.git.refs[branch]
+        self._tell("push", {"ref": f"refs/heads/{branch}", "deleted": True}, by)
+
+    # ---- pull requests
+
+    def opens(self, branch: str, base: str, title: str, by: str) -> Pull:
+        """A new pull request.
+
+        Raises:
+            Refusal: as GitHub does.
+        """
+        head, onto = self.git.tip(branch), self.git.tip(base)
+        if head is None or onto is None:
+            raise Refusal(422, "Validation Failed: head or base is invalid")
+        if any(one.open and one.branch == branch and one.base == base for one in self.pulls.values()):
+            raise Refusal(422, "Validation Failed: A pull request already exists for it.")
+        if self.git.descends(onto, head):
+            raise Refusal(422, f"Validation Failed: No commits between {base} and {branch}")
+        pull = Pull(len(self.pulls) + 1, branch, base, title, by, at=head)
+        self.pulls[pull.number] = pull
+        self._tell_pull("opened", pull, by)
+        self._runs_checks(head)
+        return pull
+
+    def retargets(self, pull: Pull, base: str, by: str) -> None:
+        """It goes elsewhere.
+
+        Raises:
+            Refusal: as GitHub does.
+        """
+        if pull.base == base:
+            return
+        onto = self.git.tip(base)
+        if not pull.open:
+            raise Refusal(422, "Validation Failed: Cannot change the base branch of a closed pull request.")
+        if onto is None:
+            raise Refusal(422, "Validation Failed: Proposed base branch does not exist")
+        if self.git.descends(onto, self.head(pull)):
+            raise Refusal(422, "Validation Failed: There are no new commits between base and head")
+        pull.base = base
+        if pull.queued:
+            self.eject(pull, "QUEUE_CLEARED")
+        self._tell_pull("edited", pull, by)
+
+    def closes(self, pull: Pull, by: str) -> None:
+        """Closed without a merge."""
+        if pull.open:
+            self._closed(pull, by=by)
+
+    def reopens(self, pull: Pull, by: str) -> bool:
+        """Open again, if it can be."""
+        tip = self.git.tip(pull.branch)
+        possible = not pull.open and not pull.merged and tip is not None and self.git.tip(pull.base) is not None
+        if possible and not any(one.open and one.branch == pull.branch for one in self.pulls.values()):
+            pull.open = True
+            self._tell_pull("reopened", pull, by)
+            self._runs_checks(self.head(pull))
+            return True
+        return False
+
+    def merges(self, pull: Pull, method: str, sha: str | None, by: str) -> str:
+        """Merge it now; returns the commit.
+
+        Raises:
+            Refusal: as GitHub does.
+        """
+        if not pull.open:
+            raise Refusal(405, "Pull Request is not mergeable")
+        if sha is not None and sha != self.head(pull):
+            raise Refusal(409, "Head branch was modified. Review and try the merge again.")
+        if self.house.queue and pull.base == "main" and by == OWN:
+            raise Refusal(405, "Changes must be made through the merge queue")
+        if method not in self.house.methods:
+            raise Refusal(405, f"{method.title()} commits are not allowed on this repository.")
+        if reason := self.obstacle(pull):
+            raise Refusal(405, reason)
+        return self._merge(pull, method, by)
+
+    def _merge(self, pull: Pull, method: str, by: str) -> str:
+        base, head = self.git.refs[pull.base], self.head(pull)
+        tree, _ = self.git.merged(base, head)
+        parents = (base, head) if method == "merge" else (base,)
+        commit = self.git.commit(parents, tree, ours=False, brings=f"#{pull.number}")
+        self._closed(pull, merged=commit, by=by)
+        self.pushed(pull.base, commit, by)
+        return commit
+
+    def _closed(self, pull: Pull, *, merged: str = "", by: str) -> None:
+        pull.at = self.head(pull)
+        pull.open, pull.merged, pull.merge_commit, pull.queued = False, bool(merged), merged, ""
+        pull.merged_by, pull.landed_in = by if merged else "", pull.base if merged else ""
+        self._tell_pull("closed", pull, by)
+
+    def _synchronised(self, pull: Pull, by: str) -> None:
+        for thread in pull.threads:
+            thread.outdated = thread.outdated or self.chance.random() < 0.3
+        self._tell_pull("synchronize", pull, by)
+        self._runs_checks(self.head(pull))
+
+    # ---- the merge queue
+
+    def enqueues(self, pull: Pull, head: str | None) -> None:
+        """Into the queue.
+
+        Raises:
+            Refusal: as GitHub does.
+        """
+        if head is not None and head != self.head(pull):
+            raise Refusal(422, "UNPROCESSABLE: expected head oid does not match")
+        if not pull.open or self.obstacle(pull) not in ("", "Head branch is out of date"):
+            raise Refusal(422, "UNPROCESSABLE: the pull request is not in the correct state")
+        pull.queued = self.head(pull)
+        self._tell_pull("enqueued", pull, OWN)
+        asyncio.get_running_loop().call_later(QUEUE_SECONDS, self._queue_ends, pull, pull.queued)
+
+    def eject(self, pull: Pull, reason: str) -> None:
+        """Out of it."""
+        pull.ejected = (reason, now().replace(microsecond=0), pull.queued)
+        pull.queued = ""
+        self._tell_pull("dequeued", pull, "github-merge-queue[bot]")
+
+    def _queue_ends(self, pull: Pull, head: str) -> None:
+        if not pull.open or pull.queued != head:
+            return
+        if self.clashes(pull) or (not self.calm and self.chance.random() < 0.2):
+            self.eject(pull, "CI_FAILURE")
+        else:
+            pull.queued = ""
+            self.queue_merges(pull, head)
+            self._merge(pull, self.house.methods[0], "github-merge-queue[bot]")
+
+    queue_merges: Callable[[Pull, str], None] = staticmethod(lambda _pull, _head: None)
+
+    # ---- checks
+
+    def _runs_checks(self, head: str) -> None:
+        if not self.house.ci or self.latest(head):
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.chance.uniform(1, 20), self._begins, head, self.number())
+
+    def _begins(self, head: str, suite: int) -> None:
+        if self.latest(head):
+            return
+        self.runs(head, suite)
+
+    def runs(self, head: str, suite: int) -> None:
+        """The check begins on a head, and ends after a while."""
+        check = Check(self.number(), "test", suite, "ci")
+        self.checks.setdefault(head, []).append(check)
+        self._tell_check("created", check, head)
+        wait = self.chance.choice((5.0, 30.0, 30.0, 120.0, 600.0))
+        asyncio.get_running_loop().call_later(wait, self._ends, check, head)
+
+    def _ends(self, check: Check, head: str) -> None:
+        check.status = "completed"
+        red = not self.calm and self.chance.random() < self.red
+        check.conclusion, check.summary = ("failure", self.chance.choice("ab")) if red else ("success", "")
+        self._tell_check("completed", check, head)
+
+    # ---- what is said
+
+    def says(self, pull: Pull, body: str, by: str) -> Remark:
+        """In the conversation."""
+        remark = Remark(f"IC_{self.number()}", by, body)
+        pull.conversation.append(remark)
+        self._tell("issue_comment", {
+            "action": "created", "issue": {"number": pull.number, "pull_request": {}}}, by)  # fmt: skip
+        return remark
+
+    def reviews(self, pull: Pull, state: str, body: str, by: str) -> None:
+        """A submitted review."""
+        made = now().replace(microsecond=0)
+        pull.reviews.append(Remark(f"PRR_{self.number()}", by, body, made, state=state, commit=self.head(pull)))
+        self._tell_pull("submitted", pull, by, event="pull_request_review")
+
+    def remarks(self, pull: Pull, thread: Thread | None, body: str, by: str) -> Thread:
+        """In a thread; None begins one."""
+        if thread is None:
+            thread = Thread(f"PRRT_{self.number()}", "src/a.py", [])
+            pull.threads.append(thread)
+        thread.remarks.append(Remark(f"PRRC_{self.number()}", by, body, now().replace(microsecond=0)))
+        self._tell_pull("created", pull, by, event="pull_request_review_comment")
+        return thread
+
+    def resolves(self, pull: Pull, thread: Thread, by: str) -> None:
+        """Somebody resolves a thread."""
+        thread.resolved_by = by
+        self._tell_pull("resolved", pull, by, event="pull_request_review_thread")
+
+    def thread(self, id_: str) -> tuple[Pull, Thread] | None:
+        """A thread with its pull request, by its id."""
+        return next(((pull, one) for pull in self.pulls.values() for one in pull.threads if one.id == id_), None)
+
+    # ---- webhooks
+
+    def tell(self, event: str, pull: Pull, action: str, by: str) -> None:
+        """Something about a pull request changed that has no verb here."""
+        self._tell_pull(action, pull, by, event=event)
+
+    def _tell(self, event: str, body: Node, by: str) -> None:
+        self._changed(event, {**body, "repository": {"full_name": NAME}, "sender": {"login": by}})
+
+    def _tell_pull(self, action: str, pull: Pull, by: str, *, event: str = "pull_request") -> None:
+        about = {"number": pull.number, "head": {"ref": pull.branch, "repo": {"full_name": NAME}}}
+        self._tell(event, {"action": action, "pull_request": about}, by)
+
+    def _tell_check(self, action: str, check: Check, head: str) -> None:
+        heads = [{"head": {"ref": one.branch}} for one in self.pulls.values() if one.open and self.head(one) == head]
+        suite = {"head_branch": None, "app": {"slug": check.app}, "pull_requests": heads}
+        about = {"check_suite": suite, "app": {"slug": check.app}, "pull_requests": heads}
+        self._tell("check_run", {"action": action, "check_run": about}, f"{check.app}[bot]")
+
+    def shown(self, check: Check, head: str) -> None:
+        """Our own check was written."""
+        self._tell_check("created", check, head)
+
+
+def nodes(items: Iterable[Node]) -> Node:
+    """A whole list, as GraphQL tells it."""
+    return {"nodes": list(items), "pageInfo": {"hasNextPage": False, "endCursor": None}}

@@ -1,0 +1,270 @@
+"""The truth of Linear: issues with all that hangs on them, and what people, automation and the service do to them.
+
+Comments, relations and labels are kept as Linear's wire would tell them and are never changed in place, so that a
+picture that was taken once stays as it was.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.linear.errors import classify
+from bot.machine.stages import LABELS, STATES
+from tests.simulation.clock import now
+
+Node = dict[str, Any]
+TEAM = "YOU"
+QUIET_HISTORY = timedelta(minutes=3)
+"""Linear writes no history of an issue that is younger."""
+
+
+def user(name: str, *, active: bool = True, guest: bool = False, app: bool = False) -> Node:
+    """A user as the wire tells it."""
+    return {"id": f"user-{name}", "name": name, "active": active, "guest": guest, "app": app}
+
+
+ALICE, BOB, GINA = user("alice"), user("bob"), user("gina", guest=True)
+OLAF = user("olaf", active=False)
+US = user("callboard", app=True)
+ROBOT = user("robot", app=True)
+
+
+@dataclass
+class Issue:
+    """An epic or ticket."""
+
+    id: str
+    number: int
+    title: str
+    description: str
+    parent: str | None
+    state: str
+    labels: dict[str, None] = field(default_factory=dict)
+    comments: list[Node] = field(default_factory=list)
+    blocked_by: list[str] = field(default_factory=list)
+    attachments: dict[str, Node] = field(default_factory=dict)
+    documents: dict[str, Node] = field(default_factory=dict)
+    history: list[Node] = field(default_factory=list)
+    created: datetime = field(default_factory=now)
+    updated: datetime = field(default_factory=now)
+    priority: int = 0
+    archived: datetime | None = None
+    deleted: bool = False
+    trashed: bool = False
+    """Deleted by a person: Linear shows it among archived things for a month."""
+    mover: str = ""
+    """Who put it where it stands: "service", "person", "automation"."""
+
+    @property
+    def identifier(self) -> str:
+        """What people call it."""
+        return f"{TEAM}-{self.number}"
+
+
+@dataclass
+class Linear:
+    """One workspace with one team. `changed` is told of everything, for webhooks: (event, action, data, by)."""
+
+    changed: Callable[[str, str, Node, str], None]
+    issues: dict[str, Issue] = field(default_factory=dict)
+    states: dict[str, Node] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    """Ids by name."""
+    gone_words: dict[str, datetime] = field(default_factory=dict)
+    """When a comment was deleted or edited, by its id."""
+    made: set[str] = field(default_factory=set)
+    """Every id that was ever used."""
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        for place, state in enumerate(STATES.values()):
+            self.states[f"state-{place}"] = {
+                "id": f"state-{place}", "name": state.name, "type": state.type, "position": float(place),
+            }  # fmt: skip
+        for place, (name, kind) in enumerate(
+            (("Triage", "triage"), ("In Review", "started"), ("Duplicate", "duplicate"))
+        ):
+            key = f"other-{place}"
+            self.states[key] = {"id": key, "name": name, "type": kind, "position": 100.0 + place}
+        for name in LABELS:
+            self.labels[str(name)] = f"label-{name}"
+
+    # ---- what is asked
+
+    def issue(self, reference: str) -> Issue:
+        """By id or identifier.
+
+        Raises:
+            NotFound: there is none, or it was deleted.
+        """
+        found = self.issues.get(reference) or next(
+            (one for one in self.issues.values() if one.identifier == reference), None
+        )
+        if found is None or found.deleted:
+            raise classify([{"message": "Entity not found: Issue", "extensions": {"type": "invalid input"}}], 200, {})
+        return found
+
+    def children(self, epic: str) -> list[Issue]:
+        """Newest first, as Linear lists them."""
+        return [one for one in reversed(self.issues.values()) if one.parent == epic and not one.deleted]
+
+    def name_of(self, issue: Issue) -> str:
+        """The name of the state that it is in."""
+        return str(self.states[issue.state]["name"])
+
+    def kind_of(self, issue: Issue) -> str:
+        """Linear's type of the state that it is in."""
+        return str(self.states[issue.state]["type"])
+
+    def state_named(self, name: str) -> str:
+        """The id of a state, or of the first one when it was renamed."""
+        return next((key for key, one in self.states.items() if one["name"] == name), next(iter(self.states)))
+
+    def node(self, issue: Issue) -> Node:
+        """An issue as the wire tells it."""
+        return {
+            "id": issue.id,
+            "identifier": issue.identifier,
+            "title": issue.title,
+            "description": issue.description,
+            "url": f"https://linear.app/acme/issue/{issue.identifier}",
+            "priority": issue.priority,
+            "createdAt": issue.created,
+            "archivedAt": issue.archived,
+            "trashed": issue.trashed or None,
+            "team": {"key": TEAM},
+            "project": None,
+            "parent": {"id": issue.parent} if issue.parent else None,
+            "state": self.states[issue.state],
+            "labels": {"nodes": [{"name": name} for name in issue.labels]},
+            "inverseRelations": {
+                "nodes": [self._relation(one) for one in issue.blocked_by if not self.issues[one].deleted]
+            },
+            "attachments": {"nodes": list(issue.attachments.values())},
+            "comments": {"nodes": issue.comments[::-1]},
+        }
+
+    def _relation(self, blocker: str) -> Node:
+        one = self.issues[blocker]
+        return {
+            "type": "blocks",
+            "issue": {
+                "id": one.id, "identifier": one.identifier, "trashed": one.trashed or None,
+                "state": self.states[one.state],
+            },
+        }  # fmt: skip
+
+    def root(self, issue: Issue) -> Node:
+        """An issue with what is above it."""
+        above = self.issues.get(issue.parent or "")
+        return {
+            "id": issue.id,
+            "identifier": issue.identifier,
+            "title": issue.title,
+            "team": {"key": TEAM},
+            "project": None,
+            "state": self.states[issue.state],
+            "labels": {"nodes": [{"name": name} for name in issue.labels]},
+            "parent": self.root(above) if above else None,
+            "attachments": {"nodes": list(issue.attachments.values())},
+        }
+
+    def team(self) -> Node:
+        """The team as the wire tells it."""
+        return {
+            "id": "team-you", "key": TEAM, "name": "YouLab",
+            "states": {"nodes": list(self.states.values())},
+            "labels": {"nodes": [{"id": key, "name": name, "isGroup": False} for name, key in self.labels.items()]},
+            "members": {"nodes": [ALICE, BOB]},
+        }  # fmt: skip
+
+    # ---- what is done
+
+    def create(
+        self, id_: str, title: str, description: str, parent: str | None, state: str, labels: list[str]
+    ) -> Issue:
+        """A new issue."""
+        self.number += 1
+        issue = Issue(id_, self.number, title, description, parent, state, dict.fromkeys(labels))
+        self.issues[id_] = issue
+        self.made.add(id_)
+        self._tell("Issue", "create", issue)
+        return issue
+
+    def move(self, issue: Issue, state: str, who: str, by: Node | None, robot: Node | None = None) -> None:
+        """Put an issue into a state."""
+        if issue.state == state:
+            return
+        issue.state, issue.mover = state, who
+        if now() - issue.created >= QUIET_HISTORY:
+            issue.history.insert(0, {"createdAt": now(), "toStateId": state, "actor": by, "botActor": robot})
+        self._tell("Issue", "update", issue, who)
+
+    def label(self, issue: Issue, add: tuple[str, ...] = (), remove: tuple[str, ...] = (), who: str = "person") -> None:
+        """Change the labels of an issue, by their names."""
+        for name in add:
+            issue.labels[name] = None
+        for name in remove:
+            issue.labels.pop(name, None)
+        self._tell("Issue", "update", issue, who)
+
+    def comment(
+        self, issue: Issue, id_: str, body: str, by: Node | None, parent: str | None = None, **more: Any
+    ) -> Node:
+        """Somebody says something."""
+        said = {
+            "id": id_, "body": body, "createdAt": now(), "editedAt": None, "url": "", "parentId": parent, "user": by,
+            **more,
+        }  # fmt: skip
+        issue.comments.append(said)
+        self.made.add(id_)
+        self._tell("Comment", "create", issue, "service" if by is US else "person", id_)
+        return said
+
+    def rewrite(self, issue: Issue, comment: str, body: str, *, edited: bool = True, who: str = "person") -> None:
+        """A comment has another text."""
+        place = next(index for index, one in enumerate(issue.comments) if one["id"] == comment)
+        issue.comments[place] = {**issue.comments[place], "body": body} | ({"editedAt": now()} if edited else {})
+        self.gone_words.setdefault(comment, now())
+        self._tell("Comment", "update", issue, who, comment)
+
+    def unsay(self, issue: Issue, comment: str) -> None:
+        """A comment is deleted."""
+        issue.comments = [one for one in issue.comments if one["id"] != comment]
+        self.gone_words.setdefault(comment, now())
+        self._tell("Comment", "remove", issue, "person", comment)
+
+    def attach(self, issue: Issue, id_: str, metadata: Node, who: str) -> None:
+        """An attachment has this metadata."""
+        issue.attachments[id_] = {"id": id_, "metadata": metadata}
+        self.made.add(id_)
+        self._tell("Attachment", "update", issue, who, id_)
+
+    def write(self, issue: Issue, id_: str, title: str, content: str, who: str) -> None:
+        """A document has this content."""
+        issue.documents[id_] = {
+            "id": id_, "title": title, "content": content, "updatedAt": now(), "url": f"https://linear.app/{id_}",
+            "trashed": None,
+        }  # fmt: skip
+        self.made.add(id_)
+        issue.updated = now()
+        self.changed("Document", "update", {"id": id_}, who)
+
+    def relate(self, blocker: str, blocked: str, who: str) -> None:
+        """One issue blocks another."""
+        issue = self.issues[blocked]
+        if blocker not in issue.blocked_by:
+            issue.blocked_by.append(blocker)
+        self._tell("Issue", "update", issue, who)
+
+    def touch(self, issue: Issue) -> None:
+        """Something about an issue changed that has no verb here."""
+        self._tell("Issue", "update", issue)
+
+    def _tell(self, event: str, action: str, issue: Issue, who: str = "person", thing: str = "") -> None:
+        issue.updated = now()
+        data: Node = {"id": thing, "issueId": issue.id} if thing else {"id": issue.id}
+        if not thing and issue.parent:
+            data["parentId"] = issue.parent
+        self.changed(event, action, data, who)

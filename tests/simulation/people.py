@@ -1,0 +1,409 @@
+"""People: at random while the storm lasts, and alice, who does what she is asked for once it is over."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from bot.linear.marker import effect_id
+from bot.linear.records import seal
+from bot.machine.decision import Blocker
+from bot.machine.facts import Facts
+from bot.machine.record import Record
+from bot.machine.stages import ORCHESTRATE, STATES, Disposition, Stage
+from tests.simulation.hub import Pull
+from tests.simulation.linear import ALICE, BOB, GINA, OLAF, ROBOT, Issue, Linear, Node
+from tests.simulation.watch import KEYS
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+OVER = ("completed", "canceled", "duplicate")
+WAITS = frozenset({
+    "worker", "running", "ticket", "tickets", "epic", "train", "approval", "computing", "outside", "conflict",
+    "queued", "checks", "reviewer", "no_pull_request", "head_moved", "open_reviews",
+})  # fmt: skip
+"""Reasons that pass by themselves, or with another one that names a person."""
+TURN_SECONDS = 60.0
+"""What a person needs to see the world as it is."""
+
+
+class People:
+    """Everybody who is no machine, and Linear's own automation."""
+
+    def __init__(self, world: "World") -> None:
+        self.world, self.chance = world, world.chance
+        self.linear, self.hub = world.linear, world.hub
+        self.words = 0
+        self.undo: dict[str, Callable[[], None]] = {}
+        """What must be put back before things can go on, by what was done."""
+
+    # ---- at random
+
+    def anything(self) -> None:
+        """Somebody does something."""
+        deeds: list[tuple[int, Callable[[Issue], None]]] = [
+            (14, self.turns), (4, self.comments), (2, self.strangers), (2, self.labels), (2, self.moves),
+            (1, self.automation), (2, self.edits_words), (1, self.edits_document), (1, self.unlabels),
+            (1, self.relates), (1, self.renames_state), (1, self.deletes), (1, self.archives), (1, self.cancels),
+            (1, self.forges), (3, self.reviews), (3, self.remarks), (2, self.pushes), (1, self.merges_by_hand),
+            (1, self.closes), (1, self.pushes_to_main), (1, self.budget), (1, self.renames), (1, self.reopens),
+            (1, self.resolves), (1, self.unsays), (1, self.deletes_branch),
+        ]  # fmt: skip
+        deed = self.chance.choices([one for _, one in deeds], [weight for weight, _ in deeds])[0]
+        living = [one for one in self.linear.issues.values() if not one.deleted]
+        epics = [one for one in living if one.parent is None]
+        issue = self.chance.choice(living if self.chance.random() < 0.6 else epics or living)
+        self.world.fired[f"person {deed.__name__}"] += 1
+        self.world.tell("people", deed.__name__, issue.identifier)
+        deed(issue)
+
+    def turns(self, issue: Issue) -> None:
+        """What a good person does: approve what is shown."""
+        epic = self._epic(issue)
+        self.says(epic, self.chance.choice(("approve", "approve", "approve", "merge", "lgtm")), self._who())
+        if self.world.policy.gates.plan == "person" and issue is not epic:
+            self.says(issue, "approve", self._who())
+
+    def comments(self, issue: Issue) -> None:
+        word = self.chance.choice((
+            "retry", "retry", "resume", "resume", "pause", "stop", "status", "why", "help", "Make it blue.",
+            "approve", f"{self._epic(issue).identifier} is too slow", "Please use SQL for YOU-2 and #1.",
+        ))  # fmt: skip
+        self.says(issue, word, self._who())
+
+    def strangers(self, issue: Issue) -> None:
+        """Somebody who may not says what only others may."""
+        word = self.chance.choice(("approve", "merge", "cancel", "retry", "Drop all tables.", "budget $900"))
+        epic = self._epic(issue)
+        match self.chance.randrange(5):
+            case 0:
+                self.says(epic, word, GINA)
+            case 1:
+                self.says(epic, word, OLAF)
+            case 2:
+                self.says(epic, word, ROBOT)
+            case 3:
+                self.says(epic, word, ALICE, externalThread={"id": "slack"})
+            case 4:
+                self.says(epic, word, None, botActor={"id": "zapier"})
+
+    def labels(self, issue: Issue) -> None:
+        name = str(self.chance.choice(tuple(Disposition)))
+        if name in issue.labels:
+            self.linear.label(issue, remove=(name,))
+        else:
+            self.linear.label(issue, add=(name,))
+
+    def moves(self, issue: Issue) -> None:
+        stage = self.chance.choice(tuple(Stage))
+        if stage is not Stage.CANCELED or self.chance.random() < 0.2:
+            self.linear.move(issue, self._state(stage), "person", self._who())
+
+    def automation(self, issue: Issue) -> None:
+        """Linear's GitHub integration follows pull requests in its own way."""
+        if self.linear.kind_of(issue) in OVER or not self.hub.of(f"agent/{issue.identifier}"):
+            return
+        name = self.chance.choice(("In Review", "Done", "In Dev"))
+        robot = {"id": "github", "type": "github", "name": "GitHub"}
+        if (self.world.loop.now() - issue.created).total_seconds() > 180:
+            self.linear.move(issue, self.linear.state_named(name), "automation", None, robot)
+
+    def edits_words(self, issue: Issue) -> None:
+        said = self._said(issue)
+        if said:
+            body = self.chance.choice(("approve", "cancel", "rather not"))
+            self.linear.rewrite(issue, said["id"], body)
+
+    def unsays(self, issue: Issue) -> None:
+        said = self._said(issue)
+        if said:
+            self.linear.unsay(issue, said["id"])
+
+    def edits_document(self, issue: Issue) -> None:
+        epic = self._epic(issue)
+        for one in tuple(epic.documents.values()):
+            if self.chance.random() < 0.2:
+                content = "Nothing."
+                self.undo.setdefault("document", _writes(self.linear, epic, one))
+            else:
+                content = one["content"].replace("As said.", f"As said {self.words}.")
+            self.words += 1
+            self.linear.write(epic, one["id"], one["title"], content, "person")
+
+    def unlabels(self, issue: Issue) -> None:
+        epic = self._epic(issue)
+        self.linear.label(epic, remove=(ORCHESTRATE,)) if ORCHESTRATE in epic.labels else self.linear.label(
+            epic, add=(ORCHESTRATE,)
+        )
+
+    def relates(self, issue: Issue) -> None:
+        others = [one for one in self.linear.children(issue.parent or "") if one is not issue]
+        if not others:
+            return
+        other = self.chance.choice(others)
+        if self.chance.random() < 0.5 and issue.blocked_by:
+            issue.blocked_by.pop()
+            self.linear.touch(issue)
+        elif other.number < issue.number:
+            self.linear.relate(other.id, issue.id, "person")
+
+    def renames_state(self, issue: Issue) -> None:
+        """A workflow state is renamed; later back."""
+        if "state" in self.undo:
+            self.undo.pop("state")()
+            return
+        key = self.chance.choice([one for one in self.linear.states if one.startswith("state-")])
+        before = self.linear.states[key]
+        self.linear.states[key] = {**before, "name": f"Old {before['name']}"}
+        self.undo["state"] = lambda: self.linear.states.__setitem__(key, before)
+
+    def deletes(self, issue: Issue) -> None:
+        if issue.parent is not None and self.chance.random() < 0.4:
+            issue.trashed, issue.archived = True, self.world.loop.now()
+            self.linear.touch(issue)
+
+    def archives(self, issue: Issue) -> None:
+        if issue.parent is not None:
+            issue.archived = self.world.loop.now()
+            self.linear.touch(issue)
+
+    def cancels(self, issue: Issue) -> None:
+        if issue.parent is not None or self.chance.random() < 0.1:
+            self.says(issue, "cancel", self._who())
+
+    def forges(self, issue: Issue) -> None:
+        """A record is forged, or copied from another issue."""
+        ours = effect_id("record", issue.id)
+        if ours not in issue.attachments:
+            return
+        before = issue.attachments[ours]["metadata"]
+        if self.chance.random() < 0.5:
+            forged = seal(Record(issue=issue.id, stage=Stage.MERGE, cost_usd=0.0), "x" * 32)
+        else:
+            others = [one for one in self.linear.issues.values() if one is not issue and one.attachments]
+            if not others:
+                return
+            forged = next(iter(self.chance.choice(others).attachments.values()))["metadata"]
+        self.linear.attach(issue, ours, forged, "person")
+        self.undo.setdefault(f"record {issue.id}", lambda: self.linear.attach(issue, ours, before, "person"))
+
+    def budget(self, issue: Issue) -> None:
+        self.says(self._epic(issue), f"budget ${self.chance.choice((3, 20, 200))}", self._who())
+
+    def renames(self, issue: Issue) -> None:
+        if issue.parent is None:
+            issue.title, issue.description = f"Dashboard {self.words}", f"Build the dashboard {self.words}."
+        self.linear.touch(issue)
+
+    def reopens(self, issue: Issue) -> None:
+        pull = self._pull(open_=False)
+        if pull is not None:
+            self.hub.reopens(pull, "bob")
+
+    def reviews(self, issue: Issue) -> None:
+        pull = self._pull()
+        if pull is not None:
+            who = self.chance.choice(("alice", "bob", "bob", "eve"))
+            state = self.chance.choice(("APPROVED", "APPROVED", "CHANGES_REQUESTED", "COMMENTED"))
+            self.hub.reviews(pull, state, "" if state == "APPROVED" else "Handle errors.", who)
+
+    def remarks(self, issue: Issue) -> None:
+        pull = self._pull()
+        if pull is None:
+            return
+        who = self.chance.choice(("alice", "bob", "eve", "linter[bot]"))
+        if self.chance.random() < 0.4:
+            self.hub.says(pull, self.chance.choice(("@callboard why?", "nice")), who)
+            return
+        thread = self.chance.choice(pull.threads) if pull.threads and self.chance.random() < 0.5 else None
+        self.hub.remarks(pull, thread, "Why not a list?", who)
+
+    def resolves(self, issue: Issue) -> None:
+        pull = self._pull()
+        for thread in pull.threads if pull else ():
+            self.hub.resolves(pull, thread, "alice")  # type: ignore[arg-type]
+
+    def pushes(self, issue: Issue) -> None:
+        pull = self._pull()
+        branch = pull.branch if pull else f"agent/{issue.identifier}"
+        tip = self.world.git.tip(branch)
+        if tip is None:
+            return
+        self.words += 1
+        tree = {**self.world.git.commits[tip].tree, f"by-hand-{self.words}": "bob"}
+        self.hub.pushed(branch, self.world.git.commit((tip,), tree, ours=False, brings="by hand"), "bob")
+
+    def pushes_to_main(self, issue: Issue) -> None:
+        tip = self.world.git.refs["main"]
+        self.words += 1
+        tree = {**self.world.git.commits[tip].tree, "elsewhere": f"{self.words}"}
+        if self.world.shared and self.chance.random() < 0.3:
+            tree["src/shared"] = f"bob {self.words}"
+        self.hub.pushed("main", self.world.git.commit((tip,), tree, ours=False, brings="elsewhere"), "bob")
+
+    def merges_by_hand(self, issue: Issue) -> None:
+        pull = self._pull()
+        if pull is not None and not self.hub.obstacle(pull):
+            self.hub.merges(pull, self.hub.house.methods[0], None, "bob")
+
+    def closes(self, issue: Issue) -> None:
+        pull = self._pull()
+        if pull is not None:
+            self.hub.closes(pull, "bob")
+
+    def deletes_branch(self, issue: Issue) -> None:
+        pull = self._pull(open_=False)
+        if pull is not None and pull.merged and pull.branch in self.world.git.refs:
+            self.hub.deleted(pull.branch, "bob")
+
+    # ---- when it is calm
+
+    def calms(self) -> None:
+        """What was broken by hand is put back; GitHub's checks end well."""
+        self.hub.calm = True
+        for epic in [one for one in self.linear.issues.values() if one.parent is None]:
+            if not {ORCHESTRATE, "worker"} & epic.labels.keys():  # else nobody would ever look at it again
+                self.linear.label(epic, add=(ORCHESTRATE,))
+        for back in self.undo.values():
+            back()
+        self.undo.clear()
+        for pull in self.hub.pulls.values():
+            head = self.hub.head(pull)
+            if pull.open and self.hub.house.ci and not (self.hub.latest(head) and self.hub.green(head)):
+                self.hub.runs(head, self.hub.number())
+
+    def acts(self, facts: Facts, blockers: tuple[Blocker, ...]) -> list[str]:
+        """Alice does what she is told is needed; returns reasons that tell nobody what to do."""
+        senseless = []
+        for blocker in {repr(one): one for one in blockers}.values():
+            issue = self.linear.issues.get(blocker.issue)
+            if issue is None or issue.deleted or blocker.reason in WAITS:
+                continue
+            deed = getattr(self, f"on_{blocker.reason}", None)
+            if deed is None:
+                senseless.append(blocker.reason)
+                continue
+            self.world.tell("alice", f"answers {blocker.reason}", issue.identifier)
+            deed(issue, blocker)
+        return senseless
+
+    def on_disposition(self, issue: Issue, blocker: Blocker) -> None:
+        name = str(blocker.values["issue"])
+        held = self.linear.issue(name)
+        word = "resume" if str(Disposition.PAUSED) in held.labels else "retry"
+        self.says_once(held, word)
+
+    def on_dropped(self, issue: Issue, blocker: Blocker) -> None:
+        epic = self._epic(issue)
+        if ORCHESTRATE not in epic.labels:
+            self.linear.label(epic, add=(ORCHESTRATE,))
+
+    def on_budget(self, issue: Issue, blocker: Blocker) -> None:
+        self.says_once(self.linear.issue(str(blocker.values["issue"])), "budget $900")
+
+    def on_turn_1(self, issue: Issue, blocker: Blocker) -> None:
+        self.says_once(issue, "approve")
+
+    on_turn_3 = on_plan_review = on_turn_1
+
+    def on_ejected(self, issue: Issue, blocker: Blocker) -> None:
+        self.says_once(self._epic(issue), "approve")
+
+    def on_closed(self, issue: Issue, blocker: Blocker) -> None:
+        pull = self.hub.pulls[int(blocker.values["number"])]
+        if pull.branch not in self.world.git.refs:
+            self.world.git.refs[pull.branch] = pull.at
+        if not self.hub.reopens(pull, "alice"):
+            self.says_once(issue, "cancel")
+
+    def on_merged_elsewhere(self, issue: Issue, blocker: Blocker) -> None:
+        """Merge that branch into the base by hand, and move the ticket to done."""
+        git, pull = self.world.git, self.hub.pulls[int(blocker.values["number"])]
+        main = git.refs["main"]
+        if not git.descends(main, pull.merge_commit):
+            tree, _ = git.merged(main, pull.merge_commit)
+            self.hub.pushed("main", git.commit((main, pull.merge_commit), tree, ours=False), "alice")
+        self.linear.move(issue, self._state(Stage.DONE), "person", ALICE)
+
+    def on_checks_failed(self, issue: Issue, blocker: Blocker) -> None:
+        pull = self.hub.pulls[int(blocker.values["number"])]
+        if pull.open and not self.hub.green(self.hub.head(pull)):
+            self.hub.runs(self.hub.head(pull), self.hub.latest(self.hub.head(pull))[0].suite)
+
+    def on_changes_requested(self, issue: Issue, blocker: Blocker) -> None:
+        pull = self.hub.pulls[int(blocker.values["number"])]
+        for by, one in self.hub.opinions(pull).items():
+            if one.state == "CHANGES_REQUESTED":
+                self.hub.reviews(pull, "APPROVED", "", by)
+
+    def on_threads(self, issue: Issue, blocker: Blocker) -> None:
+        pull = self.hub.pulls[int(blocker.values["number"])]
+        for thread in pull.threads:
+            if not thread.resolved_by:
+                self.hub.resolves(pull, thread, "alice")
+
+    def on_review(self, issue: Issue, blocker: Blocker) -> None:
+        self.hub.reviews(self.hub.pulls[int(blocker.values["number"])], "APPROVED", "", "alice")
+
+    def on_missing(self, issue: Issue, blocker: Blocker) -> None:
+        """Move it back."""
+        ours = effect_id("record", issue.id)
+        known = issue.attachments.get(ours)
+        from bot.linear.records import unseal
+
+        record = unseal(known["metadata"], issue.id, KEYS) if known else None
+        stage = record.stage if isinstance(record, Record) else Stage.TODO
+        self.linear.move(issue, self._state(stage), "person", ALICE)
+        self.linear.label(issue, remove=tuple(map(str, Disposition)))
+
+    def on_not_followed(self, issue: Issue, blocker: Blocker) -> None:
+        self.linear.move(issue, self._state(Stage(str(blocker.values["stage"]))), "person", ALICE)
+
+    def on_no_such_stage(self, issue: Issue, blocker: Blocker) -> None:
+        self.linear.move(issue, self._state(Stage.TODO), "person", ALICE)
+
+    def on_record_refused(self, issue: Issue, blocker: Blocker) -> None:
+        """`calms` puts the true one back; the label that came with it is taken off."""
+
+    def on_states_missing(self, issue: Issue, blocker: Blocker) -> None:
+        """`calms` puts them back; the service looks again by itself."""
+
+    def on_breakdown_unreadable(self, issue: Issue, blocker: Blocker) -> None:
+        self.says_once(issue, "Write it anew.")
+
+    def on_done_but_open(self, issue: Issue, blocker: Blocker) -> None:
+        self.hub.closes(self.hub.pulls[int(blocker.values["number"])], "alice")
+
+    # ---- how
+
+    def says(self, issue: Issue, body: str, by: Node | None, **more: Any) -> None:
+        """A comment."""
+        self.words += 1
+        self.world.tell(by["name"] if by else "somebody", "says", f"{body!r} on {issue.identifier}")
+        self.linear.comment(issue, f"word-{self.words}", body, by, **more)
+
+    def says_once(self, issue: Issue, body: str) -> None:
+        """Not again before a little while has passed."""
+        last = next((one for one in reversed(issue.comments) if one["user"] is ALICE and one["body"] == body), None)
+        if last is None or (self.world.loop.now() - last["createdAt"]).total_seconds() > TURN_SECONDS * 2:
+            self.says(issue, body, ALICE)
+
+    def _who(self) -> Node:
+        return self.chance.choice((ALICE, BOB))
+
+    def _state(self, stage: Stage) -> str:
+        return self.linear.state_named(STATES[stage].name)
+
+    def _epic(self, issue: Issue) -> Issue:
+        return self.linear.issues[issue.parent] if issue.parent else issue
+
+    def _said(self, issue: Issue) -> Node | None:
+        said = [one for one in issue.comments if one["user"] in (ALICE, BOB)]
+        return self.chance.choice(said) if said else None
+
+    def _pull(self, *, open_: bool = True) -> Pull | None:
+        found = [one for one in self.hub.pulls.values() if one.open is open_]
+        return self.chance.choice(found) if found else None
+
+
+def _writes(linear: Linear, epic: Issue, document: Node) -> Callable[[], None]:
+    return lambda: linear.write(epic, document["id"], document["title"], document["content"], "person")

@@ -1,0 +1,165 @@
+"""One story: a seed, a storm of so many steps, and then a calm in which everybody who has a turn takes it."""
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass
+
+from bot.machine.stages import Stage
+from tests.simulation.clock import Forever, VirtualLoop
+from tests.simulation.people import OVER, People
+from tests.simulation.quick import quick
+from tests.simulation.world import Told, World
+
+TURNS = 150
+"""How often alice may look before a story that does not end counts as one that never does."""
+IDLE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What came of a story."""
+
+    seed: int
+    steps: int
+    found: tuple[tuple[str, str], ...]
+    fired: Counter[str]
+    told: tuple[Told, ...]
+    rounds: int
+    digest: str
+
+
+def play(seed: int, steps: int = 200, *, verbose: bool = False) -> Ended:
+    """Play one story to its end, or to its first violation."""
+    loop = VirtualLoop()
+    asyncio.set_event_loop(None)
+    before = random.getstate()
+    world = World(seed, loop, verbose)
+    try:
+        with quick():
+            taken = loop.run_until_complete(_story(world, steps))
+    except Forever as error:
+        world.watch.violated("nothing will ever happen", str(error))
+        taken = steps
+    finally:
+        random.setstate(before)
+        _close(loop)
+    digest = f"{world.rounds} {world.writes} {world.github_writes} {loop.time():.3f} {len(world.git.commits)}"
+    fired = world.fired + Counter({f"fault {kind}": count for kind, count in world.chaos.fired.items()})
+    return Ended(seed, taken, tuple(world.watch.found), fired, tuple(world.story), world.rounds, digest)
+
+
+def _close(loop: VirtualLoop) -> None:
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.set_exception_handler(lambda _loop, _context: None)
+    if left:
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.close()
+
+
+async def _story(world: World, steps: int) -> int:
+    world.loop.set_exception_handler(lambda _loop, context: world.watch.violated("a callback failed", str(context)))
+    people = People(world)
+    world.starts_process()
+    await asyncio.sleep(1.0)
+    world.begins()
+    for step in range(steps):
+        await asyncio.sleep(world.chance.choice((0.3, 2.0, 2.0, 10.0, 30.0, 60.0)))
+        _great_faults(world)
+        if world.chance.random() < 0.5:
+            people.anything()
+        if world.watch.found:
+            return step
+        if _over(world):
+            break
+    world.calm = world.chaos.calm = True
+    world.tell("story", "calms down", "")
+    await _calm(world, people)
+    return steps
+
+
+def _great_faults(world: World) -> None:
+    """What happens to whole processes."""
+    kind = world.chaos.strikes(("restart", "database lost", "second process", "clock jump", "all down"))
+    if not kind:
+        return
+    up = list(world.processes)
+    match kind:
+        case "restart" if up:
+            world.keep(asyncio.get_running_loop().create_task(up[0].stops()))
+        case "database lost":
+            world.loses_database()
+        case "second process" if len(up) == 1:
+            world.starts_process()
+        case "clock jump" if up:
+            up[0].skew = world.later(minutes=world.chance.choice((-10, -1, 2, 30))) - world.loop.now()
+            world.tell(up[0].name, "clock jumps", str(up[0].skew))
+        case "all down":
+            for process in up:
+                process.kill("power failure")
+
+
+async def _calm(world: World, people: People) -> None:
+    """Everybody who has a turn takes it, until nothing is left to do; then nothing may happen any more."""
+    await asyncio.sleep(60.0)
+    for process in world.processes:
+        process.skew = world.loop.now() - world.loop.now()
+    people.calms()
+    senseless: list[str] = []
+    for _ in range(TURNS):
+        await asyncio.sleep(120.0)
+        if world.watch.found:
+            return
+        if _over(world) and not world.agents:
+            break
+        for facts, decision in list(world.decisions.values()):
+            senseless = people.acts(facts, decision.blockers)
+        if senseless:
+            world.watch.violated("a reason names nobody", ", ".join(senseless))
+            return
+    else:
+        waits = {one.issue: (one.reason, dict(one.values)) for _, d in world.decisions.values() for one in d.blockers}
+        world.watch.violated("an epic never ends", str(waits or "no blockers"))
+        return
+    await _rests(world)
+
+
+async def _rests(world: World) -> None:
+    """When all is done nothing is left behind, and the service writes nothing more."""
+    await asyncio.sleep(900.0)
+    if undone := world.watch.undone():
+        world.watch.violated("an accepted delivery is not processed", ", ".join(undone[:3]))
+    before = (world.writes, world.github_writes)
+    await asyncio.sleep(IDLE_SECONDS)
+    if (world.writes, world.github_writes) != before:
+        world.watch.violated("the service talks to itself", f"{world.writes - before[0]} writes to Linear in an hour, "
+                             f"{world.github_writes - before[1]} to GitHub")  # fmt: skip
+    if world.agents:
+        world.watch.violated("something is left behind", f"agents: {[one.run for one in world.agents]}")
+    alive = [run.row.order for run in world.database.runs.values() if run.row.state in ("queued", "running")]
+    if alive:
+        world.watch.violated("something is left behind", f"runs: {alive[0].stage} g{alive[0].generation}")
+    for ticket in world.linear.issues.values():
+        branch = f"agent/{ticket.identifier}"
+        merged = any(one.merged for one in world.hub.of(branch))
+        if ticket.deleted or not _is_over(world, ticket.id):
+            continue
+        if branch in world.checkouts and not world.fired["person forges"]:  # a record put back may be an older one
+            world.watch.violated("something is left behind", f"the checkout of {branch}")
+        if merged and branch in world.git.refs and ticket.mover != "person":
+            world.watch.violated("something is left behind", f"the branch {branch}")
+
+
+def _is_over(world: World, issue: str) -> bool:
+    return world.linear.kind_of(world.linear.issues[issue]) in OVER
+
+
+def _over(world: World) -> bool:
+    """Whether every epic is over, as far as the service has to say so too."""
+    epics = [one for one in world.linear.issues.values() if one.parent is None and not one.deleted]
+    if not epics or not all(_is_over(world, one.id) for one in epics):
+        return not epics
+    kept = [world.decisions.get(f"epic:{one.id}") for one in epics]
+    return all(one is not None and one[0].epic.issue.stage in (Stage.DONE, Stage.CANCELED) for one in kept)

@@ -1,0 +1,303 @@
+"""The world of one story: the truth of Linear, GitHub and git, the processes of the service, and everything chance."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.config import Policy
+from bot.engine.memory import MemoryDatabase
+from bot.engine.pace import Pace
+from bot.machine.decision import Decision
+from bot.machine.facts import Facts
+from bot.machine.stages import ORCHESTRATE, STATES, Stage
+from bot.words import sentence
+from tests.simulation.clock import VirtualLoop
+from tests.simulation.doors import STALE_SECONDS, WEBHOOK, Chaos
+from tests.simulation.git import Git
+from tests.simulation.hub import NAME, House, Hub
+from tests.simulation.linear import TEAM, Issue, Linear, Node
+from tests.simulation.process import GITHUB_SECRET, LINEAR_SECRET, Process
+from tests.simulation.watch import Sight, Watch
+from tests.simulation.worker import Agent
+
+PACE = Pace(tick=60.0, resync=240.0, parked_retry=600.0)
+CIRCLE_ROUNDS, CIRCLE_SECONDS = 300, 600
+"""More rounds than this in so many seconds: it goes in circles, and Linear's hourly limit would end that."""
+LINEAR_RETRIES = (60.0, 3600.0, 21600.0)
+
+
+@dataclass
+class Told:
+    """A line of the story."""
+
+    at: float
+    who: str
+    what: str
+    about: str
+
+
+@dataclass
+class World:
+    """See the top of this file."""
+
+    seed: int
+    loop: VirtualLoop
+    verbose: bool = False
+    story: list[Told] = field(default_factory=list)
+    fired: Counter[str] = field(default_factory=Counter)
+    agents: list[Agent] = field(default_factory=list)
+    checkouts: set[str] = field(default_factory=set)
+    costs: dict[tuple[str, int], dict[int, float]] = field(default_factory=dict)
+    """What every start of every run really cost, by (issue, generation) and fence."""
+    carried: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Heads that the service made by bringing one up to date: from which, and onto which base."""
+    nothing_to_do: set[str] = field(default_factory=set)
+    decisions: dict[str, tuple[Facts, Decision]] = field(default_factory=dict)
+    writes: int = 0
+    github_writes: int = 0
+    rounds: int = 0
+    calm: bool = False
+    losses: int = 0
+    """How often the database was lost."""
+
+    def __post_init__(self) -> None:
+        random.seed(self.seed)  # the engine's jitter
+        self.chance = random.Random(f"{self.seed} people")
+        self.agent_chance = random.Random(f"{self.seed} agents")
+        self.chaos = Chaos(random.Random(f"{self.seed} chaos"))
+        house = random.Random(f"{self.seed} house")
+        self.tasks = house.choice((1, 2, 2, 3))
+        self.shared = house.random() < 0.3
+        """Whether tickets touch the same file, so that they conflict."""
+        self.policy = Policy.model_validate({
+            "repositories": [{"name": NAME, "teams": [TEAM]}],
+            "limits": {"workers": house.choice((1, 2, 3)), "open_reviews": house.choice((0, 0, 0, 1))},
+            "gates": {
+                "plan": house.choice(("auto", "auto", "person")),
+                "dependents_start": house.choice(("code_review", "code_review", "done")),
+                "documentation": house.random() < 0.4,
+                "checks_appear_seconds": 30,
+            },
+            "budget": {"epic_usd": house.choice((100, 100, 8))},
+        })  # fmt: skip
+        self.house = House(
+            methods=house.choice((("merge", "squash", "rebase"), ("squash",), ("rebase",), ("merge",))),
+            ci=house.random() < 0.7,
+            required=house.random() < 0.5,
+            strict=house.random() < 0.2,
+            review=house.random() < 0.2,
+            queue=house.random() < 0.15,
+        )
+        self.git = Git()
+        root = self.git.commit((), {"README": "YouLab", "src/shared": "begin"}, ours=False, brings="the beginning")
+        self.git.refs["main"] = root
+        self.hub = Hub(self.git, self.house, random.Random(f"{self.seed} hub"), self._github_changed)
+        self.linear = Linear(self._linear_changed)
+        self.watch = Watch(self)
+        self.hub.queue_merges = lambda pull, head: self.watch.merges(None, pull, head, "queue")
+        self.hub.deleting = self.watch.deletes
+        self._pictures: dict[str, list[tuple[float, Node, Sight]]] = {}
+        self._pulls: dict[tuple[int, ...], tuple[float, Node, dict[str, tuple[str, bool, bool]]]] = {}
+        self._webhooks = 0
+        self._counted = [0, 0]
+        self._kept: set[asyncio.Task[None]] = set()
+        self.processes: list[Process] = []
+        self.database = MemoryDatabase(PACE, self.loop.now)
+        self.names = 0
+
+    # ---- processes
+
+    def starts_process(self) -> Process:
+        """One more process on the database that there is."""
+        self.names += 1
+        process = Process(self, self.database, f"service-{self.names}")
+        self.processes.append(process)
+        self.tell(process.name, "starts", "")
+        return process
+
+    def keep(self, task: "asyncio.Task[None]") -> None:
+        """Hold on to a task until it ended; the loop itself does not."""
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
+
+    def died(self, process: Process) -> None:
+        """A process is gone; somebody starts another one soon, unless others are there."""
+        self.processes.remove(process)
+        self.agents = [one for one in self.agents if one.process is not process]
+        if not self.processes:
+            wait = 1.0 if self.calm else self.chaos.chance.choice((0.5, 5.0, 40.0, 40.0, 300.0))
+            self.loop.call_later(wait, self._again)
+
+    def _again(self) -> None:
+        if not self.processes:
+            self.starts_process()
+
+    def loses_database(self) -> None:
+        """The database and the data folder are gone, and with them the processes."""
+        self.tell("chaos", "deletes the database", "")
+        self.losses += 1
+        for process in list(self.processes):
+            process.kill("its database is gone")
+        self.watch.database_lost()
+        self.database = MemoryDatabase(PACE, self.loop.now)
+        self.checkouts.clear()
+
+    # ---- what a process sees
+
+    def picture(self, process: Process, epic: str, read: Callable[[], Node], *, stale: bool) -> Node:
+        """The picture of an epic, perhaps one that is some seconds old; what it shows is noted."""
+        kept = self._pictures.setdefault(epic, [])
+        old = next((one for one in kept if one[0] > self.loop.time() - STALE_SECONDS), None)
+        if stale and old is not None:
+            _, answer, sight = old
+        else:
+            answer = read()
+            sight = self.watch.sight(epic)
+            if "linear stale read" in self.chaos.rates:
+                kept.append((self.loop.time(), answer, sight))
+                del kept[:-5]
+        self.watch.saw(process, epic, sight)
+        return answer
+
+    def pulls_picture(
+        self, process: Process, numbers: tuple[int, ...], act: Callable[[], Node], *, stale: bool
+    ) -> Node:
+        """The same for pull requests."""
+        old = self._pulls.get(numbers)
+        if not (stale and old is not None and old[0] > self.loop.time() - STALE_SECONDS):
+            old = (self.loop.time(), act(), self.watch.pulls(numbers))
+            self._pulls[numbers] = old
+        self.watch.saw_pulls(process, old[2])
+        return old[1]
+
+    def decided(self, process: Process, facts: Facts, decision: Decision) -> None:
+        """A round came to a decision."""
+        self.rounds += 1
+        self._counted[0] += 1
+        if self.loop.time() > self._counted[1] + CIRCLE_SECONDS:
+            self._counted = [1, int(self.loop.time())]
+        elif self._counted[0] > CIRCLE_ROUNDS:
+            kinds = sorted({type(one).__name__ for one in decision.actions})
+            self.watch.violated("the service goes in circles", f"{kinds}, again in {decision.recheck_after}")
+            self._counted = [0, int(self.loop.time())]
+        self.decisions[facts.key] = (facts, decision)
+        for action in decision.actions:
+            self.fired[f"action {type(action).__name__}"] += 1
+        self.watch.decided(facts, decision)
+        if self.verbose:
+            names = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
+            stages = " ".join(
+                f"{one.issue.identifier}:{one.issue.state_name}"
+                + (f"/{one.issue.disposition}" if one.issue.disposition else "")
+                for one in (facts.epic, *facts.tickets)
+            )
+            self.tell(process.name, "sees", stages)
+            for action in decision.actions:
+                if type(action).__name__ in ("ShowCheck", "Remember") or getattr(action, "topic", "") == "panel":
+                    continue
+                told = " ".join(
+                    f"{key}={value}" for key, value in vars(action).items()
+                    if isinstance(value, str | int) and key not in ("issue", "repository", "epic") and value != ""
+                )  # fmt: skip
+                self.tell(
+                    process.name, f"  {type(action).__name__}", f"{names.get(getattr(action, 'issue', ''), '')} {told}"
+                )
+            for one in decision.blockers:
+                self.tell(process.name, "  waits", f"{names.get(one.issue, one.issue)}: {sentence(one)}")
+
+    def settled(self, key: str) -> None:
+        """The decision was carried out."""
+
+    def tell(self, who: str, what: str, about: str) -> None:
+        """A line of the story."""
+        if self.verbose:
+            self.story.append(Told(self.loop.time(), who, what, about))
+
+    def later(self, *, minutes: float) -> datetime:
+        """A moment to come."""
+        return self.loop.now() + timedelta(minutes=minutes)
+
+    def run_of(self, run_id: str) -> tuple[str, int]:
+        """Issue and generation of a run."""
+        return self.watch.run_of(run_id)
+
+    # ---- the epic
+
+    def begins(self) -> Issue:
+        """Somebody writes an epic and labels it; sometimes there are two."""
+        todo = self.linear.state_named(STATES[Stage.TODO].name)
+        return self.linear.create("epic-1", "Dashboard", "Build the dashboard.", None, todo, [ORCHESTRATE])
+
+    # ---- webhooks
+
+    def _linear_changed(self, event: str, action: str, data: Node, who: str) -> None:
+        body = {"type": event, "action": action, "data": data}
+        self._send("linear", f"{event}.{action}", body, own=who == "service")
+
+    def _github_changed(self, event: str, body: Node) -> None:
+        self._send("github", event, body, own=False)
+
+    def _send(self, source: str, event: str, body: Node, *, own: bool) -> None:
+        if not self.processes and not self.names:
+            return
+        self._webhooks += 1
+        delivery = f"{source}-{self._webhooks}"
+        if source == "linear":
+            body = {**body, "webhookTimestamp": int(self.loop.now().timestamp() * 1000)}
+        fault = self.chaos.strikes(WEBHOOK)
+        wait = 1.2 - self.loop.time() % 1.0  # senders work in batches; it saves rounds that would see nothing new
+        match fault:
+            case "webhook dropped":
+                return
+            case "webhook delayed":
+                wait = self.chaos.chance.choice((30.0, 300.0, 4000.0))
+            case "webhook reordered":
+                wait += 5.0
+            case "webhook malformed":
+                body = {**body, "data": 7, "pull_request": 7, "repository": 7}
+            case "webhook doubled":
+                self.loop.call_later(wait + 1.0, self._delivers, source, event, delivery, body, 0)
+        self.loop.call_later(wait, self._delivers, source, event, delivery, body, 0)
+
+    def _delivers(self, source: str, event: str, delivery: str, body: Node, tries: int) -> None:
+        up = [one for one in self.processes if not one.frozen]
+        if not up:
+            self._fails(source, event, delivery, body, tries)
+            return
+        process = up[self._webhooks % len(up)]
+        task = process.begin(self._delivered(process, source, event, delivery, body))
+        task.add_done_callback(
+            lambda done: (
+                None
+                if not done.cancelled() and done.exception() is None and done.result() == 200
+                else self._fails(source, event, delivery, body, tries)
+            )
+        )
+
+    async def _delivered(self, process: Process, source: str, event: str, delivery: str, body: Node) -> int:
+        raw = json.dumps(body).encode()
+        secret = (LINEAR_SECRET if source == "linear" else GITHUB_SECRET).encode()
+        signature = hmac.new(secret, raw, hashlib.sha256).hexdigest()
+        if source == "linear":
+            headers = {"linear-signature": signature, "linear-delivery": delivery}
+        else:
+            headers = {
+                "x-hub-signature-256": f"sha256={signature}", "x-github-delivery": delivery, "x-github-event": event,
+            }  # fmt: skip
+        status = await process.receives(source, headers, raw)
+        self.watch.answered(process, source, delivery, status)
+        return status
+
+    def _fails(self, source: str, event: str, delivery: str, body: Node, tries: int) -> None:
+        """Linear tries again; GitHub never does."""
+        if source == "linear" and tries < len(LINEAR_RETRIES):
+            self.loop.call_later(LINEAR_RETRIES[tries], self._delivers, source, event, delivery, body, tries + 1)
+
+
+__all__ = ["PACE", "World", "asyncio"]
