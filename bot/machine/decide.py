@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from bot.machine import doubt
 from bot.machine.comments import SAYINGS, Word
 from bot.machine.decision import NOTHING, Action, Blocker, Decision, Dispose, Move, Post, Remember, ShowCheck, StopRun
-from bot.machine.facts import Facts, RunState, Ticket
+from bot.machine.facts import Facts, Issue, RunState, Ticket
 from bot.machine.listening import Heard, listen, reply
 from bot.machine.moving import Arrived, arrive, stage_of
 from bot.machine.record import Record

@@ -249,6 +249,17 @@ class _Api:
         self._door.world.watch.opened(pull)
         return SimpleNamespace(number=pull.number)
 
+    def get_pull(self, number: int) -> Any:
+        hub = self._hub
+        pull = hub.get(number)
+        head = hub.head(pull)
+        base = hub.git.tip(pull.base)
+        mine = hub.git.commits[head].tree
+        before = hub.git.commits[hub.git.fork(head, base)].tree if base else {}
+        changed = sorted(path for path in {*mine, *before} if mine.get(path) != before.get(path))
+        files = [SimpleNamespace(filename=path, previous_filename=None) for path in changed]
+        return SimpleNamespace(get_files=lambda: files, head=SimpleNamespace(sha=head))
+
     def get_issue(self, number: int) -> Any:
         pull, hub = self._hub.get(number), self._hub
 

@@ -25,6 +25,7 @@ from bot.machine.facts import Facts
 from bot.observe import Observer
 from bot.perform import Performer
 from bot.reconcile import Reconciler
+from bot.watchdog import Watchdog
 from bot.web import intake
 from handlers import HANDLERS
 from tests.simulation.doors import Door
@@ -68,6 +69,21 @@ class Engine(MemoryEngine):
         """Stop a run."""
         await self.process.door.asks_database()
         await super().cancel_run(run_id, reason)
+
+
+class Till:
+    """No model is called here, so no money is taken off."""
+
+    async def open(self, _run: str) -> None:
+        """A start of a run begins."""
+
+
+async def _shown(_facts: Facts, _decision: Decision) -> None:
+    """Nobody looks at pages."""
+
+
+async def _nothing() -> None:
+    """GitHub is not asked what became of its webhooks: what is dropped stays dropped."""
 
 
 class Told(Callbacks):
@@ -121,8 +137,9 @@ class Process:
             world.settled(facts.key)
             return again
 
-        reconciler = Reconciler(observer.observe, HANDLERS, perform, observer.find_key, self.engine)
-        self.callbacks = Told(reconciler, worker, observer)  # type: ignore[arg-type]
+        reconciler = Reconciler(observer.observe, HANDLERS, perform, observer.find_key, self.engine, _shown)
+        watchdog = Watchdog(observer.memory, self.engine.status, self.engine.hint, self.clock)
+        self.callbacks = Told(reconciler, worker, observer, _nothing, watchdog, Till())  # type: ignore[arg-type]
         self.callbacks.watch = world.watch
         self._intake = {
             "linear": intake.route(intake.Source("linear", 5 * intake.MEGABYTE, _linear), self.engine.accept),
