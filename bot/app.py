@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from bot import metrics
 from bot.audit import AuditLog
 from bot.board import Board, open_board
-from bot.config import Policy, PolicyFile, Settings
+from bot.config import PolicyFile, Settings
 from bot.engine.database import open_database
 from bot.engine.pace import Pace
 from bot.engine.port import Engine, Lease, RunOrder, Till
@@ -31,6 +31,7 @@ from bot.machine.errors import Transient, UserError
 from bot.machine.progress import Receipt
 from bot.observe import Observer
 from bot.perform import Performer
+from bot.policy import Policy
 from bot.reconcile import Reconciler
 from bot.runs.account import RunAccount
 from bot.runs.agents import Agents

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.config import Policy, PolicyFile, Settings
+from bot.config import PolicyFile, Settings
 from bot.engine.port import Engine
 from bot.github.client import AppLogin, GitHub, TokenLogin
 from bot.github.observe import Observe
@@ -19,6 +19,7 @@ from bot.machine.errors import UserError
 from bot.machine.facts import Facts
 from bot.machine.stages import ORCHESTRATE, WORKER
 from bot.observe import Observer
+from bot.policy import Policy
 from handlers import HANDLERS
 
 

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from bot.config import Policy, RepositoryPolicy
 from bot.engine.port import RunRow
 from bot.engine.port import Service as Shared
 from bot.git.names import identifier_of
@@ -21,6 +20,7 @@ from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 from bot.machine.watchdog import Memory
+from bot.policy import Policy, RepositoryPolicy
 from bot.reviewing import Reviewers
 
 

@@ -12,7 +12,6 @@ from typing import Protocol
 
 import structlog
 
-from bot.config import Policy
 from bot.engine.port import RunOrder
 from bot.github.errors import HeadMoved, NotFound, NotMergeable
 from bot.linear.ensure import NewTicket, Writes
@@ -49,6 +48,7 @@ from bot.machine.pull_request import Failure
 from bot.machine.record import Record
 from bot.machine.running import budget
 from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
+from bot.policy import Policy
 from bot.runs.contract import RunSpec
 from bot.runs.worker import LoopOrder, WorkOrder
 from bot.words import say, sentence

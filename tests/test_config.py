@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import AgentChoice, PolicyFile, read_policy, read_settings, require_for_serving
+from bot.config import PolicyFile, read_policy, read_settings, require_for_serving
 from bot.machine.errors import UserError
 from bot.machine.stages import Stage
+from bot.policy import AgentChoice
 
 KEY = "k" * 32
 README = (Path(__file__).parents[1] / "README.md").read_text()

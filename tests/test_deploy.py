@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Policy
+from bot.policy import Policy
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"

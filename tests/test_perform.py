@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.config import Policy
 from bot.github.client import HeadMoved, NotMergeable
 from bot.machine.decision import Decision, Merge, Move, Post, Retarget
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Issue, Ticket
 from bot.machine.stages import Stage
 from bot.perform import LATER, PANEL_SECONDS, SOON, Performer
+from bot.policy import Policy
 
 
 class Linear:

@@ -7,11 +7,12 @@ Each check is small: something is read into a frozen value, and a pure function 
 from collections.abc import AsyncIterator, Mapping
 
 from bot.board import open_board
-from bot.config import Policy, PolicyFile, Settings, read_policy, read_settings, require_for_serving
+from bot.config import PolicyFile, Settings, read_policy, read_settings, require_for_serving
 from bot.doctor import github, linear, machine
 from bot.doctor.finding import Finding, Level, found
 from bot.engine.port import EngineStatus
 from bot.machine.errors import UserError
+from bot.policy import Policy
 
 __all__ = ["Finding", "Level", "examine"]
 

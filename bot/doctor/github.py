@@ -11,11 +11,11 @@ from typing import Any
 from github import Github
 
 from bot.board import Board
-from bot.config import RepositoryPolicy
 from bot.doctor.finding import Finding, found
 from bot.github.hook import Hook, Sending, read_hook, read_sendings
 from bot.github.manifest import EVENTS, PERMISSIONS, USEFUL, pages
 from bot.machine.errors import Refused, Transient, UserError
+from bot.policy import RepositoryPolicy
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ from pathlib import Path
 import httpx2
 import psycopg
 
-from bot.config import SECRETS, Policy, Settings
+from bot.config import SECRETS, Settings
 from bot.doctor.finding import Finding, found
 from bot.engine.database import DatabaseUnavailable, open_database
 from bot.engine.overview import Overview
 from bot.engine.port import EngineStatus
 from bot.github.manifest import is_local
 from bot.machine.errors import UserError
+from bot.policy import Policy
 from bot.runs import bounds, selftest
 from bot.runs.runtimes import claude
 from bot.runs.sandbox import Bubblewrap

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from bot.config import Policy, Settings, read_policy, read_settings
+from bot.config import Settings, read_policy, read_settings
 from bot.local.repository import FOLDER, POLICY, Repository
 from bot.local.state import Chosen, State
 from bot.machine.errors import UserError
 from bot.machine.plan import Plan
 from bot.machine.progress import AGENT_STEPS, Kind, Progress
 from bot.machine.stages import Stage
+from bot.policy import Policy
 from bot.runs.contract import RunSpec
 from bot.runs.gateway import Upstream
 from bot.runs.models import models_of

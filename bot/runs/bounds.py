@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.config import SandboxPolicy
+from bot.policy import SandboxPolicy
 
 log = structlog.get_logger()
 

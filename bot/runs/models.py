@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.config import Policy, Settings
+from bot.config import Settings
+from bot.policy import Policy
 from bot.runs.gateway import Upstream
 from bot.runs.prices import PRICES, Price
 

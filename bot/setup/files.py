@@ -15,8 +15,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bot import environment
-from bot.config import SECRETS, Policy
+from bot.config import SECRETS
 from bot.machine.errors import UserError
+from bot.policy import Policy
 
 _HEADING = "# Settings of Callboard, written by `callboard setup`. The process's own environment goes before them.\n"
 

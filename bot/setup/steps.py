@@ -16,7 +16,7 @@ from github import Github
 
 from bot import environment
 from bot.board import Board, open_board
-from bot.config import Policy, PolicyFile, Settings, read_policy, read_settings, require_for_serving
+from bot.config import PolicyFile, Settings, read_policy, read_settings, require_for_serving
 from bot.github.client import AppLogin, GitHub, TokenLogin
 from bot.github.manifest import Registered, is_local
 from bot.linear.client import ApiKey, ClientCredentials, Credentials, LinearClient
@@ -25,6 +25,7 @@ from bot.linear.hooks import create_webhook, read_webhooks
 from bot.linear.observe import Observer
 from bot.machine.errors import Refused, UserError
 from bot.machine.stages import STATES
+from bot.policy import Policy
 from bot.setup.files import Change, settings_changes
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from bot.cli import main
-from bot.config import Policy, RepositoryPolicy, read_settings
+from bot.config import read_settings
 from bot.doctor import Level, github, linear, machine
 from bot.doctor.github import AppSeen, RepositorySeen
 from bot.engine.port import EngineStatus
 from bot.github.hook import Hook, Sending
 from bot.github.manifest import PERMISSIONS
 from bot.linear.hooks import RESOURCE_TYPES, Webhook
+from bot.policy import Policy, RepositoryPolicy
 from bot.runs.runtimes import claude
 from bot.simulator.linear import Webhook as LinearWebhook
 from bot.words import findings

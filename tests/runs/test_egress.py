@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bot.config import REGISTRIES, NetworkPolicy
 from bot.machine.hostname import host_name
+from bot.policy import REGISTRIES, NetworkPolicy
 from bot.runs.egress import Door, Network, open_door
 from bot.runs.egress.proxy import Bounds
 
