@@ -11,7 +11,7 @@ from bot.machine.stages import Stage
 from bot.policy import AgentChoice
 
 KEY = "k" * 32
-README = (Path(__file__).parents[1] / "README.md").read_text()
+PAGE = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text()
 
 
 def test_a_short_secret_key_refuses_to_start():
@@ -39,19 +39,21 @@ def test_what_serving_needs_is_named_all_at_once():
         assert name in str(error.value)
 
 
-def test_the_policy_of_the_readme_is_valid(tmp_path):
+def test_the_policy_that_is_shown_is_valid(tmp_path):
     path = tmp_path / "callboard.toml"
-    path.write_text(re.search(r"```toml\n(.+?)```", README, re.S)[1])
+    path.write_text(re.search(r"```toml\n(.+?)```", PAGE, re.S)[1])
     policy = read_policy(path)
     assert policy.repositories[0].name == "acme/youlab"
     assert policy.agent.for_stage("research") == AgentChoice("claude", "sonnet", 5, "ALL_FOUND")
     assert policy.state_names()[Stage.DEV] == "In Dev"
 
 
-def test_every_setting_stands_in_the_readme():
-    source = (Path(__file__).parents[1] / "bot" / "config.py").read_text()
+def test_every_setting_is_explained():
+    source = "".join(
+        (Path(__file__).parents[1] / "bot" / f"{name}.py").read_text() for name in ("config", "environment")
+    )
     names = set(re.findall(r'"((?:CALLBOARD|LINEAR|GITHUB|ANTHROPIC|CLAUDE|DATABASE|HOST|PORT)[A-Z_]*)"', source))
-    table = README.split("## Setting it up for real")[1].split("### Policy")[0]
+    table = PAGE.split("## Settings")[1].split("## Who may look")[0]
     assert names
     assert [name for name in sorted(names) if f"`{name}`" not in table] == []
 
@@ -118,4 +120,4 @@ def test_the_example_policy_is_valid():
 def test_the_example_environment_names_only_settings_that_exist():
     lines = (Path(__file__).parents[1] / "deploy" / "environment.example").read_text().splitlines()
     names = {line.partition("=")[0].removesuffix("_FILE") for line in lines if "=" in line and not line.startswith("#")}
-    assert all(f"`{name}`" in README for name in names)
+    assert all(f"`{name}`" in PAGE for name in names)

@@ -10,7 +10,8 @@ from bot.policy import Policy
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
-KNOWN = set(re.findall(r'"([A-Z][A-Z_]{3,}|HOST|PORT)"', (ROOT / "bot" / "config.py").read_text()))
+SOURCES = "".join((ROOT / "bot" / f"{name}.py").read_text() for name in ("config", "environment"))
+KNOWN = set(re.findall(r'"([A-Z][A-Z_]{3,}|HOST|PORT)"', SOURCES))
 OURS = re.compile(r"^(CALLBOARD|LINEAR|GITHUB|ANTHROPIC|OPENAI|CLAUDE|DATABASE)_|^(HOST|PORT)$")
 
 

@@ -13,7 +13,6 @@ from bot.machine.stages import STATES, Stage
 
 PERSON = frozenset(
     {
-        "approval",
         "breakdown_unreadable",
         "changes_unknown",
         "changes_requested",
@@ -80,8 +79,6 @@ def turns(facts: Facts, decision: Decision) -> list[tuple[str, Blocker]]:
     """What people must do, each with the issue's identifier; what the epic waits for comes first."""
     names = _names(facts)
     asked = [one for one in decision.blockers if one.reason in PERSON and one.issue in names]
-    if any(one.reason == "turn_3" for one in asked):  # the tickets only say the same once more
-        asked = [one for one in asked if one.reason != "approval"]
     asked.sort(key=lambda one: one.issue != facts.epic.issue.id)
     return [(names[one.issue], one) for one in asked]
 
