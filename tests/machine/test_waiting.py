@@ -8,7 +8,8 @@ from bot.machine.waiting import PERSON, progress, turns, why
 from bot.words import reasons, say
 
 BY_ITSELF = {
-    "worker", "approval", "running", "ticket", "tickets", "epic", "outside", "train", "no_pull_request", "checks", "conflict",
+    "worker", "approval", "running", "ticket", "tickets", "epic", "outside", "train", "no_pull_request", "checks",
+    "conflict",
     "computing", "reviewer", "queued", "cost_unknown", "usage_limit", "day_budget", "runs_per_hour",
 }  # fmt: skip
 
@@ -35,7 +36,9 @@ def test_what_the_epic_asks_for_comes_first(three):
 def test_a_ticket_that_waits_for_the_approval_is_nobody_s_turn_before_the_epic_asks_for_it(three):
     approval = Blocker("t3", "approval", {"epic": "YOU-1"})
     assert turns(three, Decision(blockers=(approval,))) == []
-    assert [one.reason for _, one in turns(three, Decision(blockers=(approval, Blocker("epic", "turn_3"))))] == ["turn_3"]
+    assert [one.reason for _, one in turns(three, Decision(blockers=(approval, Blocker("epic", "turn_3"))))] == [
+        "turn_3"
+    ]
 
 
 def test_why_goes_down_to_the_one_who_must_act(three):
