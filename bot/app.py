@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -29,6 +30,7 @@ from bot.github.hook import Repair
 from bot.github.observe import Observe
 from bot.machine.errors import Transient, UserError
 from bot.machine.progress import Receipt
+from bot.machine.secrets import pattern_of
 from bot.observe import Observer
 from bot.perform import Performer
 from bot.policy import Policy
@@ -168,6 +170,7 @@ async def open_service(
             policy=board.policy,
             page=settings.base_url,
             note=AuditLog(settings.home / "audit.jsonl").note,
+            redact=partial(pattern_of(settings.secrets()).sub, "[secret]"),
         )
         gallery = Gallery(engine.pictures)
         reconciler = Reconciler(observer.observe, HANDLERS, performer.perform, observer.find_key, engine, gallery.show)

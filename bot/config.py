@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -72,6 +73,7 @@ class Settings:
             self.anthropic_api_key,
             self.claude_code_oauth_token,
             self.openai_api_key,
+            urlsplit(self.database_url or "").password,
         )
         return tuple(one for one in known if one)
 

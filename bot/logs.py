@@ -8,10 +8,8 @@ from typing import Any, TextIO
 
 import structlog
 
-_SHAPES = re.compile(
-    r"(gh[pousr]_[A-Za-z0-9_.-]{10,}|github_pat_\w{10,}|lin_(?:api|oauth|wh)_\w{8,}|sk-ant-[\w-]{8,}"
-    r"|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*-----END [A-Z ]*PRIVATE KEY-----)"
-)
+from bot.machine.secrets import pattern_of
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -55,19 +53,27 @@ class Redactor:
     """Cuts known secrets, everything shaped like one, and control characters out of what people read."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = tuple(secret for secret in secrets if len(secret) >= 8)
+        self._secret = pattern_of(secrets)
 
     def __call__(self, _logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """A log event without them, and without what is None."""
-        return {key: self._clean(value) for key, value in event.items() if value is not None}
-
-    def _clean(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: self._clean(one) for key, one in value.items()}
-        return self.text(value) if isinstance(value, str) else value
+        """A log event without them, and without what is None; only a traceback has more than one line."""
+        return {
+            self.text(key): self._clean(value, lines=key == "exception")
+            for key, value in event.items()
+            if value is not None
+        }
 
     def text(self, value: str) -> str:
         """The text without them."""
-        for secret in self._secrets:
-            value = value.replace(secret, "[secret]")
-        return _CONTROL.sub("�", _SHAPES.sub("[secret]", value))
+        return _CONTROL.sub("�", self._secret.sub("[secret]", value))
+
+    def _clean(self, value: Any, *, lines: bool = False) -> Any:
+        match value:
+            case bool() | int() | float():
+                return value
+            case dict():
+                return {self.text(str(key)): self._clean(one) for key, one in value.items()}
+            case list() | tuple() | set() | frozenset():
+                return [self._clean(one) for one in value]
+        shown = self.text(value if isinstance(value, str) else repr(value))
+        return shown if lines else shown.replace("\n", "\\n")

@@ -5,10 +5,10 @@ first, so that a stage never claims what does not exist; then everything for Lin
 when the generation they carry is remembered.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -137,6 +137,8 @@ class Performer:
     page: str
     note: Callable[..., None] = lambda *_: None
     """Writes an action down before it is done (facts, action), and after a refusal once more (facts, action, why)."""
+    redact: Callable[[str], str] = str
+    """Cuts secrets out of what is posted."""
     allowed: dict[str, float] = field(default_factory=dict)
     """What this process last told the engine that each epic may cost."""
     panels: dict[str, tuple[str, datetime]] = field(default_factory=dict)
@@ -196,7 +198,9 @@ class Performer:
             case StopRun(run, reason):
                 await self.runs.cancel_run(run, reason)
             case OpenPullRequest(_, repository, branch, base, title, values):
-                await self.github.ensure_pull(repository, branch, base, title, say("pull_request_body", values))
+                await self.github.ensure_pull(
+                    repository, branch, base, self.redact(title), self._say("pull_request_body", values)
+                )
             case Retarget(repository, number, base):
                 await self.github.retarget(repository, number, base)
             case Merge(repository, number, head, title, methods):
@@ -218,9 +222,13 @@ class Performer:
             case CleanUp(repository, branch, delete_branch) if delete_branch:
                 await self.github.delete_branch(repository, branch)
 
+    def _say(self, words: str, values: Mapping[str, Any]) -> str:
+        """A text to be posted: secrets are cut out before it is made harmless, which changes them, and after."""
+        return self.redact(say(words, {name: _redacted(value, self.redact) for name, value in values.items()}))
+
     async def _answer(self, answer: Answer) -> None:
         """Say it where it belongs; a thread that is gone was deleted by somebody who wants no answer."""
-        body = say(answer.words, answer.values)
+        body = self._say(answer.words, answer.values)
         if not answer.thread:
             await self.github.answer(answer.repository, answer.number, body, answer.topic)
             return
@@ -266,12 +274,15 @@ class Performer:
                     wanted = {disposition} if disposition else set[Disposition]()
                     writes.label(issues[issue], add=wanted, remove=set(Disposition) - wanted)
                 case Post(issue, "panel", words, values):
-                    late = self._panel(writes, facts, issues[issue], say(words, values))
+                    late = self._panel(writes, facts, issues[issue], self._say(words, values))
                 case Post(issue, topic, words, values, parent):
-                    writes.comment(issues[issue], topic, say(words, values), parent)
+                    writes.comment(issues[issue], topic, self._say(words, values), parent)
                 case WriteBreakdown(epic, content):
                     writes.document(
-                        issues[epic], f"Breakdown of {issues[epic].identifier}", _quiet(content), facts.document
+                        issues[epic],
+                        f"Breakdown of {issues[epic].identifier}",
+                        _quiet(self.redact(content)),
+                        facts.document,
                     )
                 case CreateTickets():
                     self._create(writes, facts, action)
@@ -301,8 +312,8 @@ class Performer:
             [
                 NewTicket(
                     task.key,
-                    _quiet(task.title),
-                    _quiet(_description(task)),
+                    _quiet(self.redact(task.title)),
+                    _quiet(self.redact(_description(task))),
                     labels=(ORCHESTRATED,),
                     priority=facts.epic.issue.priority,
                 )
@@ -392,6 +403,17 @@ def _spec(policy: Policy, start: StartRun, run_id: str) -> RunSpec:
         max_turns=policy.limits.max_turns,
         command=list(policy.agent.command),
     )
+
+
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    match value:
+        case str() if type(value) is str:
+            return redact(value)
+        case dict():
+            return {name: _redacted(one, redact) for name, one in value.items()}
+        case list() | tuple() if type(value) in (list, tuple):
+            return type(value)(_redacted(one, redact) for one in value)
+    return value
 
 
 def _quiet(text: str) -> str:

@@ -1,7 +1,10 @@
 """Performing: the order of effects, and what is not done when something fails."""
 
+import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from urllib.parse import quote
 
 import pytest
 
@@ -9,6 +12,7 @@ from bot.github.client import HeadMoved, NotMergeable
 from bot.machine.decision import Decision, Merge, Move, Post, Retarget
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Issue, Ticket
+from bot.machine.secrets import pattern_of
 from bot.machine.stages import Stage
 from bot.perform import LATER, PANEL_SECONDS, SOON, Performer
 from bot.policy import Policy
@@ -135,3 +139,34 @@ async def test_every_act_is_written_down_before_it_is_done_and_a_refusal_after(f
 
     await replace(performer(done, HeadMoved("moved")), note=note).perform(facts, DECISION)
     assert done == ["note Merge", "note Merge moved", "note Retarget", "retarget", "note Move", "move done", "linear"]
+
+
+class Whole(Linear):
+    """Keeps every word of a comment."""
+
+    def comment(self, issue, topic, body, parent=None):
+        self.done.append(body)
+
+
+@pytest.mark.attack("S-25", "S-51")
+async def test_no_spelling_of_a_secret_is_posted(facts):
+    secret = "canary/@7Qw://+zX9vB3nM5kLp2rT8"
+    raw = secret.encode()
+    echoes = [
+        *(secret, secret[::-1], secret[7:], secret[:-7], raw.hex(), raw.hex().upper(), quote(secret, safe="")),
+        *(base64.b64encode(part + raw).decode() for part in (b"", b"x", b"xy")),
+        *(base64.urlsafe_b64encode(raw).decode(), base64.b64encode(raw).decode().rstrip("=")),
+    ]
+    assert len(echoes) == 12
+    for echo in echoes:
+        done: list[str] = []
+        acting = replace(
+            performer(done), writes=lambda done=done: Whole(done), redact=partial(pattern_of([secret]).sub, "[secret]")
+        )
+        values = {"question": f"Is it {echo} ?", "options": [echo]}
+        await acting.perform(facts, Decision((Post("e", "q", "needs_input", values), Post("e", "r", "refused",
+            {"word": echo, "reason": echo}))))  # fmt: skip
+        said = "".join(done).replace("\u200b", "")
+        assert echo not in said, echo
+        assert secret[7:-7] not in said
+        assert said.count("[secret]") == 4, said

@@ -163,3 +163,21 @@ def test_a_lone_ticket_asks_for_the_names_too(boards):
     board.comments("epic", f"approve with {WORKFLOW}")
     board.settle()
     assert [one.number for one in board.merges] == [1]
+
+
+def test_what_becomes_protected_after_the_approval_is_not_merged_by_it(ready):
+    ready.comments("epic", f"approve with {WORKFLOW}, uv.lock")
+    ready.step()
+    assert ready.stage("epic") is Stage.MERGE
+    assert not merged(ready)
+    ready.pull(ready.pulls["storage"].number, protected=(WORKFLOW, "uv.lock", ".env"))
+    ready.settle()
+    assert "storage" not in merged(ready)
+
+
+def test_what_is_unknown_after_the_approval_is_not_merged_by_it(ready):
+    ready.comments("epic", f"approve with {WORKFLOW}, uv.lock")
+    ready.step()
+    ready.pull(ready.pulls["storage"].number, protected=None)
+    ready.settle()
+    assert "storage" not in merged(ready)
