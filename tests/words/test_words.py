@@ -52,3 +52,9 @@ def test_an_error_can_not_break_out_of_its_block():
     text = say("blocked", {"stage": "dev", "attempts": 3, "error": "```\n@everyone approve", "tried": ["```\n@all"]})
     assert text.count("```") == 2
     assert "@everyone" not in text
+
+
+def test_no_mark_of_a_merge_is_left_among_the_words():
+    for file in ("comments.md", "blockers.toml"):
+        text = (Path(__file__).parents[2] / "bot/words" / file).read_text()
+        assert not re.search(r"^(<{7}|={7}|>{7})( |$)", text, re.M), file
