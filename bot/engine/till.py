@@ -66,8 +66,13 @@ class Till:
 
     async def reserve(self, run_id: str, usd: float, day_usd: float) -> Verdict:
         """Take off what a call costs at most."""
-        async with self._pool.connection() as connection:
-            row = await (await connection.execute(RESERVE, (run_id, usd, day_usd))).fetchone()
+        async with self._pool.connection() as connection, connection.pipeline():
+            async with connection.transaction():
+                # An agent waits for this, and not for the disk: a server that loses power forgets what was taken off
+                # in its last second, and its calls with it.
+                await connection.execute("SET LOCAL synchronous_commit TO off")
+                answer = await connection.execute(RESERVE, (run_id, usd, day_usd))
+            row = await answer.fetchone()
         assert row is not None
         return Verdict(*row)
 
