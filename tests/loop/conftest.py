@@ -20,7 +20,7 @@ from bot.runs.gateway import Upstream
 from bot.runs.place import House
 from bot.runs.sandbox import Bubblewrap
 from bot.runs.worker import Access, LoopOrder, Worker, WorkOrder
-from bot.simulator.model import Answer, Asked, Block, calls, concludes, model_app, runs
+from bot.simulator.model import Answer, Asked, Block, Log, calls, concludes, model_app, runs
 from bot.simulator.serving import serve
 
 BRANCH = "agent/YOU-2"
@@ -88,6 +88,8 @@ class Model:
     """How each conversation began: the prompts that reached the model."""
     tools: list[str] = field(default_factory=list)
     """What the tools answered, in all conversations."""
+    log: Log = field(default_factory=Log)
+    """Every request that reached the model, word for word."""
 
     def script(self, asked: Asked) -> Sequence[Answer] | None:
         if not asked.header:
@@ -277,5 +279,5 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     remote.git("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
     remote.commit({"README.md": "# Youlab\n"}, "main", "Begin")
     model = Model()
-    async with serve(model_app(model.script)) as url:
+    async with serve(model_app(model.script, model.log)) as url:
         yield Lab(tmp_path, remote, model, url)

@@ -312,6 +312,15 @@ async def test_the_token_of_another_run_opens_nothing(world: World, door: Door) 
         assert "token" in await refused(door, world, GOOD.encode() + header(other) + b"\r\n\r\n")
 
 
+@pytest.mark.attack("S-32", "S-35")
+async def test_the_token_of_a_run_that_is_over_opens_nothing_not_even_to_the_same_run(world: World) -> None:
+    async with open_door(world.network(), "run-1") as over:
+        assert over.socket.exists()
+    assert not over.socket.exists()
+    async with open_door(world.network(), "run-1") as again:
+        assert "token" in await refused(again, world, GOOD.encode() + header(over) + b"\r\n\r\n")
+
+
 NOT_TLS = {
     "another name": hello("evil.example"),
     "a name below": hello(f"sub.{HOST}"),

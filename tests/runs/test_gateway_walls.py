@@ -148,6 +148,16 @@ async def test_the_token_of_a_run_opens_no_other_run_and_dies_with_it() -> None:
     assert not first.socket.exists()
 
 
+@pytest.mark.attack("S-32")
+async def test_the_token_of_a_run_that_is_over_buys_nothing_not_even_from_the_same_account() -> None:
+    vendor, meter = Vendor(), Meter()
+    async with _open(vendor, meter) as (over, client):
+        assert (await client.post("/v1/messages", json=ASKED)).status_code == 200
+    async with _open(vendor, meter) as (_, client):
+        answer = await client.post("/v1/messages", json=ASKED, headers={"x-api-key": over.token})
+    assert (answer.status_code, len(vendor.seen)) == (401, 1)
+
+
 @pytest.mark.attack("S-32", "S-60")
 async def test_parallel_calls_pass_the_budget_by_no_more_than_one_call() -> None:
     """Each call costs 0.0255 at most; forty at once against a budget that is used up by about four."""
