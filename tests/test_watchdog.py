@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from bot.engine.port import EngineStatus, KeyRow
+from bot.engine.port import EngineStatus, KeyRow, Parked
 from bot.machine.watchdog import Change, Memory
 from bot.watchdog import Watchdog
 from bot.web.looks import page
@@ -52,9 +52,11 @@ async def test_a_silent_source_is_logged_counted_and_shown_until_it_speaks_again
     assert metric("webhooks_silent", source="github") == 1
     assert metric("webhooks_silent", source="linear") == 0
     assert metric("last_delivery_timestamp_seconds", source="linear") == NOW.timestamp()
-    assert (
-        "GitHub sends no webhooks" in page("health.html", None, now=post.state, wrong=post.watchdog.told).body.decode()
-    )
+    shown = page(
+        "health.html", None, path="/health", version="1", status=post.state, parked=Parked(), house={},
+        wrong=tuple(post.watchdog.told),
+    )  # fmt: skip
+    assert "GitHub sends no webhooks" in shown.body.decode()
     post.state = EngineStatus(last_delivery={"github": NOW})
     assert await post.looks() == ""
     assert metric("webhooks_silent", source="github") == 0

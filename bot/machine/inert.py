@@ -18,7 +18,9 @@ _CLOSING = re.compile(
     re.I,
 )
 """The words by which GitHub and Linear close or link issues, before something that may name one."""
-_LINK = re.compile(r"(?<=\])(?=[(:])|(?<=!)(?=\[)|(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=\bmailto:)(?=\w)", re.I)
+_DEFINITION = re.compile(r"^([\s>*+.)\d-]*\[[^\]\n]+\])(?=:)", re.M)
+"""Where a link's address is told apart from it: at the beginning of a line only, so a login like `name[bot]:` stays."""
+_LINK = re.compile(r"(?<=\])(?=\()|(?<=!)(?=\[)|(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=\bmailto:)(?=\w)", re.I)
 _ENTITY = re.compile(r"&(?=(?!(?:lt|gt|amp|quot);)#?\w+;)")
 """An entity would become the very character that was taken care of; those that stand for themselves may stay."""
 
@@ -38,7 +40,8 @@ def inert(text: object, *, references: bool = True) -> str:
 
 
 def _disarmed(text: str, references: bool) -> str:
-    flat = _LINK.sub(BLANK, _MENTION.sub(f"@{BLANK}", text))
+    flat = _DEFINITION.sub(lambda found: f"{found[0]}{BLANK}", text)
+    flat = _LINK.sub(BLANK, _MENTION.sub(f"@{BLANK}", flat))
     if not references:
         return flat
     return _REFERENCE.sub(lambda found: f"{found[0]}{BLANK}", _CLOSING.sub(lambda found: f"{found[0]}{BLANK}", flat))

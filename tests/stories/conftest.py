@@ -4,10 +4,10 @@ import asyncio
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +18,7 @@ import pytest_asyncio
 from bot.engine.pace import Pace
 from bot.linear.marker import effect_id
 from bot.linear.records import seal
+from bot.machine import echo
 from bot.machine.record import Approval, Record
 from bot.machine.stages import STATES, Stage
 from bot.runs.sandbox import Bubblewrap
@@ -296,6 +297,14 @@ async def open_world(home: Path, stack: AsyncExitStack, *, habits: Any = None, *
         theatre.linear.post_office.habits = habits
         theatre.github.post_office.habits = habits
     return World(theatre)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def typing_takes_no_time() -> Iterator[None]:
+    """People in stories answer at once, again and again; the one story about a program that does so says so."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(echo, "HOP", timedelta(0))
+        yield
 
 
 @pytest.fixture

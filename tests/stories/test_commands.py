@@ -98,7 +98,8 @@ async def test_the_service_runs_as_a_process_of_its_own_against_any_endpoints(wo
 
 
 async def test_what_is_missing_is_said_in_one_line(tmp_path):
-    code, _, err = await callboard({"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, "serve")
+    half = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LINEAR_API_KEY": "lin_api_x"}
+    code, _, err = await callboard(half, "serve")  # with nothing at all it offers to be set up
     assert (code, err.count("\n")) == (1, 1)
     assert "CALLBOARD_SECRET_KEY" in err
 

@@ -28,8 +28,9 @@ async def test_a_usage_limit_pauses_everything_survives_a_restart_and_lifts_itse
 
 
 @pytest.mark.attack("S-15", "S-60")
-async def test_an_echo_that_posts_with_a_member_s_key_gets_three_runs_at_most(world):
+async def test_an_echo_that_posts_with_a_member_s_key_gets_three_runs_at_most(world, monkeypatch):
     """It answers every comment of ours at once, in Linear, as a person would look who typed that."""
+    monkeypatch.setattr("bot.machine.echo.HOP", timedelta(seconds=5))
     epic = world.epic()
     world.alice.labels(epic, "orchestrate")
     await world.says(epic, "**Turn 1.**")
