@@ -8,7 +8,7 @@ from prometheus_client import Counter
 
 from bot.github import reviewers
 from bot.github.reviewers import BotCheck, BotComment, BotReview, BotThread, Said
-from bot.machine.pull_request import BotFinding, BotWord, Checks, PullRequest
+from bot.machine.pull_request import BotFinding, BotWord, Checks, PullRequest, Remark, Review
 
 WORDS = Counter("callboard_review_bot_words_total", "What review bots said of a head, each word once", ["bot", "word"])
 _FINAL = frozenset({"approved", "findings", "skipped", "failed"})
@@ -69,12 +69,12 @@ def said_by(pull: PullRequest, bot: str, head_at: datetime | None) -> Said:
         comments=tuple(
             BotComment(one.body, one.created_at, one.edited_at or one.created_at)
             for one in pull.conversation
-            if _same(one.author, bot)
+            if _said(one, bot)
         ),
         reviews=tuple(
             BotReview(one.state.value.upper(), one.body, one.commit, one.submitted_at)
             for one in pull.reviews
-            if _same(one.author, bot)
+            if _said(one, bot)
         ),
         threads=tuple(
             BotThread(
@@ -85,16 +85,21 @@ def said_by(pull: PullRequest, bot: str, head_at: datetime | None) -> Said:
                 one.commit,
                 one.path,
                 one.line,
-                tuple(reply.body for reply in one.remarks[1:] if _same(reply.author, bot)),
+                tuple(reply.body for reply in one.remarks[1:] if _said(reply, bot)),
             )
             for one in pull.threads
-            if one.remarks and _same(one.remarks[0].author, bot)
+            if one.remarks and _said(one.remarks[0], bot)
         ),
         checks=tuple(
             BotCheck(one.name, one.result, one.result, one.summary) for one in pull.checks_seen if _same(one.by, bot)
         ),
         head_at=head_at,
     )
+
+
+def _said(one: Remark | Review, bot: str) -> bool:
+    """Whether the bot said it. A person whose login is the bot's name is somebody else, unless the policy means it."""
+    return _same(one.author, bot) and (not one.person or one.author.lower() == bot.lower())
 
 
 def _same(login: str, bot: str) -> bool:

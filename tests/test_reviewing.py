@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from bot.machine.pull_request import Checks, CheckSeen, Failure, PullRequest, Remark
 from bot.reviewing import WORDS, Reviewers, without_checks_of
 from bot.simulator.github.coderabbit_words import skipped
@@ -41,6 +43,16 @@ def test_a_check_that_the_repository_requires_counts_whoever_reports_it():
     required = replace(HANGS, required=True)
     pull = replace(PULL, checks=Checks.PENDING, waiting=("CodeRabbit",), checks_seen=(required,))
     assert without_checks_of(pull, [RABBIT]) == pull
+
+
+@pytest.mark.proves("S-10", "S-20")
+def test_a_person_with_the_name_of_a_review_bot_is_no_review_bot():
+    person = Remark("c", "coderabbitai", skipped("Draft detected."), NOON, person=True)
+    pull = replace(PULL, conversation=(person,))
+    for named in (RABBIT, "coderabbitai[bot]".upper()):
+        assert Reviewers().hear(pull, [named], NOON).bots[0].word == "silent"
+    bot = replace(pull, conversation=(replace(person, author=RABBIT, person=False),))
+    assert Reviewers().hear(bot, [RABBIT], NOON).bots[0].word == "skipped"
 
 
 def test_a_word_on_a_head_is_counted_once_and_silence_never():

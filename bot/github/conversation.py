@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.github.client import Identity
 from bot.github.marks import topic_of, unmarked
-from bot.github.people import Actor, is_person, is_us, login_of
+from bot.github.people import Actor, is_person, is_us, login_of, number_of
 from bot.machine.pull_request import Opinion, Remark, Review, Thread
 
 Node = Mapping[str, Any]
@@ -15,10 +15,10 @@ Node = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Listener:
-    """Knows who speaks: `identity` is ours, `writers` are the logins of people who may."""
+    """Knows who speaks: `identity` is ours, `writers` are the numbers of people who may."""
 
     identity: Identity
-    writers: frozenset[str]
+    writers: frozenset[int]
 
     def threads(self, pull: Node) -> tuple[Thread, ...]:
         """The review threads of a pull request, oldest first."""
@@ -95,7 +95,7 @@ class Listener:
         return is_person(node["author"]) and not ours
 
     def _may(self, node: Node, ours: bool) -> bool:
-        return self._is_person(node, ours) and login_of(node["author"]) in self.writers
+        return self._is_person(node, ours) and number_of(node["author"]) in self.writers
 
 
 def _edited(node: Node) -> datetime | None:
@@ -113,9 +113,10 @@ def speakers(pull: Node) -> Iterator[Actor | None]:
         yield from (comment["author"] for comment in nodes(thread["comments"]))
 
 
-def people_of(pulls: Iterable[Node]) -> frozenset[str]:
-    """Logins of the people who said something on the pull requests."""
-    return frozenset(login_of(actor) for pull in pulls for actor in speakers(pull) if is_person(actor))
+def people_of(pulls: Iterable[Node]) -> Mapping[int, str]:
+    """The people who said something on the pull requests: login by number."""
+    people = (actor for pull in pulls for actor in speakers(pull) if is_person(actor))
+    return {number: login_of(actor) for actor in people if (number := number_of(actor)) is not None}
 
 
 def nodes(connection: Node | None) -> Iterator[Any]:

@@ -141,7 +141,3 @@ class Observe:
             html_url=found["html_url"],
             permissions=frozenset(word for word, have in granted.items() if have),
         )
-
-    async def permission(self, repository: str, login: str) -> str:
-        """What somebody may do there: `admin`, `write`, `read`, or `none`; kept for some minutes."""
-        return await self._permissions.permission(repository, login)

@@ -48,13 +48,13 @@ class Talking(Verbs):
         Raises:
             ValueError: that is no topic.
         """
-        own = (await self._github.identity()).login.lower()
+        own = (await self._github.identity()).id
         wanted = marked(body, topic)
 
         def job(api: Github) -> int:
             conversation = api.get_repo(repository).get_issue(number)
             for comment in conversation.get_comments():
-                if comment.user.login.lower() == own and topic_of(comment.body or "") == topic:
+                if comment.user.id == own and topic_of(comment.body or "") == topic:
                     if comment.body != wanted:
                         comment.edit(wanted)
                     return comment.id

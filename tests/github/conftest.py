@@ -118,7 +118,8 @@ def a_pull(page: Callable[..., Node]) -> Callable[..., Node]:
     def a_pull(**changed: Any) -> Node:
         return {
             "id": "PR_1", "number": 7, "url": "http://x/7", "state": "OPEN", "isDraft": False, "headRefOid": HEAD,
-            "author": {"__typename": "Bot", "login": "callboard"}, "headRefName": "agent/YOU-1", "baseRefName": "main",
+            "author": {"__typename": "Bot", "login": "callboard", "databaseId": 9},
+            "headRefName": "agent/YOU-1", "baseRefName": "main",
             "mergeCommit": None, "mergeable": "MERGEABLE", "mergeStateStatus": "CLEAN", "isMergeQueueEnabled": False,
             "isInMergeQueue": False, "mergeQueueEntry": None, "timelineItems": page(), "autoMergeRequest": None,
             "reviewDecision": None, "latestOpinionatedReviews": page(), "reviews": page(), "reviewThreads": page(),

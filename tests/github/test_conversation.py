@@ -18,10 +18,10 @@ PLACE = "acme/youlab"
 NOON, LATER = datetime(2026, 5, 4, 12, tzinfo=UTC), datetime(2026, 5, 4, 13, tzinfo=UTC)
 APP = Identity("callboard[bot]", 9, "callboard")
 PERSON = Identity("alice", 5)
-ALICE = {"__typename": "User", "login": "alice"}
-BOB = {"__typename": "User", "login": "bob"}
-RABBIT = {"__typename": "Bot", "login": "coderabbitai"}
-US = {"__typename": "Bot", "login": "callboard"}
+ALICE = {"__typename": "User", "login": "alice", "databaseId": 5}
+BOB = {"__typename": "User", "login": "bob", "databaseId": 6}
+RABBIT = {"__typename": "Bot", "login": "coderabbitai", "databaseId": 7}
+US = {"__typename": "Bot", "login": "callboard", "databaseId": 9}
 
 
 def said(author: Any, body: str = "Hm", **changed: Any) -> dict[str, Any]:
@@ -48,9 +48,9 @@ def review(author: Any, state: str = "APPROVED", **changed: Any) -> dict[str, An
 
 @pytest.fixture
 def hear(a_pull, page) -> Callable[..., Any]:
-    def hear(identity: Identity = APP, *, writers: str = "", threads=(), comments=(), reviews=()):
+    def hear(identity: Identity = APP, *, writers: tuple[int, ...] = (), threads=(), comments=(), reviews=()):
         node = a_pull(reviewThreads=page(*threads), comments=page(*comments), reviews=page(*reviews))
-        listener = Listener(identity, frozenset(writers.split()))
+        listener = Listener(identity, frozenset(writers))
         return listener.threads(node), listener.conversation(node), listener.reviews(node)
 
     return hear
@@ -58,7 +58,7 @@ def hear(a_pull, page) -> Callable[..., Any]:
 
 def test_a_thread_is_read_with_the_code_around_it(hear):
     answer = said(BOB, "No", id="C2", replyTo={"id": "C1"})
-    threads, _, _ = hear(writers="alice", threads=[thread(said(ALICE, lastEditedAt="2026-05-04T13:00:00Z"), answer)])
+    threads, _, _ = hear(writers=(5,), threads=[thread(said(ALICE, lastEditedAt="2026-05-04T13:00:00Z"), answer)])
     first = Remark("C1", "alice", "Hm", NOON, edited_at=LATER, person=True, may=True, url="http://x/c1")
     second = Remark("C2", "bob", "No", NOON, person=True, reply_to="C1", url="http://x/c1")
     assert threads == (Thread("T1", "a.py", 8, 6, diff_hunk="@@ -1 +1 @@", remarks=(first, second)),)
@@ -111,9 +111,7 @@ def test_a_thread_without_its_remarks_is_a_thread_all_the_same(hear):
     ],
 )  # fmt: skip
 def test_only_a_person_who_may_write_may(hear, author, login, person, may):
-    _, (remark,), (verdict,) = hear(
-        writers="alice callboard[bot] ghost", comments=[said(author)], reviews=[review(author)]
-    )
+    _, (remark,), (verdict,) = hear(writers=(5, 9), comments=[said(author)], reviews=[review(author)])
     for one in (remark, verdict):
         assert (one.author, one.person, one.may, one.ours) == (login, person, may, author is US)
 
@@ -125,7 +123,7 @@ def test_a_review_says_what_it_was_given_for(hear):
         review(BOB, "PENDING"),
         review(BOB, "DISMISSED"),
     ]
-    _, _, (first, second, third) = hear(writers="alice", reviews=nodes)
+    _, _, (first, second, third) = hear(writers=(5,), reviews=nodes)
     assert first == Review(
         "R1", "alice", Opinion.APPROVED, "Fine", "abc", LATER, person=True, may=True, url="http://x/r1"
     )
@@ -148,7 +146,7 @@ def test_what_our_app_says_is_ours_and_its_mark_is_not_shown(hear):
 
 def test_with_a_persons_token_only_the_mark_makes_it_ours_and_nobody_else_can_copy_it(hear):
     comments = [said(ALICE, marked("Done", "a")), said(ALICE, "typed"), said(BOB, marked("Copied", "a"))]
-    _, (ours, typed, copied), _ = hear(PERSON, writers="alice bob", comments=comments)
+    _, (ours, typed, copied), _ = hear(PERSON, writers=(5, 6), comments=comments)
     assert [(one.ours, one.person, one.may) for one in (ours, typed, copied)] == [
         (True, False, False), (False, True, True), (False, True, True),
     ]  # fmt: skip
@@ -189,8 +187,12 @@ def permission(login: str) -> str:
     return f"GET /repos/{PLACE}/collaborators/{login}/permission"
 
 
+def may(word: str, person: int) -> tuple[int, dict[str, Any]]:
+    return 200, {"permission": word, "user": {"id": person}}
+
+
 async def test_everybody_is_asked_for_once_in_a_while_and_bots_never(github, reads):
-    github.answers[permission("alice")] = [(200, {"permission": "write"}), (200, {"permission": "read"})]
+    github.answers[permission("alice")] = [may("write", 5), may("read", 5)]
     github.answers[permission("bob")] = (404, {"message": "Not Found"})
     for at in (0.0, KEPT - 1):
         assert [one.may for one in await reads(ALICE, BOB, RABBIT, None, ALICE, at=at)] == [
@@ -205,10 +207,29 @@ async def test_everybody_is_asked_for_once_in_a_while_and_bots_never(github, rea
     assert [one.may for one in await reads(ALICE, at=KEPT + 1)] == [False]
 
 
-@pytest.mark.parametrize(("word", "may"), [("admin", True), ("write", True), ("read", False), ("none", False)])
-async def test_writing_is_what_it_takes(github, reads, word, may):
-    github.answers[permission("alice")] = (200, {"permission": word})
-    assert [one.may for one in await reads(ALICE)] == [may]
+@pytest.mark.proves("S-10")
+async def test_who_takes_over_the_login_of_a_writer_may_nothing(github, reads):
+    thief = {**ALICE, "databaseId": 66}
+    github.answers[permission("alice")] = [may("write", 5), may("write", 5)]
+    assert [one.may for one in await reads(ALICE)] == [True]
+    assert [(one.author, one.may) for one in await reads(thief, at=1.0)] == [("alice", False)]
+    renamed = {**ALICE, "login": "alice-again"}
+    assert [one.may for one in await reads(renamed, thief, at=2.0)] == [True, False]
+    nobody = {"__typename": "User", "login": "alice"}
+    assert [one.may for one in await reads(nobody, {**nobody, "databaseId": None}, at=3.0)] == [False, False]
+
+
+@pytest.mark.proves("S-10")
+def test_who_takes_over_our_own_login_is_not_us(hear):
+    thief = {**ALICE, "databaseId": 66}
+    _, (ours, copied), _ = hear(PERSON, comments=[said(ALICE, marked("Done", "a")), said(thief, marked("Done", "a"))])
+    assert [(one.ours, one.topic) for one in (ours, copied)] == [(True, "a"), (False, "")]
+
+
+@pytest.mark.parametrize(("word", "allowed"), [("admin", True), ("write", True), ("read", False), ("none", False)])
+async def test_writing_is_what_it_takes(github, reads, word, allowed):
+    github.answers[permission("alice")] = may(word, 5)
+    assert [one.may for one in await reads(ALICE)] == [allowed]
 
 
 async def test_when_github_does_not_say_who_may_nothing_is_decided(github, reads):

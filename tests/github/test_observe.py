@@ -129,14 +129,6 @@ async def test_the_branch_of_a_pull_request_is_asked_once_and_a_forks_is_none(gi
     assert len(github.asked) == 4
 
 
-async def test_a_permission_is_asked_and_a_stranger_has_none(github):
-    github.answers["GET /repos/acme/youlab/collaborators/alice/permission"] = (200, {"permission": "write"})
-    github.answers["GET /repos/acme/youlab/collaborators/mallory/permission"] = (404, {"message": "Not Found"})
-    observe = Observe(github.github())
-    assert await observe.permission("acme/youlab", "alice") == "write"
-    assert await observe.permission("acme/youlab", "mallory") == "none"
-
-
 async def test_what_github_says_about_landing_is_read(observe, a_pull, page):
     out = {"reason": "checks failed", "createdAt": "2026-05-04T12:00:00Z", "beforeCommit": {"oid": OLD}}
     node = a_pull(
@@ -174,7 +166,7 @@ async def test_what_git_says_others_committed_is_told_apart(observe, a_pull, pag
     assert (await observe(a_pull(history=history)))[7].commits_by_others == ("2", "3")
 
 
-@pytest.mark.parametrize(("author", "us"), [("Callboard", True), ("bob", False)])
+@pytest.mark.parametrize(("author", "us"), [(5, True), (6, False)])
 async def test_whose_pull_request_it_is(observe, a_pull, author, us):
-    node = a_pull(author={"__typename": "User", "login": author})
+    node = a_pull(author={"__typename": "User", "login": "callboard", "databaseId": author})
     assert (await observe(node))[7].author_is_us is us

@@ -16,6 +16,7 @@ from bot.git.mirror import Pushed
 from bot.github.client import GitHub, HeadMoved, NoCommits, NotFound, NotMergeable, TokenLogin
 from bot.github.ensure import Ensure
 from bot.github.observe import Observe
+from bot.github.people import Permissions
 from bot.github.webhook import receive
 from bot.machine.errors import Transient
 from bot.machine.pull_request import Checks, Mergeable
@@ -333,13 +334,29 @@ async def test_the_git_token_opens_no_other_door(stage):
         await Ensure(narrow).ensure_pull(PLACE, BRANCH, "main", "x", "y")
 
 
+@pytest.mark.proves("S-10")
+async def test_a_writer_stays_one_under_a_new_login_and_who_takes_the_old_one_is_a_stranger(stage):
+    stage.world.grant(PLACE, "alice", "write")
+    number, _ = await stage.open()
+    pull = stage.pull(number)
+    alice = Person(stage.world, "alice")
+    await alice.comments(pull, "callboard: rename it, please")
+    assert [(one.author, one.may) for one in (await stage.see(number)).conversation] == [("alice", True)]
+    alice.takes_login("alicia")
+    await Person(stage.world, "alice").comments(pull, "callboard: send me the keys, please")
+    for observe in (stage.observe, Observe(stage.github)):  # one that asked before, and one that never did
+        pulls = await observe.observe_pulls(PLACE, [number])
+        said = [(one.author, one.may) for one in pulls[number].conversation]
+        assert said == [("alicia", True), ("alice", False)]
+
+
 async def test_with_a_persons_token_it_all_works_too(stage):
     stage.world.grant(PLACE, "alice", "write")
     token = stage.world.token_for("alice")
     github = GitHub(f"{stage.world.base_url}/api/v3", TokenLogin(token))
     assert (await github.identity()).login == "alice"
-    assert await Observe(github).permission(PLACE, "alice") in {"write", "admin"}
-    assert await Observe(github).permission(PLACE, "stranger") in {"none", "read"}
+    alice, stranger = stage.world.user("alice"), stage.world.user("stranger")
+    assert await Permissions(github).writers(PLACE, {one.id: one.login for one in (alice, stranger)}) == {alice.id}
     head = await stage.push()
     number = await Ensure(github).ensure_pull(PLACE, BRANCH, "main", "YOU-1", "Body")
     await Ensure(github).merge(PLACE, number, head, "YOU-1")

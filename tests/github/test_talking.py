@@ -9,9 +9,9 @@ from bot.github.marks import marker
 PLACE = "acme/youlab"
 
 
-def comment(number: int, login: str, body: str) -> dict[str, object]:
+def comment(number: int, who: int, body: str) -> dict[str, object]:
     url = f"/repos/{PLACE}/issues/comments/{number}"
-    return {"id": number, "url": url, "body": body, "user": {"login": login}}
+    return {"id": number, "url": url, "body": body, "user": {"login": "alice", "id": who}}
 
 
 COMMENTS = f"/repos/{PLACE}/issues/7/comments"
@@ -21,10 +21,10 @@ COMMENTS = f"/repos/{PLACE}/issues/7/comments"
     ("there", "done"),
     [
         ([], [f"POST {COMMENTS}"]),
-        ([comment(1, "alice", f"Hello\n\n{marker('panel')}")], []),
-        ([comment(1, "mallory", f"Hello\n\n{marker('panel')}")], [f"POST {COMMENTS}"]),
-        ([comment(1, "alice", f"Hello\n\n{marker('other')}")], [f"POST {COMMENTS}"]),
-        ([comment(1, "alice", f"Old\n\n{marker('panel')}")], [f"PATCH /repos/{PLACE}/issues/comments/1"]),
+        ([comment(1, 5, f"Hello\n\n{marker('panel')}")], []),
+        ([comment(1, 6, f"Hello\n\n{marker('panel')}")], [f"POST {COMMENTS}"]),
+        ([comment(1, 5, f"Hello\n\n{marker('other')}")], [f"POST {COMMENTS}"]),
+        ([comment(1, 5, f"Old\n\n{marker('panel')}")], [f"PATCH /repos/{PLACE}/issues/comments/1"]),
     ],
 )
 async def test_there_is_one_comment_about_a_topic(github, there, done):
@@ -42,8 +42,10 @@ async def test_there_is_one_comment_about_a_topic(github, there, done):
         assert github.asked[-1].body == {"body": f"Hello\n\n{marker('panel')}"}
 
 
-def thread(*replies: tuple[str, str]) -> dict[str, object]:
-    nodes = [{"body": body, "author": {"__typename": "User", "login": login}} for login, body in replies]
+def thread(*replies: tuple[int, str]) -> dict[str, object]:
+    nodes = [
+        {"body": body, "author": {"__typename": "User", "login": "alice", "databaseId": who}} for who, body in replies
+    ]
     return {"data": {"node": {"isResolved": False, "comments": {"nodes": nodes}}}}
 
 
@@ -51,11 +53,11 @@ async def test_a_thread_gets_one_reply_about_a_topic(github):
     done = {"data": {"addPullRequestReviewThreadReply": {"comment": {"id": "x"}}}}
     github.answers |= {"GET /user": (200, {"login": "alice", "id": 5})}
     ensure = Ensure(github.github())
-    github.answers["POST /api/graphql"] = [(200, thread(("bob", marker("run-1")))), (200, done)]
+    github.answers["POST /api/graphql"] = [(200, thread((6, marker("run-1")))), (200, done)]
     await ensure.reply(PLACE, "PRRT_1", "Done", "run-1")
     sent = github.asked[-1].body
     assert sent["variables"] == {"thread": "PRRT_1", "body": f"Done\n\n{marker('run-1')}"}
-    github.answers["POST /api/graphql"] = [(200, thread(("alice", f"Done\n\n{marker('run-1')}")))]
+    github.answers["POST /api/graphql"] = [(200, thread((5, f"Done\n\n{marker('run-1')}")))]
     before = len(github.asked)
     await ensure.reply(PLACE, "PRRT_1", "Done", "run-1")
     assert len(github.asked) == before + 1
@@ -63,7 +65,7 @@ async def test_a_thread_gets_one_reply_about_a_topic(github):
 
 async def test_a_thread_gets_another_reply_about_another_topic(github):
     github.answers |= {"GET /user": (200, {"login": "alice", "id": 5})}
-    github.answers["POST /api/graphql"] = [(200, thread(("alice", f"Done\n\n{marker('run-1')}"))), (200, {"data": {}})]
+    github.answers["POST /api/graphql"] = [(200, thread((5, f"Done\n\n{marker('run-1')}"))), (200, {"data": {}})]
     await Ensure(github.github()).reply(PLACE, "PRRT_1", "Done as well", "run-2")
     assert github.asked[-1].body["variables"] == {"thread": "PRRT_1", "body": f"Done as well\n\n{marker('run-2')}"}
 

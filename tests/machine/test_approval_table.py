@@ -30,7 +30,6 @@ from handlers import HANDLERS
 
 US = "user-us"
 READER = Reader({stage: state.name for stage, state in STATES.items()}, ["the key"], US)
-LISTENER = Listener(Identity("callboard[bot]", 9, "callboard"), frozenset({"owner", "writer", "author", "requester"}))
 
 
 def _user(name: str, **more: Any) -> dict[str, Any]:
@@ -50,13 +49,18 @@ ACTORS: dict[str, dict[str, Any]] = {
     "other bot": {"user": None, "botActor": {"id": "b", "name": "GitHub"}},
     "deleted": {"user": None},
 }
-ON_GITHUB: dict[str, dict[str, str] | None] = {
-    name: {"__typename": "User", "login": name} for name in ACTORS if " " not in name
+NUMBERS = {name: number for number, name in enumerate(ACTORS, 1)}
+ON_GITHUB: dict[str, dict[str, Any] | None] = {
+    name: {"__typename": "User", "login": name, "databaseId": NUMBERS[name]} for name in ACTORS if " " not in name
 } | {
-    "our app": {"__typename": "Bot", "login": "callboard"},
-    "other bot": {"__typename": "Bot", "login": "helper"},
+    "our app": {"__typename": "Bot", "login": "callboard", "databaseId": NUMBERS["our app"]},
+    "other bot": {"__typename": "Bot", "login": "helper", "databaseId": NUMBERS["other bot"]},
     "deleted": None,
 }
+LISTENER = Listener(
+    Identity("callboard[bot]", NUMBERS["our app"], "callboard"),
+    frozenset(NUMBERS[name] for name in ("owner", "writer", "author", "requester")),
+)
 CHANNELS = ("github review", "github comment", "linear comment", "linear synced reply", "linear move")
 WORDINGS: dict[str, str] = {
     "exact": "approve",
@@ -381,6 +385,16 @@ def test_what_nobody_knows_is_denied() -> None:
     for act in ("sudo", None, "MERGE"):
         assert not isinstance(authorise(_comment("merge"), act, Rules(), STANDS), Allowed)  # type: ignore[arg-type]
     assert not isinstance(authorise(_comment("merge", replace(ALICE, id="")), Act.MERGE, Rules(), STANDS), Allowed)
+
+
+@pytest.mark.attack("S-10")
+def test_in_linear_a_name_that_somebody_else_took_gives_no_rights() -> None:
+    thief = replace(ALICE, id="user-thief")
+    named = Rules(people=frozenset({ALICE.id}))
+    for act, body in ((Act.MERGE, "merge"), (Act.STEER, "stop"), (Act.ASK, "please change it")):
+        assert isinstance(authorise(_comment(body, ALICE), act, named, STANDS), Allowed)
+        assert isinstance(authorise(_comment(body, replace(ALICE, name="Alicia")), act, named, STANDS), Allowed)
+        assert not isinstance(authorise(_comment(body, thief), act, named, STANDS), Allowed)
 
 
 @pytest.mark.attack("S-10", "S-16", "S-60")

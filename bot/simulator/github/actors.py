@@ -37,6 +37,15 @@ class Person:
         self.world = world
         self.user: User = world.user(login)
 
+    def takes_login(self, new: str) -> None:
+        """They have another login from now on, the same number, and may what they might; the old login is free."""
+        users, old = self.world.users, self.user.login
+        users[new.lower()] = users.pop(old.lower())
+        self.user.login = new
+        for repository in self.world.repositories.values():
+            if role := repository.roles.pop(old.lower(), None):
+                repository.roles[new.lower()] = role
+
     async def reviews(
         self,
         pull: Pull,
