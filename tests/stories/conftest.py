@@ -19,7 +19,8 @@ from bot.engine.pace import Pace
 from bot.linear.marker import effect_id
 from bot.linear.records import seal
 from bot.machine import echo
-from bot.machine.record import Approval, Record
+from bot.machine.plan import read as read_plan
+from bot.machine.record import Approval, Artifact, Record
 from bot.machine.stages import STATES, Stage
 from bot.runs.sandbox import Bubblewrap
 from bot.simulator.github.actors import Person
@@ -221,6 +222,21 @@ class World:
         self.remembers(ticket, record, self.theatre.settings.secret_key)
         self.alice.labels(ticket, "worker")
         return ticket, await self.until(lambda: self.pull_of(ticket), f"a pull request of {title}")
+
+    async def planned(self, title: str, plan: str) -> Any:
+        """A lone ticket that is Ready for Dev with this plan on its branch; nothing before that was run here."""
+        ticket = self.alice.creates("YOU", title, "A module with a name.", state=STATES[Stage.READY].name)
+        branch, path = f"agent/{ticket.identifier}", f"thoughts/shared/plans/{ticket.identifier}.md"
+        base_at = await self.log("rev-parse", "main")
+        head = await self.writes(branch, "main", {path: plan}, f"{ticket.identifier}: plan")
+        record = Record(
+            ticket.id, stage=Stage.READY, generation=2, settled=2, branch=branch, base="main", head=head,
+            head_at=datetime.now(UTC), base_at=base_at, stands_on="main", started_at=datetime.now(UTC),
+            plan=Artifact(path, read_plan(plan).digest, head),
+        )  # fmt: skip
+        self.remembers(ticket, record, self.theatre.settings.secret_key)
+        self.alice.labels(ticket, "worker")
+        return ticket
 
     def pull_of(self, ticket: Any) -> Any:
         """The newest pull request of a ticket, or None."""

@@ -23,6 +23,7 @@ from typing import NoReturn
 from bot import app, logs
 from bot.config import PolicyFile, Settings
 from bot.engine.pace import Pace
+from bot.runs.sandbox import Sandbox
 from bot.simulator.crash.points import Point
 from bot.simulator.crash.trap import Trap
 
@@ -159,8 +160,12 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def live(birth: Birth) -> NoReturn:
-    """The life of a child of the nursery: serve until it is killed."""
+def live(birth: Birth, walls: Sandbox) -> NoReturn:
+    """The life of a child of the nursery: serve until it is killed, behind walls that the nursery has tried."""
+
+    async def tried(_name: str) -> Sandbox:
+        return walls
+
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with birth.log.open("ab") as log, Path(os.devnull).open() as nothing:
@@ -169,6 +174,7 @@ def live(birth: Birth) -> NoReturn:
         os.dup2(log.fileno(), 2)
     logs.configure()
     code = 1
+    app.sandbox = tried  # type: ignore[assignment,attr-defined]
     try:
         if birth.point is not None:
             Trap(birth.point, birth.died).set()

@@ -27,6 +27,11 @@ BRISK = Pace(
 )
 PATIENCE = 120.0
 """Seconds that a story may take to come to its end after the kill."""
+BUSY = """
+    SELECT EXISTS (SELECT FROM keys WHERE wanted > served OR not_before < now() + interval '3 seconds')
+        OR EXISTS (SELECT FROM runs WHERE state IN ('queued', 'running'))
+        OR EXISTS (SELECT FROM deliveries WHERE done_at IS NULL AND parked IS NULL)
+"""
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -37,7 +42,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for name in (*ends["failed"], *ends["error"]):
         terminalreporter.write_line(f"violation: make crash POINT={name}")
     wrong = len({*ends["failed"], *ends["error"]})
-    terminalreporter.write_line(f"{len(ends['passed']) + wrong} crash points, {wrong} violations")
+    if played := len(ends["passed"]) + wrong:
+        terminalreporter.write_line(f"{played} crash points, {wrong} violations")
 
 
 def _of_points(reports: Any) -> list[str]:
@@ -59,6 +65,12 @@ class Databases:
 
     async def lose(self, name: str) -> None:
         await self._do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    async def quiet(self, name: str) -> bool:
+        """Whether the service of this database has nothing left to do, now or in the next seconds."""
+        async with await psycopg.AsyncConnection.connect(self.url(name), autocommit=True) as connection:
+            row = await (await connection.execute(BUSY)).fetchone()
+        return row == (False,)
 
     async def _do(self, statement: str) -> None:
         async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
@@ -114,7 +126,7 @@ async def plays(
             async with AsyncExitStack() as stack:
                 settings = {"serves": life.serves, "database_url": databases.url(name), "pace": BRISK}
                 world = await opening(home, stack, **settings)
-                return await _played(world, life, story, wanted)
+                return await _played(world, life, story, wanted, lambda: databases.quiet(name))
         finally:
             await databases.lose(name)
             shutil.rmtree(home, ignore_errors=True)
@@ -122,14 +134,16 @@ async def plays(
     return play
 
 
-async def _played(world: Any, life: Life, story: Callable[[Any, Any], Any], wanted: Ending | None) -> Played:
+async def _played(
+    world: Any, life: Life, story: Callable[[Any, Any], Any], wanted: Ending | None, quiet: Callable[[], Any]
+) -> Played:
     secret = world.theatre.settings.secret_key
     until = world.until
     world.until = lambda true, what="", seconds=PATIENCE: until(true, what, PATIENCE)
     async with AsyncExitStack() as stack:
         try:
             await story(world, stack.enter_async_context)
-            ending = await _same(world, secret, wanted)
+            ending = await _last(lambda: ending_of(world.linear, world.github, REPOSITORY, secret), wanted, quiet)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{_last_words(life)}") from None
         assert life.point is None or life.deaths == 1, f"nobody died: the story never comes to {life.point.name}"
@@ -137,24 +151,24 @@ async def _played(world: Any, life: Life, story: Callable[[Any, Any], Any], want
     return Played(ending, _runs(homes), life.deaths)
 
 
-async def _same(world: Any, secret: str, wanted: Ending | None) -> Ending:
-    """The ending, as soon as nothing changes any more; as the wanted one, as soon as it is that and stays so."""
+async def _last(now: Callable[[], Any], wanted: Ending | None, quiet: Callable[[], Any]) -> Ending:
+    """The ending: nothing is left to do and it stays as it is, for longer than a regular look takes to come again.
 
-    async def now() -> Ending:
-        return await ending_of(world.linear, world.github, REPOSITORY, secret)
-
+    One that is to be as `wanted` need not stay so long: what would come later came in the story it is compared with.
+    """
+    looks, apart = (6, 0.5) if wanted is None else (3, 0.15)
     end = asyncio.get_running_loop().time() + PATIENCE / 2
-    found = await now()
-    while asyncio.get_running_loop().time() < end:
-        await asyncio.sleep(0.8 if wanted is None else 0.1)
-        before, found = found, await now()
-        if before == found if wanted is None else not difference(wanted, found):
-            break
-    await asyncio.sleep(0.8 if wanted is None else 0.3)
-    found = await now()
-    wrong = difference(wanted or found, found)
-    assert not wrong, "the end is another one than without the kill:\n" + "\n".join(wrong)
-    return found
+    last, same = await now(), 0
+    while same < looks:
+        wrong = [] if wanted is None else difference(wanted, last)
+        in_time = asyncio.get_running_loop().time() < end
+        assert in_time or not wrong, "the end is another one than without the kill:\n" + "\n".join(wrong)
+        assert in_time, "it never comes to rest"
+        await asyncio.sleep(apart)
+        calm = not wrong and await quiet()
+        before, last = last, await now()
+        same = same + 1 if calm and before == last else 0
+    return last
 
 
 def _runs(homes: list[Path]) -> dict[str, int]:

@@ -13,14 +13,23 @@ from bot.simulator.crash import POINTS
 from bot.simulator.github import Protection, QueueRule, ScriptedCI
 
 SAMPLE = {
-    "alone/git.push/applied/lost",
-    "alone/agent.run/applied/kept",
+    "begun/git.push/applied/lost",
+    "work/agent.run/applied/kept",
     "built/github.merge/applied/lost",
     "built/github.ensure_pull/applied/kept",
     "built/linear.comment-2/applied/lost",
 }
+PLAN = """## Phase 1: Write it
+Write the module.
+### Success Criteria
+#### Automated Verification:
+- [ ] Tests pass: `python3 -m unittest`
+"""
 WANTED = os.environ.get("CALLBOARD_CRASH", "sample")
-CHOSEN = [point for point in POINTS if WANTED == "all" or point.name in (SAMPLE if WANTED == "sample" else {WANTED})]
+NAMES = {point.name for point in POINTS} if WANTED == "all" else SAMPLE if WANTED == "sample" else {WANTED}
+CHOSEN = [point for point in POINTS if point.name in NAMES]
+if unknown := NAMES - {point.name for point in CHOSEN}:
+    raise pytest.UsageError(f"there is no such crash point: {', '.join(sorted(unknown))}")
 
 
 def repository(world):
@@ -34,6 +43,21 @@ async def alone(world, _follows):
     await world.says(ticket, "**Turns 2 and 3.**")
     world.alice.comments(ticket, "merge")
     await world.is_in(ticket, "Done")
+
+
+async def begun(world, _follows):
+    """A ticket from its label until a person is to read its plan."""
+    world.obeys(gates='plan = "person"')
+    ticket = world.epic("A module with a name.", title="Write begun.py")
+    world.alice.labels(ticket, "worker")
+    await world.is_in(ticket, "Plan in Review")
+    await world.says(ticket, "`approve`")
+
+
+async def work(world, _follows):
+    """A ticket whose plan is accepted, through the loop to the pull request that waits for its merge."""
+    ticket = await world.planned("Write work.py", PLAN)
+    await world.says(ticket, "**Turns 2 and 3.**")
 
 
 async def built(world, _follows):
@@ -130,7 +154,10 @@ async def stop(world, _follows):
     await world.says(ticket, "Stopped")
 
 
-STORIES = {one.__name__: one for one in (alone, built, epic, talk, stack, base, queue, checks, review, cancel, stop)}
+STORIES = {
+    one.__name__: one
+    for one in (alone, begun, work, built, epic, talk, stack, base, queue, checks, review, cancel, stop)
+}
 
 
 @pytest.mark.parametrize("point", CHOSEN, ids=lambda point: point.name)

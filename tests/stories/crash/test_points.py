@@ -81,6 +81,7 @@ HANDS = {
     "allowed": "remembers what `engine.allow` was told",
     "panels": "keeps the panel in memory for the pages",
     "note": "the audit log: a line more or less is nobody's memory",
+    "redact": "no verb",
 }
 
 
