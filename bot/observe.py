@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -100,7 +100,7 @@ class Observer:
             rules=rules_of(policy),
             states_missing=await self._missing_states(policy, picture.epic.team),
             lone=lone,
-            service=Service(**asdict(await self.engine.service())),
+            service=Service(**vars(await self.engine.service())),
             dropped=not labels & {ORCHESTRATE, WORKER},
         )
 
@@ -223,8 +223,13 @@ def _number(issue: Issue) -> tuple[str, int]:
 
 def _run(row: RunRow) -> Run:
     order = row.order
-    return replace(
-        Run(order.run_id, order.issue, order.stage, order.generation, RunState(row.state.value), row.ahead),
+    return Run(
+        order.run_id,
+        order.issue,
+        order.stage,
+        order.generation,
+        RunState(row.state.value),
+        row.ahead,
         started_at=row.started_at,
         finished_at=row.finished_at,
         result=_with_cost(row),

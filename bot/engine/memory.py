@@ -182,7 +182,10 @@ class MemoryEngine:
         """The runs of a key, newest generation first."""
         places = {order.run_id: place for place, order in enumerate(queue_of(self._database))}
         mine = [run.row for run in self._runs.values() if run.row.order.key == key]
-        rows = [replace(row, ahead=places.get(row.order.run_id, 0)) for row in reversed(mine)]
+        rows = [
+            replace(row, ahead=places[row.order.run_id]) if row.order.run_id in places else row
+            for row in reversed(mine)
+        ]
         return tuple(sorted(rows, key=lambda row: -row.order.generation))
 
     async def forget(self, key: str) -> None:
@@ -294,9 +297,10 @@ class MemoryEngine:
         admit_all(self._database)
 
     def _begin_runs(self, callbacks: Callbacks) -> None:
-        for name, run in self._runs.items():
+        due = [(name, run) for name, run in self._runs.items() if run.row.state is RunState.RUNNING and run.task is None]
+        if due:
             begun = sum(each.task is not None and each.owner is self for each in self._runs.values())
-            if run.row.state is RunState.RUNNING and run.task is None and begun < self._workers:
+            for name, run in due[: max(0, self._workers - begun)]:
                 run.row = replace(run.row, started_at=self._now())
                 lease = _Lease(name, run.row.attempt_of_start, self)
                 run.owner = self

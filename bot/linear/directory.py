@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from bot.linear import wire
@@ -65,7 +66,11 @@ class Team:
 
     def state(self, name: str) -> TeamState | None:
         """The workflow state of this name, whatever the case."""
-        return next((one for one in self.states if one.name.casefold() == name.casefold()), None)
+        return self._by_name.get(name.casefold())
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, TeamState]:
+        return {one.name.casefold(): one for one in reversed(self.states)}
 
     def label(self, name: str) -> str | None:
         """The id of the label of this name, whatever the case."""

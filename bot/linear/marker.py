@@ -9,6 +9,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 _MARKER = re.compile(r"<!-- callboard (?P<topic>[\w%:]+) (?P<digest>[0-9a-f]{16}) (?P<proof>[0-9a-f]{64}) -->")
@@ -23,6 +24,7 @@ class Marker:
     proof: str
 
 
+@lru_cache(maxsize=8192)
 def effect_id(*parts: str) -> str:
     """The id of what an effect creates, so that doing it twice is doing it once; the form is that of a UUID v4.
 

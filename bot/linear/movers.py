@@ -62,8 +62,8 @@ async def _read(client: LinearClient, issues: Sequence[str]) -> dict[str, wire.M
     """The history of issues, each as far back as it takes to find what brought it where it is."""
     found: dict[str, wire.Moved] = {}
     wanting: list[tuple[str, str | None]] = [(issue, None) for issue in issues]
-    at_once = MOST // cost(operation(_MOVES))
     while wanting:
+        at_once = MOST // cost(operation(_MOVES))
         batch, wanting = wanting[:at_once], wanting[at_once:]
         document, variables = combined([(_MOVES, {"id": issue, "after": after}) for issue, after in batch])
         answer = await client.send(document, variables)

@@ -147,7 +147,7 @@ class Observer:
             "labels": {"some": {"or": [{"name": {"eqIgnoreCase": label}} for label in sorted(labels)]}},
             "or": [{"state": {"type": {"nin": sorted(OVER)}}}, {"updatedAt": {"gt": (now - LATELY).isoformat()}}],
         }
-        page = wire.Page[wire.Root]()
+        page = wire.Roots()
         more = True
         while more:
             answer = await self._client.execute("roots", {"filter": wanted, "after": page.pageInfo.endCursor})

@@ -145,7 +145,11 @@ class Issue(Wire):
     attachments: Page[Attachment]
     comments: Page[Comment]
     documents: Page[Document] = Field(default_factory=Page[Document])
-    children: Page["Issue"] = Field(default_factory=lambda: Page[Issue]())
+    children: Page["Issue"] = Field(default_factory=lambda: Issues())
+
+
+Documents = Page[Document]
+Issues = Page[Issue]
 
 
 class Bot(Wire):
@@ -185,6 +189,10 @@ class Root(Wire):
     labels: Page[Named] = Field(default_factory=Page[Named])
     parent: "Root | None" = None
     attachments: Page[Attachment] = Field(default_factory=Page[Attachment])
+
+
+Roots = Page[Root]
+"""Named, since pydantic makes a class that nobody holds anew each time."""
 
 
 class Label(Wire):

@@ -6,6 +6,7 @@ folder ends with a slash. Letter case doesn't matter, as it doesn't to some of t
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 SETTINGS = (
     ".claude/",
@@ -56,7 +57,7 @@ DEFAULT = (*_CI, *_LOCKS, "CODEOWNERS", *SETTINGS)
 def among(paths: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
     """Those of the paths that one of the patterns means, in their order."""
     wanted = tuple(pattern.casefold() for pattern in patterns)
-    return tuple(path for path in paths if any(_means(pattern, path.casefold()) for pattern in wanted))
+    return tuple(path for path in paths if _one_means(wanted, path.casefold()))
 
 
 def left_unnamed(paths: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
@@ -73,6 +74,11 @@ def meaningless(names: Iterable[str], paths: Iterable[str]) -> tuple[str, ...]:
 
 def _names(name: str, path: str) -> bool:
     return path == name or (name.endswith("/") and len(name) > 1 and path.startswith(name))
+
+
+@lru_cache(maxsize=4096)
+def _one_means(patterns: tuple[str, ...], path: str) -> bool:
+    return any(_means(pattern, path) for pattern in patterns)
 
 
 def _means(pattern: str, path: str) -> bool:

@@ -124,14 +124,14 @@ class Memory:
     """What the looks before have seen. May be lost: then the watchdog begins to count anew."""
 
     changes: list[Change] = field(default_factory=list)
-    _issues: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    _issues: dict[str, tuple[object, datetime]] = field(default_factory=dict)
     _foreign: dict[tuple[str, str], tuple[frozenset[str], datetime]] = field(default_factory=dict)
 
     def see(self, tickets: Iterable[Ticket], now: datetime) -> dict[str, datetime]:
         """Compare with the look before; returns since when each issue is unchanged, and notes foreign changes."""
         unchanged: dict[str, datetime] = {}
         for one in tickets:
-            print_now = hash(repr(_fingerprint(one)))
+            print_now = _fingerprint(one)
             known = self._issues.get(one.issue.id)
             if known is None or known[0] != print_now:
                 known = self._issues[one.issue.id] = print_now, now

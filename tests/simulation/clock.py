@@ -1,8 +1,14 @@
 """A loop whose time jumps to the next timer: hours pass in milliseconds, nothing sleeps, no socket is opened."""
 
 import asyncio
+import heapq
+import itertools
 from asyncio import base_events
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 BEGINNING = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -15,30 +21,21 @@ class Forever(RuntimeError):  # noqa: N818
     """Everybody waits and nothing will ever happen, or time stands still."""
 
 
-class _Jump:
-    """Stands where the loop would ask the system for events."""
-
-    def __init__(self, loop: "VirtualLoop") -> None:
-        self._loop = loop
-        self._idle = 0
-
-    def select(self, timeout: float | None) -> list[object]:
-        if timeout is None:
-            raise Forever("nothing is left that could happen")
-        self._idle = 0 if timeout else self._idle + 1
-        if self._idle > STANDS_STILL:
-            raise Forever("time stands still")
-        self._loop.moment += timeout
-        return []
-
-
 class VirtualLoop(base_events.BaseEventLoop):
-    """An event loop on virtual time, in seconds from the beginning of the story."""
+    """An event loop on virtual time, in seconds from the beginning of the story.
+
+    Timers are kept by (time, order in which they were set): what comes due at once comes in that order.
+    """
+
+    _ready: deque[asyncio.Handle]
+    _stopping: bool
 
     def __init__(self) -> None:
         super().__init__()
         self.moment = 0.0
-        self._selector = _Jump(self)
+        self._idle = 0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._order = itertools.count()
 
     def time(self) -> float:
         """Virtual seconds."""
@@ -48,8 +45,33 @@ class VirtualLoop(base_events.BaseEventLoop):
         """The same as a date."""
         return BEGINNING + timedelta(seconds=self.moment)
 
-    def _process_events(self, _events: object) -> None:
-        """None ever come."""
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call it at this virtual second."""
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._order), handle))
+        return handle
+
+    def _run_once(self) -> None:
+        """One turn: time goes on only when nothing else is left to do."""
+        ready, timers = self._ready, self._timers
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
+        self._idle += 1
+        if not ready and not self._stopping:
+            if not timers:
+                raise Forever("nothing is left that could happen")
+            if timers[0][0] > self.moment:
+                self.moment, self._idle = timers[0][0], 0
+        if self._idle > STANDS_STILL:
+            raise Forever("time stands still")
+        while timers and timers[0][0] <= self.moment:
+            ready.append(heapq.heappop(timers)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()  # type: ignore[attr-defined]
 
     def _write_to_self(self) -> None:
         """Nobody sleeps, so nobody must be woken."""

@@ -7,13 +7,15 @@ picture that was taken once stays as it was.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from bot.linear import wire
 from bot.linear.errors import classify
 from bot.machine.stages import LABELS, STATES
 from tests.simulation.clock import now
 
 Node = dict[str, Any]
+_Wire = TypeVar("_Wire", bound=wire.Wire)
 TEAM = "YOU"
 QUIET_HISTORY = timedelta(minutes=3)
 """Linear writes no history of an issue that is younger."""
@@ -55,6 +57,8 @@ class Issue:
     """Deleted by a person: Linear shows it among archived things for a month."""
     mover: str = ""
     """Who put it where it stands: "service", "person", "automation"."""
+    version: int = 0
+    """Counts its changes."""
 
     @property
     def identifier(self) -> str:
@@ -76,6 +80,10 @@ class Linear:
     made: set[str] = field(default_factory=set)
     """Every id that was ever used."""
     number: int = 0
+    _nodes: dict[str, tuple[tuple[object, ...], wire.Issue]] = field(default_factory=dict)
+    _pictures: dict[str, tuple[tuple[int, ...], wire.Issue]] = field(default_factory=dict)
+    _known: dict[int, tuple[Node, wire.Wire]] = field(default_factory=dict)
+    """What the service's models made of each node, which is kept so that its id stays its own."""
 
     def __post_init__(self) -> None:
         for place, state in enumerate(STATES.values()):
@@ -121,8 +129,34 @@ class Linear:
         """The id of a state, or of the first one when it was renamed."""
         return next((key for key, one in self.states.items() if one["name"] == name), next(iter(self.states)))
 
-    def node(self, issue: Issue) -> Node:
-        """An issue as the wire tells it."""
+    def picture(self, issue: Issue) -> wire.Issue:
+        """An epic with all that belongs to it."""
+        own, below = self.node(issue), [self.node(one) for one in self.children(issue.id)]
+        seen = tuple(map(id, (own, *below, *issue.documents.values())))
+        known = self._pictures.get(issue.id)
+        if known is None or known[0] != seen:
+            documents = wire.Documents(nodes=[self._read(wire.Document, one) for one in issue.documents.values()])
+            whole = own.model_copy(update={"documents": documents, "children": wire.Issues(nodes=below)})
+            known = self._pictures[issue.id] = seen, whole
+        return known[1]
+
+    def shape(self, issue: Issue) -> tuple[object, ...]:
+        """Changes whenever anything does that is told about an issue."""
+        below = [self.issues[one] for one in issue.blocked_by]
+        return (
+            issue.version, id(self.states[issue.state]),
+            *((one.id, id(self.states[one.state]), one.trashed, one.deleted) for one in below),
+        )  # fmt: skip
+
+    def node(self, issue: Issue) -> wire.Issue:
+        """An issue as the wire tells it, and as the service reads it: the same object until something changes."""
+        shape = self.shape(issue)
+        known = self._nodes.get(issue.id)
+        if known is None or known[0] != shape:
+            known = self._nodes[issue.id] = shape, wire.Issue.model_validate(self._told(issue))
+        return known[1]
+
+    def _told(self, issue: Issue) -> Node:
         return {
             "id": issue.id,
             "identifier": issue.identifier,
@@ -136,14 +170,22 @@ class Linear:
             "team": {"key": TEAM},
             "project": None,
             "parent": {"id": issue.parent} if issue.parent else None,
-            "state": self.states[issue.state],
+            "state": self._read(wire.State, self.states[issue.state]),
             "labels": {"nodes": [{"name": name} for name in issue.labels]},
             "inverseRelations": {
                 "nodes": [self._relation(one) for one in issue.blocked_by if not self.issues[one].deleted]
             },
-            "attachments": {"nodes": list(issue.attachments.values())},
-            "comments": {"nodes": issue.comments[::-1]},
+            "attachments": {"nodes": [self._read(wire.Attachment, one) for one in issue.attachments.values()]},
+            "comments": {"nodes": [self._read(wire.Comment, one) for one in reversed(issue.comments)]},
         }
+
+    def _read(self, kind: type[_Wire], node: Node) -> _Wire:
+        """The node as the service's own model reads it; once, since no node is ever changed in place."""
+        known = self._known.get(id(node))
+        if known is None:
+            known = self._known[id(node)] = node, kind.model_validate(node)
+        assert isinstance(known[1], kind)
+        return known[1]
 
     def _relation(self, blocker: str) -> Node:
         one = self.issues[blocker]
@@ -151,7 +193,7 @@ class Linear:
             "type": "blocks",
             "issue": {
                 "id": one.id, "identifier": one.identifier, "trashed": one.trashed or None,
-                "state": self.states[one.state],
+                "state": self._read(wire.State, self.states[one.state]),
             },
         }  # fmt: skip
 
@@ -249,6 +291,7 @@ class Linear:
         }  # fmt: skip
         self.made.add(id_)
         issue.updated = now()
+        issue.version += 1
         self.changed("Document", "update", {"id": id_}, who)
 
     def relate(self, blocker: str, blocked: str, who: str) -> None:
@@ -264,6 +307,7 @@ class Linear:
 
     def _tell(self, event: str, action: str, issue: Issue, who: str = "person", thing: str = "") -> None:
         issue.updated = now()
+        issue.version += 1
         data: Node = {"id": thing, "issueId": issue.id} if thing else {"id": issue.id}
         if not thing and issue.parent:
             data["parentId"] = issue.parent

@@ -59,11 +59,7 @@ class LinearDoor(LinearClient):
         linear = self._linear
         match name:
             case "epic":
-                issue = linear.issue(wanted["id"])
-                node = linear.node(issue)
-                node["documents"] = {"nodes": list(issue.documents.values())}
-                node["children"] = {"nodes": [linear.node(one) for one in linear.children(issue.id)]}
-                return {"viewer": {"id": US["id"]}, "issue": node}
+                return {"viewer": {"id": US["id"]}, "issue": linear.picture(linear.issue(wanted["id"]))}
             case "roots":
                 since = datetime.fromisoformat(wanted["filter"]["or"][1]["updatedAt"]["gt"])
                 found = [one for one in linear.issues.values() if self._is_root(one, since)]

@@ -96,6 +96,8 @@ class Watch:
     topics: set[tuple[str, str]] = field(default_factory=set)
     approved: set[str] = field(default_factory=set)
     enqueued: set[str] = field(default_factory=set)
+    known: dict[str, tuple[tuple[object, ...], Seen]] = field(default_factory=dict)
+    """How each issue looked last, which is how it looks until it changes."""
     taken: "dict[tuple[str, str], MemoryDatabase]" = field(default_factory=dict)
 
     def violated(self, invariant: str, what: str) -> None:
@@ -123,6 +125,13 @@ class Watch:
         return Sight(self.world.loop.now(), issues, document)
 
     def _seen(self, one: Issue) -> Seen:
+        shape = self.world.linear.shape(one)
+        known = self.known.get(one.id)
+        if known is None or known[0] != shape:
+            known = self.known[one.id] = shape, self._looks(one)
+        return known[1]
+
+    def _looks(self, one: Issue) -> Seen:
         linear = self.world.linear
         sealed = one.attachments.get(effect_id("record", one.id))
         return Seen(
