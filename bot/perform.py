@@ -172,8 +172,6 @@ class Performer:
             if isinstance(action, StartRun):
                 self.note(facts, action)
                 await self.runs.start_run(self._order(facts, await self._with_logs(action)))
-            elif isinstance(action, CleanUp):
-                await self.clean_up(action.repository, action.branch)
         again = max(refused) if refused else decision.recheck_after
         return again if late is None or (again is not None and again < late) else late
 
@@ -219,8 +217,10 @@ class Performer:
                 await self._show(action)
             case ClosePullRequest(repository, number):
                 await self.github.close_pull(repository, number)
-            case CleanUp(repository, branch, delete_branch) if delete_branch:
-                await self.github.delete_branch(repository, branch)
+            case CleanUp(repository, branch, delete_branch):
+                await self.clean_up(repository, branch)
+                if delete_branch:
+                    await self.github.delete_branch(repository, branch)
 
     def _say(self, words: str, values: Mapping[str, Any]) -> str:
         """A text to be posted: secrets are cut out before it is made harmless, which changes them, and after."""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from bot.github.client import HeadMoved, NotMergeable
-from bot.machine.decision import Decision, Merge, Move, Post, Retarget
+from bot.machine.decision import CleanUp, Decision, Merge, Move, Post, Retarget
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Issue, Ticket
 from bot.machine.secrets import pattern_of
@@ -70,6 +70,13 @@ async def test_github_comes_before_linear(facts):
     done = []
     assert await performer(done).perform(facts, DECISION) == 0.1
     assert done == ["merge", "retarget", "move done", "linear"]
+
+
+async def test_a_checkout_is_gone_before_the_record_that_forgets_it_is_written(facts):
+    done = []
+    clean = CleanUp("acme/youlab", "agent/YOU-1", delete_branch=False)
+    await performer(done).perform(facts, Decision((Move("e", Stage.CANCELED), clean)))
+    assert done == ["clean", "move canceled", "linear"]
 
 
 async def test_linear_is_told_nothing_when_github_failed_but_the_other_actions_are_tried(facts):

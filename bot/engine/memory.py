@@ -297,7 +297,9 @@ class MemoryEngine:
         admit_all(self._database)
 
     def _begin_runs(self, callbacks: Callbacks) -> None:
-        due = [(name, run) for name, run in self._runs.items() if run.row.state is RunState.RUNNING and run.task is None]
+        due = [
+            (name, run) for name, run in self._runs.items() if run.row.state is RunState.RUNNING and run.task is None
+        ]
         if due:
             begun = sum(each.task is not None and each.owner is self for each in self._runs.values())
             for name, run in due[: max(0, self._workers - begun)]:
