@@ -18,7 +18,7 @@ from handlers import orders
 from handlers.code_review import request_review
 from handlers.concerns import hand_on
 from handlers.replies import noted, nothing_to_approve
-from handlers.results import about_the_work, summary_of, with_record
+from handlers.results import about_the_work, summary_of, topic_of, with_record
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -71,7 +71,7 @@ def _completed(facts: Facts, ticket: Ticket, record: Record, completed: Mapping[
     posts: tuple[Post, ...] = ()
     if "receipts" in completed:
         values = {"receipts": completed["receipts"], "by_worker": completed["by_worker"]}
-        posts = (Post(ticket.issue.id, f"receipt-{record.generation}", "receipt", values),)
+        posts = (Post(ticket.issue.id, topic_of("receipt", ticket, record), "receipt", values),)
     move = Decision((*posts, Move(ticket.issue.id, Stage.CODE_REVIEW)), recheck_after=0.0, record=record)
     if facts.rules.open_reviews:
         return move  # where only so many may be open, they are opened one after the other

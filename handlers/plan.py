@@ -15,7 +15,7 @@ from bot.machine.running import start, take_in, work
 from bot.machine.stages import Stage
 from handlers import orders
 from handlers.replies import noted, nothing_to_approve
-from handlers.results import artifact_of, summary_of, with_record
+from handlers.results import artifact_of, summary_of, topic_of, with_record
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -47,7 +47,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
             return take_in(facts, with_record(ticket, written), orders.plan(wrong), failed, taken)
         record = replace(record, plan=artifact_of(result), approval=None, shown=None)
         values = {"url": result.get("document_url", ""), "summary": summary_of(result)}
-        post = Post(ticket.issue.id, f"plan-{record.generation}", "plan", values)
+        post = Post(ticket.issue.id, topic_of("plan", ticket, record), "plan", values)
         if facts.rules.plan_by_person:
             return Decision((post, Move(ticket.issue.id, Stage.PLAN_REVIEW)), recheck_after=0.0, record=record)
         move = Decision((post, Move(ticket.issue.id, Stage.READY)))

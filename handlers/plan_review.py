@@ -97,8 +97,12 @@ def _review(
     facts: Facts, ticket: Ticket, heard: Heard, digest: str, words: str, values: Mapping[str, Any], approved: Any
 ) -> Decision:
     record, issue = heard.record, ticket.issue.id
-    topic = f"{words}-review-{record.generation}-{digest[:12]}"
+    topic = f"{words}-review-{record.generation}-{digest[:32]}"
     blocker = Blocker(issue, "turn_1" if words == "breakdown" else "plan_review")
+    now_shown = replace(record, shown=Approval(comment=topic, user="", at=facts.now, digest=digest))
+    if record.shown is None or record.shown.comment != topic:
+        # It may stand there although we were killed before we could remember it; its topic stands for its digest.
+        record = now_shown if shown_comment(ticket, now_shown) else record
     shown = shown_comment(ticket, record) if record.shown and record.shown.digest == digest else None
     replies = Decision()
     subject = Subject(shown.created_at if shown else None, unchanged=shown is not None)
@@ -112,7 +116,7 @@ def _review(
         replies += Decision((reply(ticket, comment, "refused", {"word": comment.body.strip()[:40], "reason": reason}),))
     show = Post(issue, topic, f"{words}_review" if words == "breakdown" else words, {**values, "digest": digest[:12]})
     if record.shown is None or record.shown.comment != topic:
-        record = replace(record, shown=Approval(comment=topic, user="", at=facts.now, digest=digest))
+        record = now_shown
     return replies + Decision((show,), (blocker,), record=record)
 
 

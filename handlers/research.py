@@ -12,7 +12,7 @@ from bot.machine.running import start, work
 from bot.machine.stages import Stage
 from handlers import orders
 from handlers.replies import noted, nothing_to_approve
-from handlers.results import artifact_of, summary_of, with_record
+from handlers.results import artifact_of, summary_of, topic_of, with_record
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -21,7 +21,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     def taken(record: Record, result: Mapping[str, Any]) -> Decision:
         record = replace(record, research=artifact_of(result))
         values = {"url": result.get("document_url", ""), "summary": summary_of(result)}
-        post = Post(ticket.issue.id, f"research-{record.generation}", "research", values)
+        post = Post(ticket.issue.id, topic_of("research", ticket, record), "research", values)
         move = Decision((post, Move(ticket.issue.id, Stage.PLAN)))
         return move + start(facts, with_record(ticket, record), orders.plan())
 

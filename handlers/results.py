@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from bot.machine.facts import Ticket
-from bot.machine.record import Artifact, Record
+from bot.machine.record import Artifact, Record, generation_of
+from bot.machine.running import record_of
 
 
 def artifact_of(result: Mapping[str, Any]) -> Artifact | None:
@@ -27,6 +28,18 @@ def summary_of(result: Mapping[str, Any]) -> str:
     summary = str(outcome.get("summary") or result.get("summary") or "")
     documents = [f"- `{one['path']}`: {one['why']}" for one in outcome.get("documents") or ()]
     return "\n".join([summary, "", *documents]) if documents else summary
+
+
+def topic_of(words: str, ticket: Ticket, record: Record) -> str:
+    """The topic under which a result is told: its run's.
+
+    When an earlier run had told the same and was lost before we remembered it, then that one's: its comment is edited,
+    and nothing is told twice. `ticket` is as it was before the result was taken in.
+    """
+    settled = record_of(ticket).settled
+    ours = [one.topic for one in ticket.issue.comments if one.ours and one.topic.startswith(f"{words}-")]
+    lost = [generation for one in ours if settled < (generation := generation_of(one)) < record.generation]
+    return f"{words}-{min(lost, default=record.generation)}"
 
 
 def with_record(ticket: Ticket, record: Record) -> Ticket:

@@ -2,7 +2,8 @@
 
 The record says which stage the machine last saw or set. Another one in Linear means that somebody moved the issue, or
 that our own move was written and the record after it was not; both are treated alike, because following our own move
-leads where we wanted to go.
+leads where we wanted to go. Where it doesn't, because the result that it rested on is lost with the database, our own
+move is taken back, and the stage that we remember runs again.
 
 Linear's automation (its GitHub integration above all) is nobody, and people who may not steer have no say here either.
 What they move is put right once for each stage and state. When the same happens again we don't fight: Linear shows what
@@ -141,6 +142,8 @@ def _forward(ticket: Ticket, stage: Stage, record: Record, *, missing: str) -> A
     if any(_is_due(run, record) and run.stage == record.stage for run in ticket.runs):
         return Arrived(record.stage, record)  # what is missing is in the result; then our own move comes true
     issue = ticket.issue
+    if _cut_short(ticket, record):
+        return Arrived(record.stage, record, Decision((Move(issue.id, record.stage),)))
     values = {"state": issue.state_name, "missing": missing}
     return Arrived(
         stage,
@@ -165,6 +168,17 @@ def _is_due(run: Run, record: Record) -> bool:
 
 def _is_live(run: Run, record: Record) -> bool:
     return run.state in (RunState.QUEUED, RunState.RUNNING) and run.generation == record.generation
+
+
+def _cut_short(ticket: Ticket, record: Record) -> bool:
+    """Whether it was our own move, without the record that was to follow, and the result it rested on is lost.
+
+    Where the history tells nothing, it is when the engine knows nothing of the run that we ordered: its database is
+    lost. Then that stage runs again; a person who really was quicker moves the ticket once more.
+    """
+    if ticket.issue.mover is not Mover.UNKNOWN:
+        return ticket.issue.mover is Mover.US
+    return record.generation > record.settled and all(run.generation < record.generation for run in ticket.runs)
 
 
 def _stops(ticket: Ticket, stage: Stage) -> tuple[StopRun, ...]:

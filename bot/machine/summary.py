@@ -161,9 +161,9 @@ _FOR_PEOPLE = frozenset({"closed", "draft", "changes_requested", "threads", "rev
 
 
 def hash_of(pairs: tuple[tuple[str, str], ...], before: str) -> int:
-    """A short stable number for a set of heads shown after something else (a topic's name, not a proof)."""
+    """A stable number for a set of heads shown after something else; long enough to stand for them."""
     text = " ".join((before, *(head for _, head in pairs)))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
 
 
 def shown_comment(ticket: Ticket, record: Record) -> Comment | None:
@@ -173,9 +173,19 @@ def shown_comment(ticket: Ticket, record: Record) -> Comment | None:
     return next((one for one in ticket.issue.comments if one.ours and one.topic == record.shown.comment), None)
 
 
+def as_shown(facts: Facts, ticket: Ticket, record: Record) -> Record:
+    """The record, with the summary that stands in Linear although we were killed before we could remember it.
+
+    It is ours, and its topic stands for exactly the heads that are ready now: else it is not taken for what was shown.
+    """
+    asked = ask(facts, ticket, record).record
+    return asked if asked is not None and shown_comment(ticket, asked) is not None else record
+
+
 def hear_merge_approval(facts: Facts, ticket: Ticket, heard: Heard) -> tuple[Approval | None, Decision]:
     """The first comment that validly approves the merge of what was shown; every other approval is answered."""
-    record, shown = heard.record, shown_comment(ticket, heard.record)
+    record = as_shown(facts, ticket, heard.record) if heard.approvals else heard.record
+    shown = shown_comment(ticket, record)
     replies: list[Action] = []
     for comment in heard.approvals:
         subject = _subject(facts, record, shown)

@@ -120,6 +120,7 @@ def test_every_topic_with_a_generation_is_known():
     found = set()
     for file in [*house.glob("handlers/*.py"), *house.glob("bot/machine/*.py")]:
         found |= set(re.findall(r'f"([^"\s]*\{record\.generation\}[^"\s]*)"', file.read_text()))
+        found |= {f"{words}-{{record.generation}}" for words in re.findall(r'topic_of\("(\w+)"', file.read_text())}
     assert len(found) >= 8
     for topic in found:
         filled = (

@@ -28,6 +28,8 @@ from bot.simulator.crash.points import Point
 from bot.simulator.crash.trap import Trap
 
 _SET_PARENT_DEATH_SIGNAL = 1  # prctl(2)
+KILLED = "======== killed here ========"
+"""The line between the logs of two lives."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Life:
     lose: Callable[[], Awaitable[None]]
     folder: Path
     deaths: int = 0
+    whole: bool = False
+    """Whether it lives and nothing more is to happen to it: it died and came back, or is not to die."""
     lost: list[Path] = field(default_factory=list)
     """Data folders as they were when they got lost."""
 
@@ -103,10 +107,12 @@ class Life:
                 if not died.exists():
                     raise RuntimeError(f"the service ended by itself\n{self._last_words()}")
                 self.deaths += 1
+                await asyncio.to_thread(self._mark)
                 if self.point.lost:
                     await self._lose(settings)
                 pid = await asyncio.to_thread(self._born, settings, None)
                 break
+            self.whole = True
             await _end(pid)
             raise RuntimeError(f"the service ended by itself\n{self._last_words()}")
         finally:
@@ -116,6 +122,10 @@ class Life:
 
     def _born(self, settings: Settings, point: Point | None) -> int:
         return self.nursery.bear(Birth(settings, self.pace, self.log, self.folder / "died", point))
+
+    def _mark(self) -> None:
+        with self.log.open("a") as log:
+            log.write(f"{KILLED}\n")
 
     async def _lose(self, settings: Settings) -> None:
         """Database and data folder are gone; what the operator wrote (policy, secrets) is not ours to lose."""
