@@ -61,7 +61,7 @@ VERBS: Mapping[str, Verb] = {
     "linear.new-label": _in(Ends.ROUND, epic=ONCE),
     "linear.move": _in(Ends.ROUND, begun=(1, 2, 3), work=(1, 2, 3), alone=(3,), built=ONCE, epic=(2, 3)),
     "linear.label": _in(Ends.ROUND, talk=(1, 2)),
-    "linear.comment": _in(Ends.ROUND, begun=(1, 2, 3), work=(1, 2), built=(2,)),
+    "linear.comment": _in(Ends.ROUND, begun=(1, 2, 3), work=(1, 2), built=(2,), epic=(2, 3)),
     "linear.edit": _in(Ends.ROUND, built=ONCE),
     "linear.reply": _in(Ends.ROUND, talk=(1, 2)),
     "linear.document": _in(Ends.ROUND, epic=ONCE),
