@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo simulate simulate-nightly test walls screenshots kill rebuild crash lint audit sbom lock clean bench bench-gateway docs
+.PHONY: demo simulate simulate-nightly sweep test walls screenshots kill rebuild crash lint audit sbom lock clean bench bench-gateway docs
 
 demo: .venv/runtime  ## an epic from the label to merged pull requests, on this machine, no accounts
 	@$(BIN)/callboard demo $(ARGS)
@@ -39,6 +39,9 @@ simulate: .venv/development  ## the whole service in simulated worlds: SEEDS=100
 
 simulate-nightly: .venv/development  ## a hundred thousand stories
 	@$(BIN)/python -m tests.simulation --seeds 100000 $(ARGS)
+
+sweep: .venv/development  ## bugs planted into a copy of the service, each found by the simulation: caught C of P
+	@$(BIN)/python -m tests.simulation.sweep $(ARGS)
 
 docs: .venv/runtime  ## the reference of the policy in docs/configuration.md, made from its models
 	@$(BIN)/python -m bot.reference

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
+from tests.simulation.kinds import MANY, missing
 from tests.simulation.story import Ended, play
 
 STEPS = 200
@@ -25,7 +26,10 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--fired", action="store_true", help="what happened how often")
+    parser.add_argument("--brief", action="store_true", help="a line for each violation at once: seed, tab, invariant")
     wanted = parser.parse_args()
+    if wanted.brief:
+        return brief(wanted.seed, wanted.seeds, wanted.steps, wanted.jobs)
     if wanted.seeds == 1:
         return tell(wanted.seed, wanted.steps)
     seeds, steps, found, fired = 0, 0, list[Ended](), Counter[str]()
@@ -37,10 +41,12 @@ def main() -> int:
             if len(found) <= FIRST_TOLD:
                 invariant, what = ended.found[0]
                 sys.stdout.write(f"seed {ended.seed}: {invariant}: {what}\n  make simulate SEED={ended.seed}\n")
-    if wanted.fired:
+    never = missing(fired) if seeds >= MANY else ()
+    if wanted.fired or seeds >= MANY:
         sys.stdout.writelines(f"{count:8} {name}\n" for name, count in sorted(fired.items()))
+    sys.stdout.writelines(f"   never {name}\n" for name in never)
     sys.stdout.write(f"{seeds} seeds, {steps} steps, {len(found)} violations\n")
-    return 1 if found else 0
+    return 1 if found or never else 0
 
 
 def stories(first: int, count: int, steps: int, jobs: int) -> Iterator[Ended]:
@@ -51,6 +57,17 @@ def stories(first: int, count: int, steps: int, jobs: int) -> Iterator[Ended]:
         return
     with ProcessPoolExecutor(jobs) as pool:
         yield from pool.map(play, seeds, [steps] * count, chunksize=8)
+
+
+def brief(first: int, count: int, steps: int, jobs: int) -> int:
+    """For programs: the sweep reads this."""
+    found = 0
+    for ended in stories(first, count, steps, jobs):
+        if ended.found:
+            found += 1
+            sys.stdout.write(f"{ended.seed}\t{ended.found[0][0]}\n")
+            sys.stdout.flush()
+    return 1 if found else 0
 
 
 def tell(seed: int, steps: int) -> int:

@@ -22,6 +22,13 @@ WAITS = frozenset({
     "queued", "checks", "reviewer", "no_pull_request", "head_moved", "open_reviews",
 })  # fmt: skip
 """Reasons that pass by themselves, or with another one that names a person."""
+DEEDS = {
+    "turns": 14, "comments": 4, "strangers": 2, "labels": 2, "moves": 2, "automation": 1, "edits_words": 2,
+    "edits_document": 1, "unlabels": 1, "relates": 1, "renames_state": 1, "deletes": 1, "archives": 1,
+    "cancels": 1, "forges": 1, "reviews": 3, "remarks": 3, "pushes": 2, "merges_by_hand": 1, "closes": 1,
+    "pushes_to_main": 1, "budget": 1, "renames": 1, "reopens": 1, "resolves": 1, "unsays": 1, "deletes_branch": 1,
+}  # fmt: skip
+"""What people do at random, and how often beside the others."""
 TURN_SECONDS = 60.0
 """What a person needs to see the world as it is."""
 
@@ -40,21 +47,13 @@ class People:
 
     def anything(self) -> None:
         """Somebody does something."""
-        deeds: list[tuple[int, Callable[[Issue], None]]] = [
-            (14, self.turns), (4, self.comments), (2, self.strangers), (2, self.labels), (2, self.moves),
-            (1, self.automation), (2, self.edits_words), (1, self.edits_document), (1, self.unlabels),
-            (1, self.relates), (1, self.renames_state), (1, self.deletes), (1, self.archives), (1, self.cancels),
-            (1, self.forges), (3, self.reviews), (3, self.remarks), (2, self.pushes), (1, self.merges_by_hand),
-            (1, self.closes), (1, self.pushes_to_main), (1, self.budget), (1, self.renames), (1, self.reopens),
-            (1, self.resolves), (1, self.unsays), (1, self.deletes_branch),
-        ]  # fmt: skip
-        deed = self.chance.choices([one for _, one in deeds], [weight for weight, _ in deeds])[0]
+        deed = self.chance.choices(tuple(DEEDS), tuple(DEEDS.values()))[0]
         living = [one for one in self.linear.issues.values() if not one.deleted]
         epics = [one for one in living if one.parent is None]
         issue = self.chance.choice(living if self.chance.random() < 0.6 else epics or living)
-        self.world.fired[f"person {deed.__name__}"] += 1
-        self.world.tell("people", deed.__name__, issue.identifier)
-        deed(issue)
+        self.world.fired[f"person {deed}"] += 1
+        self.world.tell("people", deed, issue.identifier)
+        getattr(self, deed)(issue)
 
     def turns(self, issue: Issue) -> None:
         """What a good person does: approve what is shown."""

@@ -45,6 +45,7 @@ def play(seed: int, steps: int = 200, *, verbose: bool = False) -> Ended:
         random.setstate(before)
         _close(loop)
     digest = f"{world.rounds} {world.writes} {world.github_writes} {loop.time():.3f} {len(world.git.commits)}"
+    world.fired.update(f"end {world.linear.kind_of(one)}" for one in world.linear.issues.values() if not one.parent)
     fired = world.fired + Counter({f"fault {kind}": count for kind, count in world.chaos.fired.items()})
     return Ended(seed, taken, tuple(world.watch.found), fired, tuple(world.story), world.rounds, digest)
 

@@ -1,0 +1,24 @@
+"""Everything that a large run of stories must have shown at least once, by the names under which it is counted."""
+
+from collections import Counter
+from typing import get_args
+
+from bot.machine.decision import Action
+from tests.simulation.doors import KINDS
+from tests.simulation.people import DEEDS, OVER
+from tests.simulation.worker import ENDS
+
+MANY = 1000
+"""Stories from which on nothing may be missing."""
+EXPECTED = (
+    *(f"action {one.__name__}" for one in get_args(Action)),
+    *(f"agent {one}" for one in dict.fromkeys(ENDS)),
+    *(f"end {one}" for one in OVER if one != "duplicate"),
+    *(f"fault {one}" for one in KINDS),
+    *(f"person {one}" for one in DEEDS),
+)
+
+
+def missing(fired: Counter[str]) -> tuple[str, ...]:
+    """What never happened."""
+    return tuple(one for one in EXPECTED if not fired[one])

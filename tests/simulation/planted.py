@@ -1,0 +1,354 @@
+"""Bugs that are planted on purpose, each one small exact replacement in the service's own code: `make sweep` runs them.
+
+A simulation that finds nothing proves something only when it would have found these.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One bug: in `file`, `old` (found exactly once) becomes `new`."""
+
+    bug: str
+    file: str
+    old: str
+    new: str
+
+
+def plant(bug: Planted, tree: Path) -> None:
+    """Put the bug into a copy of the tree.
+
+    Raises:
+        ValueError: the text that it replaces is not there exactly once.
+    """
+    path = tree / bug.file
+    text = path.read_text()
+    if text.count(bug.old) != 1:
+        raise ValueError(f"{bug.bug}: its text is {text.count(bug.old)} times in {bug.file}")
+    path.write_text(text.replace(bug.old, bug.new))
+
+
+PLANTED = (
+    # ---- runs
+    Planted(
+        "the generation check is dropped",
+        "bot/machine/running.py",
+        "    if newest is None or newest.generation <= record.settled or newest.generation < record.generation:",
+        "    if newest is None or newest.generation <= record.settled:",
+    ),
+    Planted(
+        "a settled run is taken in again",
+        "bot/machine/running.py",
+        "    if newest is None or newest.generation <= record.settled or newest.generation < record.generation:",
+        "    if newest is None or newest.generation < record.generation:",
+    ),
+    Planted(
+        "every run has the same generation",
+        "bot/machine/running.py",
+        "    generation = record.generation + 1\n",
+        "    generation = max(1, record.generation)\n",
+    ),
+    Planted(
+        "a result is not noted as settled",
+        "bot/machine/running.py",
+        "    settled = replace(record, settled=run.generation)\n",
+        "    settled = record\n",
+    ),
+    Planted(
+        "a move by hand back lets the old run's result count",
+        "bot/machine/moving.py",
+        "    return record.settled if goes_on else record.generation\n",
+        "    return record.settled\n",
+    ),
+    Planted(
+        "a failing stage is tried again for ever",
+        "bot/machine/running.py",
+        "    if failed.attempts <= facts.rules.max_retries:",
+        "    if failed.attempts >= 0:",
+    ),
+    Planted(
+        "a run that was refused by the transport is tried again at once",
+        "bot/machine/running.py",
+        "hiccups=record.hiccups + 1, wait_until=facts.now + timedelta(seconds=pause))",
+        "hiccups=0, wait_until=None)",
+    ),
+    Planted(
+        "an agent may push when its lease is another's",
+        "bot/engine/memory.py",
+        "row.attempt_of_start == self.fence and row.stop_reason is None\n",
+        "row.attempt_of_start > 0\n",
+    ),
+    Planted(
+        "the cap of workers is forgotten",
+        "bot/engine/admission.py",
+        "if all(used[scope] < cap for scope, cap in _claims(order)):",
+        "if True:",
+    ),
+    Planted(
+        "two runs of one ticket at once",
+        "bot/engine/admission.py",
+        '    return (*order.caps, (f"issue {order.issue}", 1))\n',
+        "    return order.caps\n",
+    ),
+    # ---- money
+    Planted(
+        "a cost is counted twice",
+        "bot/machine/running.py",
+        "cost_usd=round(record.cost_usd + cost, 6)) if cost",
+        "cost_usd=round(record.cost_usd + 2 * cost, 6)) if cost",
+    ),
+    Planted(
+        "the cost of failed runs is forgotten",
+        "bot/machine/running.py",
+        "    cost = sum(_cost(run) for run in before.runs if known.settled < run.generation <= record.settled)\n",
+        "    cost = sum(_cost(run) for run in before.runs if known.settled < run.generation <= record.settled"
+        ' and (run.result or {}).get("kind") == "success")\n',
+    ),
+    Planted(
+        "the budget is not looked at",
+        "bot/machine/running.py",
+        "    if spent(facts) >= budget(facts):",
+        "    if spent(facts) < 0:",
+    ),
+    # ---- order
+    Planted(
+        "blockers are not waited for",
+        "bot/machine/stack.py",
+        "        if not _far_enough(facts, below)\n",
+        "        if False\n",
+    ),
+    Planted(
+        "a pause is ignored",
+        "bot/machine/running.py",
+        "    for one in (ticket, facts.epic):\n        if one.issue.disposition is not None:",
+        "    for one in ():\n        if one.issue.disposition is not None:",
+    ),
+    Planted(
+        "a pause of the epic is ignored by its tickets",
+        "bot/machine/running.py",
+        "    for one in (ticket, facts.epic):\n",
+        "    for one in (ticket,):\n",
+    ),
+    Planted(
+        "work goes on when the label was taken away",
+        "bot/machine/decide.py",
+        "    if facts.dropped and not one.stage.over:",
+        "    if False:",
+    ),
+    Planted(
+        "a ticket begins before the breakdown is approved",
+        "bot/machine/running.py",
+        "or record_of(facts.epic).approval is not None\n",
+        "or True\n",
+    ),
+    Planted(
+        "runs go on when their ticket is canceled",
+        "handlers/canceled.py",
+        "for run in ticket.runs if run.state in live)\n",
+        "for run in ticket.runs if False)\n",
+    ),
+    # ---- who may
+    Planted(
+        "guests may",
+        "bot/machine/approval.py",
+        "    if author.guest:\n",
+        "    if False:\n",
+    ),
+    Planted(
+        "what an integration wrote counts as a person's",
+        "bot/linear/reading.py",
+        "            person=not strange and user.active and not user.guest and not user.app,\n",
+        "            person=user.active and not user.guest and not user.app,\n",
+    ),
+    Planted(
+        "somebody who left the workspace may",
+        "bot/linear/reading.py",
+        "            active=user.active,\n            guest=user.guest,\n            app=user.app,\n            teams",
+        "            active=True,\n            guest=user.guest,\n            app=user.app,\n            teams",
+    ),
+    Planted(
+        "an edited comment approves",
+        "bot/machine/approval.py",
+        "    if comment.edited and act is not Act.ASK:",
+        "    if False:",
+    ),
+    Planted(
+        "the service hears itself",
+        "bot/machine/listening.py",
+        "        if not comment.ours and comment.id not in record.heard:",
+        "        if comment.id not in record.heard:",
+    ),
+    Planted(
+        "what was heard is heard again",
+        "bot/machine/listening.py",
+        "        if not comment.ours and comment.id not in record.heard:",
+        "        if not comment.ours:",
+    ),
+    Planted(
+        "a forged record is believed",
+        "bot/linear/records.py",
+        "            fields = _serializer([key]).loads(text)\n",
+        "            fields = _serializer([key]).loads_unsafe(text)[1]\n",
+    ),
+    Planted(
+        "a record copied from another issue is believed",
+        "bot/linear/records.py",
+        "    if record.issue != issue:",
+        "    if False:",
+    ),
+    # ---- the merge
+    Planted(
+        "an approval of another head counts",
+        "bot/machine/approval.py",
+        "    return head == given[ticket.issue.id] or carried == (given[ticket.issue.id], head)\n",
+        "    return True\n",
+    ),
+    Planted(
+        "what was carried from anywhere counts as approved",
+        "bot/machine/approval.py",
+        "or carried == (given[ticket.issue.id], head)\n",
+        "or (carried is not None and carried[1] == head)\n",
+    ),
+    Planted(
+        "a merge is not bound to the head that was approved",
+        "bot/github/landing.py",
+        '        wanted = {"sha": head, "commit_title": title}\n',
+        '        wanted = {"commit_title": title}\n',
+    ),
+    Planted(
+        "an approval that was taken back still counts",
+        "bot/machine/train.py",
+        "or not stands(approval, asked, facts.rules):",
+        "or False:",
+    ),
+    Planted(
+        "an approval counts for what was shown after it",
+        "bot/machine/approval.py",
+        "    if subject is None or subject.shown_at is None or comment.created_at <= subject.shown_at:\n"
+        "        return _TOO_EARLY[act]\n    if not subject.unchanged:",
+        "    if subject is None:\n        return _TOO_EARLY[act]\n    if False:",
+    ),
+    Planted(
+        "a stack is merged from its top",
+        "bot/machine/train.py",
+        "    if below:\n        names = ",
+        "    if False:\n        names = ",
+    ),
+    Planted(
+        "red checks are no obstacle",
+        "bot/machine/train.py",
+        "    if pull.failing:\n",
+        "    if False:\n",
+    ),
+    Planted(
+        "checks that still run are no obstacle",
+        "bot/machine/train.py",
+        "    if not checks_are_green(facts, ticket, pull):\n",
+        "    if False:\n",
+    ),
+    Planted(
+        "somebody who wants changes is no obstacle",
+        "bot/machine/train.py",
+        "    if pull.changes_requested_by:\n",
+        "    if False:\n",
+    ),
+    Planted(
+        "a ticket that stands still is merged",
+        "handlers/merge.py",
+        "    running = facts.epic.issue.stage is Stage.MERGE and _stands_still(facts, ticket) is None\n",
+        "    running = facts.epic.issue.stage is Stage.MERGE\n",
+    ),
+    Planted(
+        "a merge into a branch counts as landed",
+        "bot/machine/stack.py",
+        "        if facts.repository is None or pull.base_branch == facts.repository.base:\n",
+        "        if True:\n",
+    ),
+    Planted(
+        "a branch is deleted below an open pull request",
+        "bot/machine/train.py",
+        "    if any(other.open and other.base_branch == pull.head_branch for other in others):\n",
+        "    if False:\n",
+    ),
+    # ---- effects
+    Planted(
+        "a webhook is answered before it is stored",
+        "bot/web/intake.py",
+        "        accepted = await accept(delivery)\n",
+        "        accepted, _ = Accepted.NEW, asyncio.ensure_future(accept(delivery))\n",
+    ),
+    Planted(
+        "a delivery is stored and nobody is told",
+        "bot/engine/memory_inbox.py",
+        "            self.want(stored.key)\n        return accepted\n",
+        "            self.keys.setdefault(stored.key, MemoryKey())\n        return accepted\n",
+    ),
+    Planted(
+        "a failed round counts as a good one",
+        "bot/engine/memory.py",
+        "                self._inbox.failed(key, noted, error)\n",
+        "                self._inbox.done(key, noted, None)\n",
+    ),
+    Planted(
+        "the wish to look again is forgotten",
+        "bot/engine/memory_inbox.py",
+        "        row.not_before = min(row.not_before or due, due)\n",
+        "        row.not_before = due\n",
+    ),
+    Planted(
+        "nobody looks regularly",
+        "bot/observe.py",
+        '        return [f"epic:{root.id}" for root in roots]\n',
+        "        return []\n",
+    ),
+    Planted(
+        "the service is triggered by itself on GitHub",
+        "bot/github/webhook.py",
+        "    if own and event.cause() == own:\n",
+        "    if False:\n",
+    ),
+    Planted(
+        "Linear is told what GitHub refused",
+        "bot/perform.py",
+        "        if failure is not None:\n",
+        "        if False:\n",
+    ),
+    Planted(
+        "a comment gets a new id each time",
+        "bot/linear/ensure.py",
+        "            ours = comment_id(issue.id, topic)\n",
+        '            ours = comment_id(issue.id, f"{topic}{len(issue.comments)}")\n',
+    ),
+    Planted(
+        "a ticket gets a new id each time",
+        "bot/linear/ensure.py",
+        "        ours = ticket_id(epic.id, ticket.key)\n",
+        '        ours = ticket_id(epic.id, f"{ticket.key}{len(self._plans)}{id(self)}")\n',
+    ),
+    Planted(
+        "an answer on a pull request is given each time",
+        "bot/github/talking.py",
+        '                if comment.user.id == own and topic_of(comment.body or "") == topic:\n',
+        "                if False:\n",
+    ),
+    Planted(
+        "a checkout is never cleaned up",
+        "bot/perform.py",
+        "                await self.clean_up(repository, branch)\n",
+        "",
+    ),
+    Planted(
+        "a ticket is done when its pull request is closed",
+        "bot/machine/train.py",
+        "    if not has_landed(facts, ticket):\n        return Decision(blockers=(_merged_elsewhere(",
+        "    if False:\n        return Decision(blockers=(_merged_elsewhere(",
+    ),
+    Planted(
+        "a stage may be skipped by hand without what it needs",
+        "bot/machine/moving.py",
+        "    if not missing:\n",
+        "    if True:\n",
+    ),
+)
