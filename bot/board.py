@@ -42,7 +42,8 @@ class Board:
         """
         root = await self.linear_reads.resolve(reference)
         reads = Observe(self.github)
-        observer = Observer(self.linear_reads, self.directory, reads, engine, self.policy, lambda: datetime.now(UTC))
+        now = lambda: datetime.now(UTC)  # noqa: E731 - a clock
+        observer = Observer(self.linear_reads, self.directory, reads, engine, self.policy, now, acts=False)
         facts = await observer.observe(root.id)
         if facts is None:
             raise UserError(f"{reference} belongs to no epic that is labelled `orchestrate`.")

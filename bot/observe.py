@@ -13,6 +13,7 @@ from bot.linear import observe as linear
 from bot.linear.directory import Directory
 from bot.linear.ensure import ticket_id
 from bot.linear.errors import NotFound
+from bot.linear.newest import Ledger
 from bot.machine import breakdown, protected
 from bot.machine.errors import UserError
 from bot.machine.facts import Facts, Issue, Repository, Rules, Run, RunState, Service, Ticket
@@ -40,7 +41,7 @@ class GitHubReads(Protocol):
         """The head branch of a pull request; None when there is none."""
 
 
-class EngineReads(Protocol):
+class EngineReads(Ledger, Protocol):
     """What is asked of the engine."""
 
     async def runs(self, key: str) -> tuple[RunRow, ...]:
@@ -65,13 +66,15 @@ class Observer:
     clock: Callable[[], datetime]
     known: set[tuple[str, str]] = field(default_factory=set)
     reviewers: Reviewers = field(default_factory=Reviewers)
+    acts: bool = True
+    """Whether anybody acts upon the facts; who only looks need not wait until Linear surely shows the newest."""
     memory: Memory = field(default_factory=Memory)
     """What the watchdog compares with."""
 
     async def observe(self, epic: str) -> Facts | None:
         """Facts about an epic or lone ticket, or None when it is not ours."""
         try:
-            picture = await self.linear.observe_epic(epic)
+            picture = await self.linear.observe_epic(epic, self.engine if self.acts else None)
         except NotFound:
             return None
         labels = picture.epic.labels

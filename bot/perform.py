@@ -5,7 +5,7 @@ first, so that a stage never claims what does not exist; then everything for Lin
 when the generation they carry is remembered.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ import structlog
 
 from bot.engine.port import RunOrder
 from bot.github.errors import HeadMoved, NotFound, NotMergeable
-from bot.linear.ensure import NewTicket, Writes
+from bot.linear.ensure import NewTicket, Writes, ticket_id
 from bot.linear.marker import effect_id
 from bot.machine.breakdown import Task, code
 from bot.machine.decision import (
@@ -121,6 +121,12 @@ class Runs(Protocol):
 
     async def cancel_run(self, run_id: str, reason: str) -> None:
         """Stop a run."""
+
+    async def intend(self, key: str, above: Mapping[str, int]) -> Mapping[str, int]:
+        """Numbers for records that are about to be written."""
+
+    async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:
+        """These records stand on Linear."""
 
 
 @dataclass(frozen=True)
@@ -263,6 +269,7 @@ class Performer:
         Returns in how many seconds a panel that was edited just now may be edited again; None when nothing is due.
         """
         writes, late = self.writes(), None
+        records: list[Record] = []
         issues = {one.issue.id: one.issue for one in (facts.epic, *facts.tickets)}
         for action in decision.actions:
             if isinstance(action, _LATER) and not isinstance(action, StartRun):
@@ -285,11 +292,13 @@ class Performer:
                         facts.document,
                     )
                 case CreateTickets():
-                    self._create(writes, facts, action)
-        for action in decision.actions:
-            if isinstance(action, Remember):
-                self._remember(writes, issues[action.issue], action.record)
+                    records += self._create(writes, facts, action)
+                case Remember(_, record):
+                    records.append(record)
+        remembered = await self._remember(writes, facts.key, records)
         await writes.send()
+        if remembered:
+            await self.runs.wrote(facts.key, remembered)
         return late
 
     def _panel(self, writes: Writes, facts: Facts, epic: Issue, body: str) -> float | None:
@@ -303,9 +312,15 @@ class Performer:
         writes.comment(epic, "panel", body)  # the same text again is no edit
         return None
 
-    def _create(self, writes: Writes, facts: Facts, create: CreateTickets) -> None:
-        """Tickets with ids made from epic and task: a repeat is no second ticket, and those that exist stay."""
+    def _create(self, writes: Writes, facts: Facts, create: CreateTickets) -> list[Record]:
+        """Tickets with ids made from epic and task: a repeat is no second ticket, and those that exist stay.
+
+        Returns the first records of those that are made.
+        """
         known = {one.issue.record.task: one.issue.id for one in facts.tickets if one.issue.record}
+        refused = {one.issue.id for one in facts.tickets if one.issue.record_refused}  # is not replaced by a fresh one
+        ours = {task.key: ticket_id(facts.epic.issue.id, task.key) for task in create.tasks}
+        known |= {key: issue for key, issue in ours.items() if issue in refused}
         new = [task for task in create.tasks if task.key not in known]
         made = writes.create_tickets(
             facts.epic.issue,
@@ -327,13 +342,21 @@ class Performer:
         for above, below in pairs:
             if (above, below) not in there:
                 writes.relation(below, above)
-        for task in new:
-            self._remember(writes, made[task.key], Record(issue=made[task.key], task=task.key))
+        return [Record(issue=made[task.key], task=task.key) for task in new]
 
-    def _remember(self, writes: Writes, issue: Issue | str, record: Record) -> None:
-        name = issue.id if isinstance(issue, Issue) else issue
-        spent = f"{record.stage} · run {record.generation} · ${record.cost_usd:.2f}"
-        writes.record(issue, record, title="Callboard", subtitle=spent, url=f"{self.page}/issues/{name}")
+    async def _remember(self, writes: Writes, key: str, records: Iterable[Record]) -> dict[str, tuple[int, str]]:
+        """Write records last; returns their numbers and signed texts. Each gets a number before anything is sent."""
+        wanted = {one.issue: one for one in records}
+        if not wanted:
+            return {}
+        numbers = await self.runs.intend(key, {issue: one.number for issue, one in wanted.items()})
+        written = {}
+        for issue, one in wanted.items():
+            spent = f"{one.stage} · run {one.generation} · ${one.cost_usd:.2f}"
+            record = replace(one, number=numbers[issue])
+            text = writes.record(issue, record, title="Callboard", subtitle=spent, url=f"{self.page}/issues/{issue}")
+            written[issue] = numbers[issue], text
+        return written
 
     def _order(self, facts: Facts, start: StartRun) -> RunOrder:
         policy = self.policy()

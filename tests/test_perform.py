@@ -9,9 +9,12 @@ from urllib.parse import quote
 import pytest
 
 from bot.github.client import HeadMoved, NotMergeable
-from bot.machine.decision import CleanUp, Decision, Merge, Move, Post, Retarget
+from bot.linear.ensure import ticket_id
+from bot.machine.breakdown import Task
+from bot.machine.decision import CleanUp, CreateTickets, Decision, Merge, Move, Post, Remember, Retarget
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Issue, Ticket
+from bot.machine.record import Record
 from bot.machine.secrets import pattern_of
 from bot.machine.stages import Stage
 from bot.perform import LATER, PANEL_SECONDS, SOON, Performer
@@ -177,3 +180,42 @@ async def test_no_spelling_of_a_secret_is_posted(facts):
         assert echo not in said, echo
         assert secret[7:-7] not in said
         assert said.count("[secret]") == 4, said
+
+
+class Remembering(Linear):
+    """Takes tickets, and keeps the numbers of the records that are written."""
+
+    def create_tickets(self, _epic, tickets):
+        return {one.key: f"made {one.key}" for one in tickets}
+
+    def record(self, issue, record, **_shown):
+        self.done.append(f"record {issue} {record.number}")
+        return "signed"
+
+
+class Numbers:
+    def __init__(self, done):
+        self.done = done
+
+    async def intend(self, _key, above):
+        self.done.append("intend")
+        return {issue: number + 1 for issue, number in above.items()}
+
+    async def wrote(self, _key, seen):
+        self.done.append(f"wrote {seen}")
+
+
+async def test_a_record_has_a_number_before_anything_is_sent_and_is_noted_after(facts):
+    done = []
+    acting = replace(performer(done), writes=lambda: Remembering(done), runs=Numbers(done))
+    await acting.perform(facts, Decision((Remember("e", Record("e", 4)), Move("e", Stage.DONE))))
+    assert done == ["move done", "intend", "record e 5", "linear", "wrote {'e': (5, 'signed')}"]
+
+
+async def test_a_ticket_whose_record_is_not_believed_gets_no_fresh_one_when_its_tasks_are_approved_again(facts):
+    done = []
+    there = replace(facts.epic.issue, id=ticket_id("e", "store"), record_refused="forged")
+    acting = replace(performer(done), writes=lambda: Remembering(done), runs=Numbers(done))
+    tasks = tuple(Task(key, key) for key in ("store", "page"))
+    await acting.perform(replace(facts, tickets=(Ticket(there),)), Decision((CreateTickets("e", "YOU", tasks),)))
+    assert [line for line in done if line.startswith("record")] == ["record made page 1"]

@@ -18,6 +18,7 @@ import structlog
 
 from bot.engine.admission import admit
 from bot.engine.memory_inbox import MemoryInbox
+from bot.engine.memory_ledger import MemoryLedger
 from bot.engine.pace import Pace
 from bot.engine.port import (
     ALL_ROLES,
@@ -26,6 +27,7 @@ from bot.engine.port import (
     Delivery,
     EngineStatus,
     Parked,
+    Records,
     RunOrder,
     RunRow,
     RunState,
@@ -58,6 +60,7 @@ class MemoryDatabase:
         self.engines: list[MemoryEngine] = []
         self.allowed: dict[str, tuple[float, float]] = {}
         self.paused: datetime | None = None
+        self.ledger = MemoryLedger(now, self.pace.lag)
 
     def changed(self) -> None:
         """Something may have come due: everybody looks."""
@@ -205,6 +208,22 @@ class MemoryEngine:
         count = sum(run.row.queued_at > lately for run in self._runs.values())
         paused = self.paused if self.paused and self.paused > self._now() else None
         return Service(paused, "The model's account is at its usage limit" if paused else "", 0.0, count)
+
+    async def records(self, key: str) -> Records:
+        """Which records of a key were written last."""
+        return self._database.ledger.records(key)
+
+    async def intend(self, key: str, above: Mapping[str, int]) -> Mapping[str, int]:
+        """Numbers for records that are about to be written."""
+        return self._database.ledger.intend(key, above)
+
+    async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:
+        """These records stand on Linear."""
+        self._database.ledger.wrote(key, seen)
+
+    async def text_of(self, issue: str) -> str:
+        """The newest record of an issue that stood on Linear, signed."""
+        return self._database.ledger.text_of(issue)
 
     async def status(self) -> EngineStatus:
         """Counts, and the keys that wait."""

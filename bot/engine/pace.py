@@ -20,6 +20,7 @@ class Pace:
     last_retry: float = 60.0
     tries: int = 8  # then the key is parked
     parked_retry: float = 600.0  # a parked key is tried again no more often than this
+    lag: float = 25.0  # a read of Linear may be as old as this; what was just written may be missing from it
     keep: float = 3 * 86400.0  # finished deliveries; senders redeliver for up to 8 hours, so never below that
 
     def retry_delay(self, attempts: int, retry_after: float | None = None) -> float:

@@ -115,6 +115,30 @@ class Verdict:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What is known of one issue's record: numbers as `Record.number`, times by the database's clock.
+
+    `intended` was about to be written, and may or may not have been; `written` stood on Linear (0: none did).
+    """
+
+    intended: int
+    intended_at: datetime
+    written: int = 0
+    written_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Records:
+    """What is known of the records of a key. `born` is when this database was made, `lag` in seconds how old a read of
+    Linear may be."""
+
+    born: datetime
+    now: datetime
+    lag: float
+    issues: Mapping[str, Kept] = field(default_factory=dict)
+
+
 class Till(Protocol):
     """Money that several runs share, and the pause of the whole service."""
 
@@ -251,6 +275,18 @@ class Engine(Protocol):
 
     async def service(self) -> Service:
         """What all epics share."""
+
+    async def records(self, key: str) -> Records:
+        """Which records of a key were written last. A cache: may be lost."""
+
+    async def intend(self, key: str, above: Mapping[str, int]) -> Mapping[str, int]:
+        """Numbers, by issue, for records that are about to be written: higher than `above` and any given out before."""
+
+    async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:
+        """Records that stand on Linear, by issue: number and signed text. One older than what is known is left out."""
+
+    async def text_of(self, issue: str) -> str:
+        """The signed text of the newest record of an issue that stood on Linear; empty when none is known."""
 
     async def status(self) -> EngineStatus:
         """Counts, and the keys that wait."""

@@ -6,7 +6,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -15,10 +15,22 @@ from bot.engine.database import Database
 from bot.engine.executions import Executions
 from bot.engine.inbox import Inbox
 from bot.engine.jobs import Jobs
+from bot.engine.ledger import Ledger
 from bot.engine.overview import Overview
 from bot.engine.pace import Pace
 from bot.engine.pictures import Pictures
-from bot.engine.port import ALL_ROLES, Accepted, Callbacks, Delivery, EngineStatus, Parked, RunOrder, RunRow, Service
+from bot.engine.port import (
+    ALL_ROLES,
+    Accepted,
+    Callbacks,
+    Delivery,
+    EngineStatus,
+    Parked,
+    Records,
+    RunOrder,
+    RunRow,
+    Service,
+)
 from bot.engine.runs import Aftermath, Runs
 from bot.engine.sessions import Sessions
 from bot.engine.sweeper import Sweeper, forever
@@ -51,11 +63,12 @@ class PostgresEngine:
         self._inbox = Inbox(database.pool, pace)
         self._runs = Runs(database.pool)
         self.till = Till(database.pool)
+        self._ledger = Ledger(database.pool, pace.lag)
         self._overview = Overview(database.pool)
         self.sessions = Sessions(database.pool)
         self.pictures = Pictures(database.pool)
         self._jobs = Jobs(database.pool, pace, on_lost)
-        self._sweeper = Sweeper(self._inbox, self._runs, self._jobs, pace, self._settle)
+        self._sweeper = Sweeper(self._inbox, self._runs, self._ledger, self._jobs, pace, self._settle)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -143,6 +156,22 @@ class PostgresEngine:
     async def service(self) -> Service:
         """What all epics share."""
         return await self.till.service()
+
+    async def records(self, key: str) -> Records:
+        """Which records of a key were written last."""
+        return await self._ledger.records(key)
+
+    async def intend(self, key: str, above: Mapping[str, int]) -> Mapping[str, int]:
+        """Numbers for records that are about to be written."""
+        return await self._ledger.intend(key, above)
+
+    async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:
+        """These records stand on Linear."""
+        await self._ledger.wrote(key, seen)
+
+    async def text_of(self, issue: str) -> str:
+        """The newest record of an issue that stood on Linear, signed."""
+        return await self._ledger.text_of(issue)
 
     async def key_of_run(self, run_id: str) -> str | None:
         """The key that a run belongs to, as long as it is remembered."""

@@ -11,6 +11,7 @@ import structlog
 
 from bot.engine.inbox import Inbox
 from bot.engine.jobs import Jobs
+from bot.engine.ledger import Ledger
 from bot.engine.pace import Pace
 from bot.engine.port import Callbacks
 from bot.engine.runs import Aftermath, Runs
@@ -24,8 +25,15 @@ class Sweeper:
     """The loops; each ends only by being cancelled."""
 
     def __init__(
-        self, inbox: Inbox, runs: Runs, jobs: Jobs, pace: Pace, settle: Callable[[Aftermath], Awaitable[None]]
+        self,
+        inbox: Inbox,
+        runs: Runs,
+        ledger: Ledger,
+        jobs: Jobs,
+        pace: Pace,
+        settle: Callable[[Aftermath], Awaitable[None]],
     ) -> None:
+        self._ledger = ledger
         self._inbox = inbox
         self._runs = runs
         self._jobs = jobs
@@ -89,6 +97,7 @@ class Sweeper:
         async def once() -> None:
             await self._inbox.prune()
             await self._runs.prune(self._pace.keep)
+            await self._ledger.prune()
 
         await forever("prune", PRUNE_EVERY, self._pace, once)
 

@@ -19,7 +19,7 @@ from bot.linear.batch import Sent, Write, append, fitting, post
 from bot.linear.client import LinearClient
 from bot.linear.directory import Directory, Team
 from bot.linear.marker import comment_id, digest_of, effect_id, mark, marker_of
-from bot.linear.records import seal
+from bot.linear.records import FIELD, seal
 from bot.machine.errors import UserError
 from bot.machine.facts import Document, Issue
 from bot.machine.record import Record
@@ -136,17 +136,21 @@ class Writes:
 
         self._plans.append(plan)
 
-    def record(self, issue: Issue | str, record: Record, *, title: str, url: str, subtitle: str = "") -> None:
-        """The issue's signed record is this one. `title`, `subtitle` and `url` are what people see of it."""
+    def record(self, issue: Issue | str, record: Record, *, title: str, url: str, subtitle: str = "") -> str:
+        """The issue's signed record is this one; returns its signed text, empty when it is so already.
+
+        `title`, `subtitle` and `url` are what people see of it.
+        """
         if isinstance(issue, Issue) and issue.record == record:
-            return
+            return ""
         target = issue.id if isinstance(issue, Issue) else issue
         ours = effect_id("record", target)
-        shown = {"title": title, "subtitle": subtitle, "metadata": seal(record, self._key)}
+        shown: dict[str, Any] = {"title": title, "subtitle": subtitle, "metadata": seal(record, self._key)}
         about = f"record of {issue.identifier if isinstance(issue, Issue) else issue}"
         again = Write("attachmentUpdate", {"id": ours, "input": shown}, about)
         made = {"id": ours, "issueId": target, "url": url, **shown}
         self._add(Write("attachmentCreate", {"input": made}, about, "Attachment", ours, again))
+        return str(shown["metadata"][FIELD])
 
     def document(self, epic: Issue, title: str, content: str, existing: Document | None = None) -> str:
         """The epic has one document of ours with this content; returns its id.

@@ -18,6 +18,7 @@ from bot.linear.directory import Directory
 from bot.linear.errors import NotFound
 from bot.linear.marker import effect_id
 from bot.linear.movers import with_movers
+from bot.linear.newest import Ledger, with_newest
 from bot.linear.operations import combined, operation
 from bot.linear.reading import OVER, Reader, document, labels_of
 from bot.machine.facts import Document, Issue
@@ -108,13 +109,15 @@ class Observer:
         self._client, self._states, self._keys, self._directory = client, states, keys, directory
         self._seen: dict[str, tuple[int, int]] = {}
 
-    async def observe_epic(self, issue: str) -> LinearPicture:
+    async def observe_epic(self, issue: str, ledger: Ledger | None = None) -> LinearPicture:
         """The epic with this id or identifier: tickets, labels, relations, records, comments, documents.
 
-        Where an issue is not in the stage that its record remembers, one more request tells who moved it.
+        Where an issue is not in the stage that its record remembers, one more request tells who moved it. Whoever acts
+        upon the picture gives the ledger, against which its records are held.
 
         Raises:
             NotFound: there is no such issue, or we may not see it.
+            Transient: what Linear shows may be older than what was written last.
         """
         expected, comments = self._seen.get(issue, (GUESS, MOST_COMMENTS))
         shape = shape_for(expected, most=comments)
@@ -129,6 +132,8 @@ class Observer:
         self._remember(issue, epic)
         reader = Reader(self._states, self._keys, viewer, await self._teams())
         seen = [reader.issue(node) for node in (epic, *epic.children.nodes)]
+        if ledger is not None:
+            seen = await with_newest(ledger, self._keys, seen)
         first, *tickets = await with_movers(self._client, reader, seen)
         return LinearPicture(
             epic=first,

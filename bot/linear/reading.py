@@ -12,6 +12,7 @@ from bot.machine.stages import LABELS, Stage
 
 OVER = frozenset({"completed", "canceled", "duplicate"})
 """Types of workflow state in which Linear counts an issue as over."""
+GONE = "the record that was kept on Linear is gone"
 _CANONICAL = {str(label).casefold(): str(label) for label in LABELS}
 
 
@@ -34,7 +35,8 @@ class Reader:
         oldest_first = node.comments.nodes[::-1]  # Linear answers the newest first
         oldest_first.sort(key=lambda one: one.createdAt)
         comments = tuple(self.comment(node.id, one) for one in oldest_first)
-        record, refused = _newest(*self.record(node.id, node.attachments.nodes), comments)
+        signed, untrue = self.record(node.id, node.attachments.nodes)
+        record, refused = _newest(signed, untrue, comments)
         return Issue(
             id=node.id,
             identifier=node.identifier,
@@ -51,6 +53,7 @@ class Reader:
             comments=comments,
             blocked_by=tuple(self._blocking(one.issue) for one in node.inverseRelations.nodes if one.type == "blocks"),
             record=record,
+            shown=signed.number if signed else None,
             record_refused=refused,
             parent=node.parent.id if node.parent else None,
             project=node.project.name if node.project else "",
@@ -90,7 +93,9 @@ class Reader:
         read = [unseal(metadata, issue, self.keys) for metadata in candidates]
         records = [one for one in read if isinstance(one, Record)]
         if records:
-            return max(records, key=lambda one: (one.generation, one.settled, one.turns, len(one.heard))), ""
+            return max(
+                records, key=lambda one: (one.number, one.generation, one.settled, one.turns, len(one.heard))
+            ), ""
         return None, next((one.reason for one in read if isinstance(one, Refusal)), "")
 
     def _author(self, node: wire.Comment) -> Author | None:
@@ -127,9 +132,7 @@ def _newest(record: Record | None, refused: str, comments: Sequence[Comment]) ->
     said = max((generation_of(one.topic) for one in comments if one.ours), default=0)
     if refused or said <= (record.generation if record else 0):
         return record, refused
-    return None, "the record on Linear is older than what was said here since" if record else (
-        "the record that was kept on Linear is gone"
-    )
+    return None, "the record on Linear is older than what was said here since" if record else GONE
 
 
 def document(node: wire.Document) -> Document:

@@ -126,7 +126,8 @@ def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision)
     if moves:
         record = replace(record, stage=moves[-1])
     record = charged(facts, before, record)
-    if record == original.record or one.ticket.issue.record_refused:
+    so_already = record == original.record and not original.outdated
+    if so_already or one.ticket.issue.record_refused:
         return replace(decision, record=None)
     return replace(decision, actions=(*decision.actions, Remember(original.id, record)), record=None)
 

@@ -98,9 +98,13 @@ class Issue:
     comments: tuple[Comment, ...] = ()
     blocked_by: tuple[Blocking, ...] = ()
     record: Record | None = None
+    shown: int | None = None
+    """Number of the record that Linear shows, when it is ours, believed or not."""
     record_refused: str = ""
     """Why there is no record to believe (forged, copied, unreadable, older than what we said since, gone); empty when
     all is well, or when there never was one."""
+    outdated: bool = False
+    """Linear shows an older record than `record`, which is the newest one that stood there: it must be put back."""
     task: str = ""
     """Key of the task of the breakdown that this ticket's id is made from; told only where the record doesn't."""
     parent: str | None = None

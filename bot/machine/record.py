@@ -53,6 +53,8 @@ class Record:
     """The memory of one epic or ticket. `issue` is its Linear id, so that a copied record is recognised."""
 
     issue: str
+    number: int = 0
+    """How many were written before, and more: of two records of an issue the higher one is newer. 0: never written."""
     stage: Stage = Stage.TODO
     """The stage the machine last saw or set; another one in Linear means that somebody moved it."""
     generation: int = 0

@@ -31,7 +31,7 @@ base = "main"
 [gates]
 checks_appear_seconds = 5
 """
-LIVELY = Pace(tick=0.2, poll=0.2, resync=20.0)
+LIVELY = Pace(tick=0.2, poll=0.2, resync=20.0, lag=1.0)  # the simulators show at once what was written
 
 
 @dataclass

@@ -38,6 +38,7 @@ TABLES = (
     "deliveries",
     "keys",
     "routes",
+    "records",
     "runs",
     "spending",
     "accounts",

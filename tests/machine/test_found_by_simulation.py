@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from bot.machine.decision import Remember
 from bot.machine.facts import Rules
 from bot.machine.stages import Stage
 
@@ -45,3 +46,11 @@ def test_the_checkout_of_the_breakdown_goes_with_the_epic(boards):
     board.comments("epic", "cancel")
     board.settle()
     assert "agent/YOU-1" in board.cleaned
+
+
+def test_an_older_record_on_linear_is_put_right_although_nothing_else_is_to_do(boards):
+    board = begun(boards)
+    before = board.issues["epic"].record
+    board.issues["epic"] = replace(board.issues["epic"], outdated=True)
+    written = [one for one in board.step().actions if isinstance(one, Remember)]
+    assert [(one.issue, one.record) for one in written] == [("epic", before)]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bot.linear.marker import effect_id
-from bot.linear.records import seal
+from bot.linear.records import seal, unseal
 from bot.machine.decision import Blocker
 from bot.machine.facts import Facts
 from bot.machine.record import Record
@@ -183,7 +183,8 @@ class People:
                 return
             forged = next(iter(self.chance.choice(others).attachments.values()))["metadata"]
         self.linear.attach(issue, ours, forged, "person")
-        self.undo.setdefault(f"record {issue.id}", lambda: self.linear.attach(issue, ours, before, "person"))
+        if isinstance(unseal(before, issue.id, KEYS), Record):  # else the last true one is known already
+            self.undo[f"record {issue.id}"] = lambda: self.linear.attach(issue, ours, before, "person")
 
     def budget(self, issue: Issue) -> None:
         self.says(self._epic(issue), f"budget ${self.chance.choice((3, 20, 200))}", self._who())
@@ -347,8 +348,6 @@ class People:
         """Move it back."""
         ours = effect_id("record", issue.id)
         known = issue.attachments.get(ours)
-        from bot.linear.records import unseal
-
         record = unseal(known["metadata"], issue.id, KEYS) if known else None
         stage = record.stage if isinstance(record, Record) else Stage.TODO
         self.linear.move(issue, self._state(stage), "person", ALICE)
@@ -361,7 +360,8 @@ class People:
         self.linear.move(issue, self._state(Stage.TODO), "person", ALICE)
 
     def on_record_refused(self, issue: Issue, blocker: Blocker) -> None:
-        """`calms` puts the true one back; the label that came with it is taken off."""
+        """`calms` put back what was there; when that is not the newest, it is begun anew, as the comment says."""
+        self.says_once(issue, "retry")
 
     def on_states_missing(self, issue: Issue, blocker: Blocker) -> None:
         """`calms` puts them back; the service looks again by itself."""

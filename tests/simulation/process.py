@@ -65,6 +65,16 @@ class Engine(MemoryEngine):
         await super().start_run(order)
         await self.process.door.stored()
 
+    async def intend(self, key: str, above: Mapping[str, int]) -> Mapping[str, int]:
+        """Numbers for records that are about to be written."""
+        await self.process.door.asks_database()
+        return await super().intend(key, above)
+
+    async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:
+        """These records stand on Linear."""
+        await self.process.door.asks_database()
+        await super().wrote(key, seen)
+
     async def cancel_run(self, run_id: str, reason: str) -> None:
         """Stop a run."""
         await self.process.door.asks_database()

@@ -93,6 +93,8 @@ class Watch:
     pull_sights: dict[str, dict[str, tuple[str, bool, bool]]] = field(default_factory=dict)
     runs: dict[str, tuple[str, int]] = field(default_factory=dict)
     newest: dict[str, int] = field(default_factory=dict)
+    written: dict[str, Record] = field(default_factory=dict)
+    """The last record of every issue that the service wrote; what others put there is not what it knew."""
     topics: set[tuple[str, str]] = field(default_factory=set)
     approved: set[str] = field(default_factory=set)
     enqueued: set[str] = field(default_factory=set)
@@ -328,8 +330,8 @@ class Watch:
         )
         new = reading.unseal(metadata, holder.id, KEYS)
         assert isinstance(new, Record), new
-        known = holder.attachments.get(effect_id("record", holder.id))
-        old = reading.unseal(known["metadata"], holder.id, KEYS) if known else None
+        old = self.written.get(holder.id)
+        self.written[holder.id] = new
         name = holder.identifier
         strangers = [one for one in holder.comments if one["id"] in {*new.heard, *new.guidance} and _ours(one)]
         if strangers:
@@ -339,7 +341,7 @@ class Watch:
             self.violated("words of somebody who may not reach an agent", f"{name}: {told[0]['body'][:40]}")
         if new.settled > new.generation:
             self.violated("a result of nobody is accepted", f"{name}: {new.settled} of {new.generation}")
-        if not isinstance(old, Record):
+        if old is None or self._begun_anew(process, holder):
             return
         for what in ("generation", "settled", "cost_usd", "turns"):
             if getattr(new, what) < getattr(old, what):
@@ -350,6 +352,17 @@ class Watch:
             self.violated("what was known is forgotten", f"{name}: words that were heard")
         self._takes_result(process, holder, old, new)
 
+    def _begun_anew(self, process: "Process", holder: Issue) -> bool:
+        """Whether a person asked for it, after the service had said that it does not believe what is there."""
+        seen = next((one.issues[holder.id] for (name, _), one in self.sights.items()
+                     if name == process.name and holder.id in one.issues), None)  # fmt: skip
+        known = self.written[holder.id].number
+        if seen is None or (seen.record is not None and seen.record.number >= known - 1):
+            return False
+        told = [one["createdAt"] for one in seen.comments if _ours(one) and _topic(one) == "record-refused"]
+        return any(_human(one) and _word(one) == "retry" and one["createdAt"] > min(told, default=one["createdAt"])
+                   for one in seen.comments)  # fmt: skip
+
     def _takes_result(self, process: "Process", holder: Issue, old: Record, new: Record) -> None:
         """A result is of the newest run, and costs what it cost."""
         cost = new.cost_usd - old.cost_usd
@@ -357,12 +370,19 @@ class Watch:
                 if run.row.order.issue == holder.id}  # fmt: skip
         row = rows.get(new.settled) if new.settled > old.settled else None
         due = float((row.result or {}).get("cost_usd") or 0.0) if row and row.state is RunState.FINISHED else 0.0
+        if not rows:  # the database was lost: it is taken to have cost as much as the dearest of the epic
+            sight = next((one for (name, _), one in self.sights.items() if name == process.name), None)
+            known = [one.record for one in sight.issues.values() if one.record] if sight else []
+            due = max((ran.usd for record in known for ran in record.ran), default=0.0)
         if abs(cost) > 1e-6 and abs(cost - due) > 1e-6:
             self.violated("a cost is counted wrong", f"{holder.identifier}: {cost:.2f} instead of {due:.2f}")
         for artifact in (new.research, new.plan):
             made_by = self.world.git.commits[artifact.commit].made_by if artifact else None
             if artifact in (None, old.research, old.plan) or made_by is None:
                 continue
+            told = ((row.result or {}).get("document") or {}) if row else {}
+            if made_by[0] == holder.id and told.get("commit") == artifact.commit:
+                continue  # the newest run found it so already, and says so itself
             if made_by[1] != new.settled or made_by[0] != holder.id:
                 self.violated("a result of an older generation is accepted", f"{holder.identifier}: g{made_by[1]}")
 
@@ -463,6 +483,11 @@ class Watch:
 
 def _ours(one: Node) -> bool:
     return bool(one["user"]) and one["user"]["id"] == "user-callboard"
+
+
+def _topic(one: Node) -> str:
+    marker = marker_of(one["body"])
+    return marker.topic if marker else ""
 
 
 def _human(one: Node) -> bool:

@@ -39,7 +39,7 @@ command = ["{PYTHON}", "{AGENT}"]
 [sandbox]
 read_only = ["{AGENT}"]
 """
-QUICK = Pace(tick=0.1, poll=0.1, resync=5.0, sweep=1.0)
+QUICK = Pace(tick=0.1, poll=0.1, resync=5.0, sweep=1.0, lag=1.0)  # the simulator shows at once what was written
 FILES = {"README.md": "# YouLab\n", "test_it.py": "import unittest\n"}
 
 

@@ -13,7 +13,7 @@ async def test_an_epic_goes_from_its_label_to_merged_pull_requests(world):
 
 
 async def test_the_same_with_no_webhook_at_all(opens):
-    world = await opens(webhooks=False, pace=Pace(tick=0.1, poll=0.1, resync=0.5, sweep=1.0))
+    world = await opens(webhooks=False, pace=Pace(tick=0.1, poll=0.1, resync=0.5, sweep=1.0, lag=1.0))
     await world.has_merged_all(await world.plays())
 
 
@@ -23,7 +23,7 @@ async def test_the_same_with_every_webhook_doubled_and_reordered(opens):
 
 
 async def test_a_label_set_while_the_service_was_down_is_found(opens):
-    world = await opens(webhooks=False, pace=Pace(tick=0.1, poll=0.1, resync=0.5, sweep=1.0))
+    world = await opens(webhooks=False, pace=Pace(tick=0.1, poll=0.1, resync=0.5, sweep=1.0, lag=1.0))
     await world.theatre.stop()
     epic = world.epic()
     world.alice.labels(epic, "orchestrate")

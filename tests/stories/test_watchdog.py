@@ -10,7 +10,7 @@ from bot.engine.pace import Pace
 from bot.machine import watchdog
 
 pytestmark = pytest.mark.slow
-OFTEN = Pace(tick=0.1, poll=0.1, resync=0.3, sweep=1.0)
+OFTEN = Pace(tick=0.1, poll=0.1, resync=0.3, sweep=1.0, lag=1.0)
 
 
 async def test_a_ticket_that_stands_still_without_a_reason_is_named_on_the_panel(

@@ -47,7 +47,7 @@ async def test_moving_a_ticket_back_by_hand_runs_that_stage_again(world):
 
 
 async def test_the_whole_way_through_failing_services(opens):
-    hurried = Pace(tick=0.1, poll=0.1, resync=2.0, sweep=1.0, first_retry=0.05, last_retry=0.5, tries=50)
+    hurried = Pace(tick=0.1, poll=0.1, resync=2.0, sweep=1.0, first_retry=0.05, last_retry=0.5, tries=50, lag=1.0)
     world = await opens(habits=Habits(drop=0.3, double=0.3, delay=0.1), pace=hurried)
     for operation in ("issueCreate", "commentCreate", "issueUpdate", "attachmentCreate", "query issue"):
         world.linear.faults.plant(Fault(500, When.BEFORE, body="oops"), match=operation)

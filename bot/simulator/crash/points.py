@@ -87,6 +87,8 @@ VERBS: Mapping[str, Verb] = {
     "engine.hint": _in(Ends.ROUND, begun=ONCE),
     "engine.route": _in(Ends.ROUND, begun=ONCE),
     "engine.allow": _in(Ends.ROUND, begun=ONCE),
+    "engine.intend": _in(Ends.ROUND, begun=(1, 2)),
+    "engine.wrote": _in(Ends.ROUND, begun=(1, 2), work=(2,)),
     "engine.start_run": _in(Ends.ROUND, begun=(1, 2), work=(1, 2), review=ONCE),
     "engine.cancel_run": _in(Ends.ROUND, stop=ONCE),
     "engine.finish": _in(Ends.ROUND, begun=(1, 2), work=(1, 2), alone=(3,)),

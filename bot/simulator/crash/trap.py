@@ -69,7 +69,7 @@ class Trap:
             self._around(Ensure, name, f"github.{name}")
         for name in ("push", "push_work", "drop_work"):
             self._around(Mirror, name, f"git.{name}")
-        for name in ("accept", "hint", "route", "allow", "start_run", "cancel_run"):
+        for name in ("accept", "hint", "route", "allow", "intend", "wrote", "start_run", "cancel_run"):
             self._around(PostgresEngine, name, f"engine.{name}")
         self._around(Runs, "finish", "engine.finish")
         self._around(Agents, "run", "agent.run")

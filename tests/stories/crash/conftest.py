@@ -23,7 +23,16 @@ from bot.simulator.crash.ending import Ending, difference, ending_of
 from bot.simulator.theatre import REPOSITORY
 
 BRISK = Pace(
-    tick=0.1, poll=0.1, resync=1.5, sweep=0.3, beat=0.2, dead_after=1.0, first_retry=0.1, last_retry=1.0, tries=50
+    tick=0.1,
+    poll=0.1,
+    resync=1.5,
+    sweep=0.3,
+    beat=0.2,
+    dead_after=1.0,
+    first_retry=0.1,
+    last_retry=1.0,
+    tries=50,
+    lag=0.5,
 )
 PATIENCE = 120.0
 """Seconds that a story may take to come to its end after the kill."""

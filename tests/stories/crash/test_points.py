@@ -58,6 +58,8 @@ ACTIONS = {
 ENGINE_LEAVES_OUT = {
     "refuse": "counts for people what was not let in",
     "runs": "reads",
+    "records": "reads",
+    "text_of": "reads",
     "service": "reads",
     "status": "reads",
     "parked": "reads",

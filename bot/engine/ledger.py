@@ -1,0 +1,71 @@
+"""The numbers of the records on Linear, so that an older one is known when it is read: `bot/linear/newest.py` says why.
+
+Only numbers, times and signed texts are kept; what a record says is opaque here. All times are the database's.
+"""
+
+from collections.abc import Mapping
+from typing import Any, LiteralString
+
+from bot.engine.database import Pool
+from bot.engine.port import Kept, Records
+
+_KEEP_DAYS = 30
+_BORN = "SELECT min(applied_at), now() FROM migrations"
+_OF_KEY = "SELECT issue, intended, intended_at, written, written_at FROM records WHERE key = %s"
+_INTEND: LiteralString = """
+    INSERT INTO records (issue, key, intended) SELECT issue, %s, above + 1 FROM unnest(%s::text[], %s::bigint[])
+        AS wanted (issue, above) ORDER BY issue
+    ON CONFLICT (issue) DO UPDATE SET
+        key = excluded.key, intended = greatest(records.intended + 1, excluded.intended), intended_at = now()
+    RETURNING issue, intended
+"""
+_WROTE: LiteralString = """
+    INSERT INTO records AS known (issue, key, intended, written, written_at, text)
+        SELECT issue, %s, number, number, now(), text FROM unnest(%s::text[], %s::bigint[], %s::text[])
+        AS seen (issue, number, text) ORDER BY issue
+    ON CONFLICT (issue) DO UPDATE SET
+        key = excluded.key, intended = greatest(known.intended, excluded.written),
+        written = excluded.written, written_at = excluded.written_at, text = excluded.text
+    WHERE known.written < excluded.written
+"""
+
+
+class Ledger:
+    """See `port.Engine`: `records`, `intend`, `wrote` and `text_of`. `lag` is in seconds."""
+
+    def __init__(self, pool: Pool, lag: float) -> None:
+        self._pool, self._lag = pool, lag
+
+    async def records(self, key: str) -> Records:
+        """What is known of the records of a key."""
+        async with self._pool.connection() as connection:
+            born: Any = await (await connection.execute(_BORN)).fetchone()
+            rows = await (await connection.execute(_OF_KEY, (key,))).fetchall()
+        return Records(born[0], born[1], self._lag, {row[0]: Kept(*row[1:]) for row in rows})
+
+    async def intend(self, key: str, above: Mapping[str, int]) -> Mapping[str, int]:
+        """Give out the numbers of records that are about to be written."""
+        async with self._pool.connection() as connection:
+            found = await connection.execute(_INTEND, (key, list(above), list(above.values())))
+            return {row[0]: row[1] for row in await found.fetchall()}
+
+    async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:
+        """These stand on Linear."""
+        numbers, texts = [number for number, _ in seen.values()], [text for _, text in seen.values()]
+        async with self._pool.connection() as connection:
+            await connection.execute(_WROTE, (key, list(seen), numbers, texts))
+
+    async def text_of(self, issue: str) -> str:
+        """The newest record of an issue that stood on Linear, signed."""
+        async with self._pool.connection() as connection:
+            found = await connection.execute("SELECT text FROM records WHERE issue = %s", (issue,))
+            row = await found.fetchone()
+        return str(row[0]) if row else ""
+
+    async def prune(self) -> None:
+        """What was not touched for a month is forgotten: it is no older than anything that Linear may show."""
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                "DELETE FROM records WHERE greatest(intended_at, written_at) < now() - make_interval(days => %s)",
+                (_KEEP_DAYS,),
+            )
