@@ -200,4 +200,6 @@ def _missing(ticket: Ticket, stage: Stage, *, is_epic: bool) -> str:
         return "an implementation plan"
     if stage in (Stage.CODE_REVIEW, Stage.MERGE) and not record.head:
         return "a pushed branch with the work"
+    if stage is Stage.MERGE and record.pull_request is None and ticket.pull_request is None:
+        return "a pull request"
     return ""

@@ -54,3 +54,11 @@ def test_an_older_record_on_linear_is_put_right_although_nothing_else_is_to_do(b
     board.issues["epic"] = replace(board.issues["epic"], outdated=True)
     written = [one for one in board.step().actions if isinstance(one, Remember)]
     assert [(one.issue, one.record) for one in written] == [("epic", before)]
+
+
+def test_a_ticket_that_is_moved_to_its_merge_before_it_has_a_pull_request_says_what_is_missing(boards):
+    board = begun(boards)
+    record = replace(board.issues["feed"].record, head="pushed")
+    board.change("feed", stage=Stage.MERGE, state_name="Ready to Merge", record=record)
+    board.settle()
+    assert "needs a pull request" in board.why("feed")
