@@ -35,7 +35,7 @@ def ends(folder: Path, text: str, *more: str) -> tuple[int, list[str]]:
     argv = [sys.executable, "-m", "pytest", "-q", "-m", "attack", "-p", "no:cacheprovider", "--rootdir", str(folder)]
     plain = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
-        [*argv, *marks, *more, str(folder)], env=plain, cwd=folder, stdout=-1, stderr=-2, text=True, timeout=60
+        [*argv, *marks, *more, str(folder)], env=plain, cwd=folder, stdout=-1, stderr=-2, text=True, timeout=300
     )
     return done.returncode, done.stdout.splitlines()
 

@@ -141,7 +141,8 @@ def main(arguments: list[str]) -> int:
         current = TABLE.exists() and TABLE.read_text() == table()
         if not current:
             sys.stderr.write("docs/walls.md is not what the marks of the tests say: run `python tests/walls.py`.\n")
-        unproved = [name for section in REQUIREMENTS.values() for name in section if not proofs().get(name)]
+        found = proofs()
+        unproved = [name for section in REQUIREMENTS.values() for name in section if not found.get(name)]
         if unproved:
             sys.stderr.write(f"No test bears the name of {', '.join(unproved)}.\n")
         return 0 if current and not unproved else 1

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import select
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib import resources
@@ -54,6 +55,21 @@ async def open_database(url: str | None, folder: Path, *, schema: str = "callboa
         yield Database(pool, fresh)
 
 
+async def _check(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Raise when the connection is of no use any more; asks the server only where there is something to hear.
+
+    A server that ended has closed its side, and a connection with nothing to read is alive: one system call where
+    the pool's own check is a round trip, which was half of all our statements (measured).
+
+    Raises:
+        psycopg.OperationalError: the connection is lost.
+    """
+    readable = select.poll()
+    readable.register(connection.pgconn.socket, select.POLLIN)
+    if readable.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
+
+
 @contextlib.asynccontextmanager
 async def _pool(url: str, schema: str) -> AsyncIterator[Pool]:
     """Connections commit each statement by themselves; more than one at a time asks for `transaction()`."""
@@ -63,7 +79,7 @@ async def _pool(url: str, schema: str) -> AsyncIterator[Pool]:
         max_size=16,
         kwargs=_connection_options(schema),
         configure=_commit_each,
-        check=AsyncConnectionPool.check_connection,  # a server that restarted costs a reconnect, not an error
+        check=_check,  # a server that restarted costs a reconnect, not an error
         reconnect_timeout=5.0,  # bounds the pause between two tries, which doubles: a server that is back is used soon
         open=False,
     )

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -17,6 +18,7 @@ import httpx2
 from gql import GraphQLRequest
 from gql.transport.exceptions import TransportConnectionFailed, TransportProtocolError, TransportServerError
 from gql.transport.httpx import HTTPXAsyncTransport
+from graphql import DocumentNode, parse
 
 from bot import metrics
 from bot.linear.errors import by_status, classify
@@ -24,6 +26,23 @@ from bot.linear.operations import operation
 from bot.machine.errors import Refused, Transient
 
 API_URL = "https://api.linear.app/graphql"
+
+
+@lru_cache(maxsize=256)
+def _parsed(document: str) -> DocumentNode:
+    return parse(document)
+
+
+class _Request(GraphQLRequest):
+    """A document that is read once, however often it is sent, and sent as it was written."""
+
+    def __init__(self, document: str, variables: dict[str, Any]) -> None:
+        super().__init__(_parsed(document), variable_values=variables)
+        self._text = document
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        return {"query": self._text, "variables": self.variable_values}
 
 
 @dataclass(frozen=True)
@@ -132,7 +151,7 @@ class LinearClient:
 
     async def send(self, document: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Send a GraphQL document that was made from operations; raises what `execute` raises."""
-        request = GraphQLRequest(document, variable_values=dict(variables or {}))
+        request = _Request(document, dict(variables or {}))
         self._answer.set(None)
         async with self._connecting:
             if self._transport.client is None:

@@ -39,7 +39,7 @@ command = ["{PYTHON}", "{AGENT}"]
 [sandbox]
 read_only = ["{AGENT}"]
 """
-QUICK = Pace(tick=0.1, poll=0.1, resync=5.0, sweep=1.0, lag=1.0)  # the simulator shows at once what was written
+QUICK = Pace(tick=0.5, poll=0.5, resync=5.0, sweep=2.0, lag=1.0)  # the simulator shows at once what was written
 FILES = {"README.md": "# YouLab\n", "test_it.py": "import unittest\n"}
 
 
@@ -53,7 +53,7 @@ class World:
     def epic(self, spec: str = "Write three modules.", title: str = "Modules", **more: Any) -> Any:
         return self.alice.creates("YOU", title, spec, **more)
 
-    async def until(self, true: Callable[[], Any], what: str = "", seconds: float = 90.0) -> Any:
+    async def until(self, true: Callable[[], Any], what: str = "", seconds: float = 300.0) -> Any:
         """Wait until something is so; fails with what people would see when it never is."""
         end = time.monotonic() + seconds
         while not (value := true()):
@@ -61,10 +61,10 @@ class World:
             await asyncio.sleep(0.05)
         return value
 
-    async def is_in(self, issue: Any, state: str, seconds: float = 90.0) -> None:
+    async def is_in(self, issue: Any, state: str, seconds: float = 300.0) -> None:
         await self.until(lambda: issue.state.name == state, f"{issue.identifier} in {state}", seconds)
 
-    async def says(self, issue: Any, text: str, seconds: float = 90.0) -> str:
+    async def says(self, issue: Any, text: str, seconds: float = 300.0) -> str:
         """Wait for a comment of the bot with this text; returns the comment."""
         return await self.until(
             lambda: next((one for one in self.said(issue) if text in one), None), f"a comment with {text!r}", seconds

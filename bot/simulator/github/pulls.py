@@ -204,12 +204,17 @@ async def drop_auto_merge(world: "GitHubWorld", pull: Pull, actor: User, reason:
         await announce(world, pull, "auto_merge_disabled", actor, reason=reason)
 
 
-async def new_head(world: "GitHubWorld", pull: Pull, actor: User, before: str, after: str) -> None:
-    """Its head branch was pushed to."""
+async def new_head(world: "GitHubWorld", pull: Pull, actor: User, after: str) -> None:
+    """Its head branch was pushed to; nobody was told yet."""
     repo = pull.repository
     pull.head_sha, pull.pushed_by = after, actor
     pull.base_sha = await world.git.branch(repo.path, pull.base_ref) or pull.base_sha
     await world.git.run(repo.path, "update-ref", f"refs/pull/{pull.number}/head", after)
+
+
+async def tell_new_head(world: "GitHubWorld", pull: Pull, actor: User, before: str, after: str) -> None:
+    """Tell those who listen of its new head, and do what follows from it."""
+    repo = pull.repository
     await announce(world, pull, "synchronize", actor, before=before, after=after)
     if world.role(repo, actor) not in {"write", "maintain", "admin"}:
         await drop_auto_merge(world, pull, actor, "Head branch was pushed to by a user without write access")

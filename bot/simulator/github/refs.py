@@ -62,8 +62,9 @@ async def _moved(world: "GitHubWorld", repo: Repository, actor: User, branch: st
 
 async def reviews_follow(world: "GitHubWorld", pull: Pull, actor: User, old: str, new: str) -> None:
     """A pull request has a new head: say so, and see what that does to its reviews."""
-    await pulls.new_head(world, pull, actor, old, new)
+    await pulls.new_head(world, pull, actor, new)
     await reviews.head_moved(world, pull, actor, old)
+    await pulls.tell_new_head(world, pull, actor, old, new)
 
 
 async def _deleted(world: "GitHubWorld", repo: Repository, actor: User, branch: str, retarget: bool) -> None:
