@@ -16,7 +16,7 @@ from bot.linear.errors import NotFound
 from bot.linear.newest import Ledger
 from bot.machine import breakdown, protected
 from bot.machine.errors import UserError
-from bot.machine.facts import Facts, Issue, Repository, Rules, Run, RunState, Service, Ticket
+from bot.machine.facts import Call, Facts, Issue, Repository, Rules, Run, RunState, Service, Ticket
 from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
@@ -105,7 +105,15 @@ class Observer:
             lone=lone,
             service=Service(**vars(await self.engine.service())),
             dropped=not labels & {ORCHESTRATE, WORKER},
+            call=await self._call(picture.epic, picture.viewer),
         )
+
+    async def _call(self, epic: Issue, viewer: str) -> Call | None:
+        """Who put the label there; not asked where there is none, or where it is known that they may."""
+        label = next((one for one in (ORCHESTRATE, WORKER) if one in epic.labels), None)
+        if label is None or (epic.record is not None and epic.record.called == label):
+            return None
+        return await self.linear.caller(epic.id, label, viewer)
 
     async def find_key(self, subject: str) -> str | None:
         """The key of a subject: `linear:<issue>`, `github:owner/name@branch`, `github:owner/name#number`."""

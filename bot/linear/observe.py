@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from bot.linear import wire
+from bot.linear.callers import caller
 from bot.linear.client import LinearClient
 from bot.linear.complexity import MOST, cost
 from bot.linear.directory import Directory
@@ -21,7 +22,7 @@ from bot.linear.movers import with_movers
 from bot.linear.newest import Ledger, with_newest
 from bot.linear.operations import combined, operation
 from bot.linear.reading import OVER, Reader, document, labels_of
-from bot.machine.facts import Document, Issue
+from bot.machine.facts import Call, Document, Issue
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 
 PAGE = 50
@@ -141,6 +142,10 @@ class Observer:
             documents=tuple(document(node) for node in epic.documents.nodes if not node.trashed),
             viewer=viewer,
         )
+
+    async def caller(self, issue: str, label: str, viewer: str) -> Call:
+        """Who put `label` on the issue; `viewer` is the user we are. One request, as a rule."""
+        return await caller(self._client, issue, label, viewer)
 
     async def observe_roots(self, labels: Iterable[str], teams: Iterable[str], now: datetime) -> tuple[Root, ...]:
         """Everything in these teams that bears one of these labels and has something left to do.

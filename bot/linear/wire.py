@@ -177,6 +177,24 @@ class Moved(Wire):
     history: Page[Change]
 
 
+class Labelled(Wire):
+    """An entry of an issue's history, with the labels that it put there."""
+
+    createdAt: datetime
+    addedLabels: list[Named] | None = None
+    actor: User | None = None
+    botActor: Bot | None = None
+
+
+class Called(Wire):
+    """An issue with who made it, and some of its changes."""
+
+    creator: User | None = None
+    botActor: Bot | None = None
+    externalUserCreator: Reference | None = None
+    history: Page[Labelled]
+
+
 class Root(Wire):
     """An issue with what is above it."""
 

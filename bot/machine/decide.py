@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from bot.machine import doubt
+from bot.machine import calling, doubt
 from bot.machine.comments import SAYINGS, Word
 from bot.machine.decision import NOTHING, Action, Blocker, Decision, Dispose, Move, Post, Remember, ShowCheck, StopRun
 from bot.machine.facts import Facts, Issue, RunState, Ticket
@@ -47,6 +47,8 @@ class _Turned:
 
 def decide(facts: Facts, handlers: Handlers) -> Decision:
     """Everything to do about one epic now. Pure: the same facts give the same decision."""
+    if _a_stranger(facts):
+        return calling.told(facts)
     turned = {one.issue.id: _turn(facts, one) for one in (facts.epic, *facts.tickets)}
     epic = turned[facts.epic.issue.id]
     now = replace(facts, epic=epic.ticket, tickets=tuple(turned[one.issue.id].ticket for one in facts.tickets))
@@ -64,8 +66,16 @@ def decide(facts: Facts, handlers: Handlers) -> Decision:
         whole += _with_record(facts, original, turned[issue], decision)
     whole = _without_repeats(replace(whole, record=None))
     whole = replace(whole, actions=tuple(one for one in whole.actions if not _so_already(facts, one)))
+    whole += calling.told(now)
     whole += stuck(now, whole)
     return whole + _answers(now, turned, whole) + _panel(now, whole) + _checks(now, whole)
+
+
+def _a_stranger(facts: Facts) -> bool:
+    """Whether it was never ours and nobody who may has called it: it is not even listened to."""
+    epic = facts.epic.issue
+    ours = epic.record is not None or epic.record_refused or any(one.runs for one in (facts.epic, *facts.tickets))
+    return not ours and calling.standstill(facts, epic.id) is not None
 
 
 def _turn(facts: Facts, ticket: Ticket) -> _Turned:
@@ -108,9 +118,10 @@ def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) ->
         return before + doubt.told(one.ticket)
     if one.arrived.stuck:
         return before
-    if facts.dropped and not one.stage.over:
-        stops = tuple(StopRun(run.id, "the label was taken away") for run in one.ticket.runs if _live(run.state))
-        return before + Decision(stops, (Blocker(issue.id, "dropped"),))
+    if not one.stage.over and (blocker := calling.standstill(facts, issue.id)):
+        why_stopped = "the label was taken away" if facts.dropped else "nobody who may put the label there"
+        stops = tuple(StopRun(run.id, why_stopped) for run in one.ticket.runs if _live(run.state))
+        return before + Decision(stops, (blocker,))
     pair = handlers.get(one.stage, StageHandlers())
     handler = pair.epic if is_epic else pair.ticket
     if handler is None:
@@ -126,6 +137,8 @@ def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision)
     if moves:
         record = replace(record, stage=moves[-1])
     record = charged(facts, before, record)
+    if original.id == facts.epic.issue.id:
+        record = replace(record, called=calling.known(facts))
     so_already = record == original.record and not original.outdated
     if so_already or one.ticket.issue.record_refused:
         return replace(decision, record=None)

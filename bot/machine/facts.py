@@ -165,6 +165,17 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Call:
+    """Who put the label there that makes an epic or a lone ticket ours, as Linear tells it."""
+
+    label: str
+    by: Author | None = None
+    """None where Linear names nobody, and where it was us."""
+    ours: bool = False
+    """The service did: somebody ran `callboard orchestrate`."""
+
+
+@dataclass(frozen=True)
 class Ticket:
     """One ticket with everything that belongs to it."""
 
@@ -226,3 +237,5 @@ class Facts:
     unchanged: Mapping[str, datetime] = field(default_factory=dict)
     """By issue id: since when nothing that we know of it has changed. Nothing here: it is new to us."""
     service: Service = Service()
+    call: Call | None = None
+    """Read only where the record doesn't know that somebody who may put the label there."""

@@ -139,6 +139,8 @@ class Record:
     turns: int = 0
     """How many times a person had to say something (approvals and wishes), for the report."""
     started_at: datetime | None = None
+    called: str = ""
+    """Of an epic or a lone ticket: the label that somebody who may put there; empty when it is gone."""
     put_right: tuple[tuple[str, str], ...] = ()
     """Pairs of the stage that we remembered and the name of the Linear state that something which may not move issues
     had put it in: each was put right, once."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.machine import limits
+from bot.machine import calling, limits
 from bot.machine.decision import Blocker, Decision, Dispose, Post, StartRun, until
 from bot.machine.doubt import doubted
 from bot.machine.facts import Facts, Run, RunState, Ticket
@@ -198,8 +198,8 @@ def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
         if one.issue.disposition is not None:
             values = {"disposition": str(one.issue.disposition), "issue": one.issue.identifier}
             return Decision(blockers=(Blocker(issue.id, "disposition", values),))
-    if facts.dropped:
-        return Decision(blockers=(Blocker(issue.id, "dropped"),))
+    if (uncalled := calling.standstill(facts, issue.id)) is not None:
+        return Decision(blockers=(uncalled,))
     if (unknown := doubted(facts)) is not None:
         return Decision(blockers=(Blocker(issue.id, "cost_unknown", {"issue": unknown.issue.identifier}),))
     if spent(facts) >= budget(facts):

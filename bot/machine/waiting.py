@@ -30,6 +30,7 @@ PERSON = frozenset(
         "no_repository",
         "no_spec",
         "no_such_stage",
+        "not_called",
         "not_followed",
         "open_reviews",
         "plan_review",

@@ -34,6 +34,7 @@ from bot.machine.decision import (
 from bot.machine.facts import (
     Author,
     Blocking,
+    Call,
     Comment,
     Document,
     Facts,
@@ -82,6 +83,8 @@ class Board:
     lone: bool = False
     checks: Checks = Checks.GREEN
     dropped: bool = False
+    call: Call | None = None
+    """Who put the label there; alice did, when a test says nothing."""
     decision: Decision = field(default_factory=Decision)
     orders: list[StartRun] = field(default_factory=list)
     merges: list[Merge] = field(default_factory=list)
@@ -123,6 +126,7 @@ class Board:
             self.states_missing,
             self.lone,
             self.dropped,
+            call=self.call or Call("worker" if self.lone else "orchestrate", ALICE),
         )
 
     def _place(self, key: str) -> dict[str, Any]:

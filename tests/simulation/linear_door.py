@@ -13,7 +13,7 @@ from bot.linear.errors import classify
 from bot.machine.stages import ORCHESTRATE, WORKER
 from tests.simulation.clock import now
 from tests.simulation.doors import Door
-from tests.simulation.linear import QUIET_HISTORY, TEAM, US, Issue, Linear, Node
+from tests.simulation.linear import ALICE, QUIET_HISTORY, TEAM, US, Issue, Linear, Node
 
 OVER = ("completed", "canceled", "duplicate")
 
@@ -60,6 +60,8 @@ class LinearDoor(LinearClient):
         match name:
             case "epic":
                 return {"viewer": {"id": US["id"]}, "issue": linear.picture(linear.issue(wanted["id"]))}
+            case "called":
+                return {"issue": {"creator": ALICE, "history": {"nodes": []}}}
             case "roots":
                 since = datetime.fromisoformat(wanted["filter"]["or"][1]["updatedAt"]["gt"])
                 found = [one for one in linear.issues.values() if self._is_root(one, since)]

@@ -1,5 +1,7 @@
 """What people get wrong ends in one clear comment that says what to do, and in no half-done work."""
 
+from datetime import timedelta
+
 import pytest
 
 from bot.engine.pace import Pace
@@ -65,6 +67,21 @@ async def test_an_approval_by_a_guest(world):
     await world.quiet()
     assert epic.state.name == "Plan in Review"
     assert nothing_was_begun(world, epic)
+
+
+@pytest.mark.attack("S-10", "S-60")
+async def test_a_guest_s_label_spends_nothing_until_a_member_puts_it_there(world):
+    world.linear.knobs.folded = timedelta()
+    epic = world.epic()
+    world.gina.labels(epic, "orchestrate")
+    await world.says(epic, "guests may not steer")
+    world.alice.comments(epic, "retry")
+    await world.quiet()
+    assert nothing_was_begun(world, epic)
+    assert len(world.said(epic)) == 1
+    world.alice.unlabels(epic, "orchestrate")
+    world.alice.labels(epic, "orchestrate")
+    await world.says(epic, "**Turn 1.**")
 
 
 @pytest.mark.attack("S-11")

@@ -47,7 +47,7 @@ class Person:
         """Write a new issue; without `state` it lands where the team's new issues land."""
         home = self.world.team(team) if isinstance(team, str) else team
         fields: dict[str, Any] = {"team_id": home.id, "title": title, "description": description}
-        fields["label_ids"] = [self._label(home, name) for name in labels]
+        fields["label_ids"] = [_label(self.world, home, name) for name in labels]
         if state:
             fields["state_id"] = self.world.state(state, home.key).id
         if parent:
@@ -56,11 +56,11 @@ class Person:
 
     def labels(self, issue: Issue, *names: str) -> None:
         """Put labels on an issue."""
-        self._change(issue, added_label_ids=[self._label(issue.team, name) for name in names])
+        self._change(issue, added_label_ids=[_label(self.world, issue.team, name) for name in names])
 
     def unlabels(self, issue: Issue, *names: str) -> None:
         """Take labels off an issue."""
-        self._change(issue, removed_label_ids=[self._label(issue.team, name) for name in names])
+        self._change(issue, removed_label_ids=[_label(self.world, issue.team, name) for name in names])
 
     def moves(self, issue: Issue, state: str) -> None:
         """Move an issue to another workflow state."""
@@ -147,9 +147,9 @@ class Person:
     def _change(self, issue: Issue, **changes: Any) -> None:
         issues.update_issue(self.world, self.actor, issue, changes)
 
-    def _label(self, team: Team, name: str) -> str:
-        labels = self.world.all(Label)
-        return next(label for label in labels if label.name == name and label.team in (None, team)).id
+
+def _label(world: LinearWorld, team: Team, name: str) -> str:
+    return next(label for label in world.all(Label) if label.name == name and label.team in (None, team)).id
 
 
 class Integration:
@@ -163,6 +163,11 @@ class Integration:
         """Move an issue, as a git automation does when a linked pull request changes."""
         changes = {"state_id": self.world.state(state, issue.team.key).id}
         issues.update_issue(self.world, self.actor, issue, changes)
+
+    def labels(self, issue: Issue, *names: str) -> None:
+        """Add labels, as a rule of a workflow does."""
+        added = [_label(self.world, issue.team, name) for name in names]
+        issues.update_issue(self.world, self.actor, issue, {"added_label_ids": added})
 
     def comments(self, issue: Issue, text: str, *, by: User | None = None) -> Comment:
         """Bring in a comment that was written elsewhere; `by` is the Linear user it is matched to, if any."""
