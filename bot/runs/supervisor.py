@@ -1,10 +1,12 @@
 """The supervisor: starts a program under a warden, reads it line by line, knows whether it is alive, and ends it.
 
 What must hold: when `supervise` returns or raises, nothing of the program is left. Whoever cancels it, even twice,
-waits until the tree is dead. When the service itself dies, the kernel tells the warden (see `warden.py`).
+waits until the tree is dead. When the service itself dies, the kernel tells the warden; that it is frozen, the warden
+learns by hearing no sign of life from here (see `warden.py`).
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -94,6 +96,7 @@ async def _supervise(
                 _feed(process, command.stdin), _read_lines(process, file, on_line, pulse), _tail(process, stderr)
             )
             watch = asyncio.create_task(watcher.watch(pulse, stop))
+            signs = asyncio.create_task(_give_signs(process, limits.unattended / 5))
             try:
                 end = await _first_end(process, watch, pumps)
                 if end is not End.EXITED:
@@ -101,6 +104,7 @@ async def _supervise(
                 await pumps
             finally:
                 watch.cancel()
+                signs.cancel()
                 pumps.cancel()
     finally:
         await _insist(_end(process, signal.SIGHUP, limits.grace))
@@ -113,7 +117,8 @@ async def _start(command: Command, limits: Limits, groups: tuple[Path, ...]) -> 
     creation = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", warden.__file__),
-            *(str(os.getpid()), str(limits.grace), str(cpu), ":".join(map(str, groups)) or "-"),
+            *(str(os.getpid()), str(limits.grace), str(limits.unattended), str(cpu)),
+            ":".join(map(str, groups)) or "-",
             *command.argv,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -128,6 +133,15 @@ async def _start(command: Command, limits: Limits, groups: tuple[Path, ...]) -> 
     except asyncio.CancelledError:
         await _insist(_end(await creation, signal.SIGHUP, limits.grace))
         raise
+
+
+async def _give_signs(process: asyncio.subprocess.Process, every: float) -> None:
+    """Tell the warden every so many seconds that we are alive, until it has ended."""
+    while process.returncode is None:
+        # Not `process.send_signal`: that looks whether it ended, and may take the exit code away from who waits for it.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, warden.ALIVE)
+        await asyncio.sleep(every)
 
 
 async def _first_end(process: asyncio.subprocess.Process, watch: asyncio.Task[End], pumps: asyncio.Future[Any]) -> End:

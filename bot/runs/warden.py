@@ -2,13 +2,16 @@
 
 It stands between the service and the agent, with sandbox and without. It is the reaper of every orphan below it
 (PR_SET_CHILD_SUBREAPER), so a process that left its group, its session or its parent is still found and killed.
-It dies with the service (PR_SET_PDEATHSIG) and takes the tree along. What must hold: when the warden is gone, so
-is everything that it started.
+It dies with the service (PR_SET_PDEATHSIG) and takes the tree along. A service that is alive but frozen (stopped, or
+its machine paused) is told by nothing: so it gives a sign of life every few seconds, and without one the warden kills
+the tree, too, before another service takes the run over. What must hold: when the warden is gone, so is everything that
+it started.
 
 It is run by file name in an isolated interpreter (`python -I -S warden.py`), so it imports the standard library only.
 
     SIGTERM   ask the tree to end, kill what is left after the grace
     SIGHUP    kill the tree now; also sent by the kernel when the service dies
+    SIGURG    the service is alive (does nothing to a warden that is not awake yet)
     exit code that of the program, 128 + signal when a signal ended it, 127 when it could not be started
 """
 
@@ -23,6 +26,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+ALIVE = signal.SIGURG
 _WALL = "bwrap"
 """Name of the sandbox's own processes: asking them to end would kill the agent before it could tidy up."""
 
@@ -128,33 +132,36 @@ def _become(argv: list[str], limits: dict[int, int], groups: list[str]) -> None:
         os._exit(127)
 
 
-def _watch(main: int, grace: float) -> int | None:
+def _watch(main: int, grace: float, unattended: float) -> int | None:
     """Wait for the program; return its exit code, or None when the tree is to be killed."""
     deadline: float | None = None
+    alone = time.monotonic() + unattended
     while True:
-        patience = 3600.0 if deadline is None else max(deadline - time.monotonic(), 0.0)
-        caught = signal.sigtimedwait({signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP}, patience)
+        patience = min(alone, deadline or alone) - time.monotonic()
+        caught = signal.sigtimedwait({signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, ALIVE}, max(patience, 0.0))
         code = _reap(main)
         if code is not None:
             return code
-        if caught is None and deadline is not None:
+        if caught is None:
             return None
-        if caught is not None and caught.si_signo == signal.SIGHUP:
+        if caught.si_signo == ALIVE:
+            alone = time.monotonic() + unattended
+        if caught.si_signo == signal.SIGHUP:
             return None
-        if caught is not None and caught.si_signo == signal.SIGTERM and deadline is None:
+        if caught.si_signo == signal.SIGTERM and deadline is None:
             deadline = time.monotonic() + grace
             send(signal.SIGTERM, [process for process in descendants(os.getpid()) if process.name != _WALL])
 
 
 def main(arguments: list[str]) -> int:
-    """Run `PARENT GRACE CPU_SECONDS GROUPS PROGRAM [ARGUMENT…]`.
+    """Run `PARENT GRACE UNATTENDED CPU_SECONDS GROUPS PROGRAM [ARGUMENT…]`.
 
-    PARENT is a process id, GRACE and CPU_SECONDS are in seconds, GROUPS are the files to join control groups by, with
-    colons in between, or `-`.
+    PARENT is a process id, GRACE, UNATTENDED (the longest time without a sign of life of PARENT) and CPU_SECONDS are in
+    seconds, GROUPS are the files to join control groups by, with colons in between, or `-`.
     """
-    parent, grace, cpu, argv = int(arguments[0]), float(arguments[1]), int(arguments[2]), arguments[4:]
-    groups = arguments[3].split(":") if arguments[3] != "-" else []
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP})
+    parent, grace, unattended, cpu = int(arguments[0]), float(arguments[1]), float(arguments[2]), int(arguments[3])
+    groups, argv = arguments[4].split(":") if arguments[4] != "-" else [], arguments[5:]
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, ALIVE})
     system = ctypes.CDLL(None)
     system.prctl(_PR_SET_PDEATHSIG, signal.SIGHUP)
     system.prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -169,7 +176,7 @@ def main(arguments: list[str]) -> int:
     child = os.fork()
     if child == 0:
         _become(argv, limits, groups)
-    code = _watch(child, grace)
+    code = _watch(child, grace, unattended)
     killed = _kill_all(child)
     code = code if code is not None else killed if killed is not None else -signal.SIGKILL
     return code if code >= 0 else 128 - code

@@ -19,12 +19,15 @@ _BUSY = 0.02
 class Limits:
     """In seconds: `wall` for the whole run, `silent` without a sign of life, `grace` between asking and killing.
 
+    `unattended` is for how long a program may go on without a sign of life of the service: shorter than the lease of a
+    run (`Pace.dead_after`), so that it is gone before another service starts it again.
     `bounds` is how much of the machine the whole tree may use; None means what one processor and disk have.
     """
 
     wall: float
     silent: float = 900.0
     grace: float = 5.0
+    unattended: float = 20.0
     bounds: Bounds | None = None
 
 

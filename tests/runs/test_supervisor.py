@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.engine.pace import Pace
 from bot.runs import warden
 from bot.runs.supervisor import Command, End, Limits, Pulse, supervise
 
@@ -177,19 +178,48 @@ async def test_a_callback_that_raises_ends_the_run_and_is_heard(tmp_path: Path) 
     assert sleepers("91.0004") == []
 
 
-async def test_the_tree_dies_when_the_service_is_killed(tmp_path: Path) -> None:
-    service = f"""
+SERVICE = """
 import asyncio, os, pathlib, sys
 from bot.runs.supervisor import Command, Limits, supervise
-command = Command((sys.executable, "-I", "-c", {STUBBORN.format(mark="91.0005", then="time.sleep(60)")!r}), dict(os.environ), pathlib.Path("."))
-asyncio.run(supervise(command, Limits(60), transcript=pathlib.Path("t"), on_line=lambda _l: print("up", flush=True)))
-"""  # noqa: E501
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", service, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
-    )
+command = Command((sys.executable, "-I", "-c", {code!r}), dict(os.environ), pathlib.Path("."))
+limits = Limits(60, unattended={unattended})
+asyncio.run(supervise(command, limits, transcript=pathlib.Path("t"), on_line=lambda _l: print("up", flush=True)))
+"""
+
+
+async def service(cwd: Path, mark: str, unattended: float) -> asyncio.subprocess.Process:
+    code = SERVICE.format(code=STUBBORN.format(mark=mark, then="time.sleep(60)"), unattended=unattended)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=cwd, stdout=asyncio.subprocess.PIPE)
     assert process.stdout
     await process.stdout.readline()
-    await until(lambda: len(sleepers("91.0005")) == 2)
+    await until(lambda: len(sleepers(mark)) == 2)
+    return process
+
+
+async def test_the_tree_dies_when_the_service_is_killed(tmp_path: Path) -> None:
+    process = await service(tmp_path, "91.0005", 60)
     process.kill()
     await process.wait()
     await until(lambda: sleepers("91.0005") == [])
+
+
+async def test_the_tree_dies_when_the_service_is_frozen(tmp_path: Path) -> None:
+    process = await service(tmp_path, "91.0006", 4)
+    try:
+        process.send_signal(signal.SIGSTOP)
+        await until(lambda: sleepers("91.0006") == [], 60)
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_a_service_that_lives_is_heard_by_the_warden_however_silent_the_program_is(tmp_path: Path) -> None:
+    ended = await supervise(
+        python("import time; time.sleep(6)", tmp_path), Limits(60, unattended=4), transcript=tmp_path / "t"
+    )
+    assert (ended.end, ended.code) == (End.EXITED, 0)
+
+
+def test_a_frozen_service_s_program_is_gone_before_another_service_takes_its_run_over() -> None:
+    pace = Pace()
+    assert Limits(60).unattended + pace.beat <= pace.dead_after
