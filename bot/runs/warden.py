@@ -27,6 +27,8 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 ALIVE = signal.SIGURG
+_OVERSLEPT = 1.0
+"""Seconds that a warden wakes late when it was frozen itself, with the service: that one is given a moment to wake."""
 _WALL = "bwrap"
 """Name of the sandbox's own processes: asking them to end would kill the agent before it could tidy up."""
 
@@ -143,7 +145,11 @@ def _watch(main: int, grace: float, unattended: float) -> int | None:
         if code is not None:
             return code
         if caught is None:
-            return None
+            late = time.monotonic() - alone
+            if deadline is not None or late < _OVERSLEPT:
+                return None
+            alone = time.monotonic() + unattended / 4
+            continue
         if caught.si_signo == ALIVE:
             alone = time.monotonic() + unattended
         if caught.si_signo == signal.SIGHUP:

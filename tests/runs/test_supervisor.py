@@ -213,6 +213,23 @@ async def test_the_tree_dies_when_the_service_is_frozen(tmp_path: Path) -> None:
         await process.wait()
 
 
+async def test_a_service_that_was_frozen_with_its_wardens_goes_on_with_its_programs(tmp_path: Path) -> None:
+    process = await service(tmp_path, "91.0007", 4)
+    frozen = [process.pid, *(one.pid for one in warden.descendants(process.pid) if one.parent == process.pid)]
+    try:
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(6)
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+        await asyncio.sleep(2)
+        assert len(sleepers("91.0007")) == 2
+    finally:
+        process.kill()
+        await process.wait()
+    await until(lambda: sleepers("91.0007") == [])
+
+
 async def test_a_service_that_lives_is_heard_by_the_warden_however_silent_the_program_is(tmp_path: Path) -> None:
     ended = await supervise(
         python("import time; time.sleep(6)", tmp_path), Limits(60, unattended=4), transcript=tmp_path / "t"
