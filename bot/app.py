@@ -155,11 +155,13 @@ async def open_service(
         engine = await stack.enter_async_context(open_engine(settings, policy, pace))
         reads = Observe(board.github)
         observer = Observer(board.linear_reads, board.directory, reads, engine, board.policy, clock)
+        secret = pattern_of(settings.secrets())
         worker = Worker(
             settings.home / "repositories",
             access=lambda name: _access(board.github, reads, name),
             runner=await _agents(settings, board.policy, engine.till) if roles & WORK else _NoAgents(),
             key=settings.secret_key,
+            secret=secret,
         )
         performer = Performer(
             writes=board.writes,
@@ -170,7 +172,7 @@ async def open_service(
             policy=board.policy,
             page=settings.base_url,
             note=AuditLog(settings.home / "audit.jsonl").note,
-            redact=partial(pattern_of(settings.secrets()).sub, "[secret]"),
+            redact=partial(secret.sub, "[secret]"),
         )
         gallery = Gallery(engine.pictures)
         reconciler = Reconciler(observer.observe, HANDLERS, performer.perform, observer.find_key, engine, gallery.show)

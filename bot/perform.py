@@ -375,6 +375,7 @@ class Performer:
             head=start.head,
             upstream=start.upstream,
             trunk=facts.repository.base if facts.repository else "",
+            protected=policy.git.protected,
             ordered_at=facts.now,
             loop=_loop(policy, start),
         )

@@ -11,14 +11,14 @@ import pytest
 from bot.github.client import HeadMoved, NotMergeable
 from bot.linear.ensure import ticket_id
 from bot.machine.breakdown import Task
-from bot.machine.decision import CleanUp, CreateTickets, Decision, Merge, Move, Post, Remember, Retarget
+from bot.machine.decision import CleanUp, CreateTickets, Decision, Merge, Move, Post, Remember, Retarget, StartRun
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Issue, Ticket
 from bot.machine.record import Record
 from bot.machine.secrets import pattern_of
 from bot.machine.stages import Stage
 from bot.perform import LATER, PANEL_SECONDS, SOON, Performer
-from bot.policy import Policy
+from bot.policy import GitPolicy, Policy
 
 
 class Linear:
@@ -219,3 +219,21 @@ async def test_a_ticket_whose_record_is_not_believed_gets_no_fresh_one_when_its_
     tasks = tuple(Task(key, key) for key in ("store", "page"))
     await acting.perform(replace(facts, tickets=(Ticket(there),)), Decision((CreateTickets("e", "YOU", tasks),)))
     assert [line for line in done if line.startswith("record")] == ["record made page 1"]
+
+
+async def test_a_run_is_told_which_files_the_policy_protects(facts):
+    orders = []
+
+    class Runs:
+        async def allow(self, *_):
+            pass
+
+        async def start_run(self, order):
+            orders.append(order)
+
+    header = dict.fromkeys(("TASK_ID", "STAGE", "TITLE", "DESCRIPTION", "SCOPE"), "")
+    header |= {"DEPENDENCIES": "none", "PARENT_TICKET": "none"}
+    start = StartRun("e", "plan", Stage.PLAN, 1, 1, 0, header, {}, "acme/youlab", "agent/YOU-1", "main")
+    one = replace(performer([]), runs=Runs(), policy=lambda: Policy(git=GitPolicy(protected=("deploy/",))))
+    await one.perform(facts, Decision((start,)))
+    assert orders[0].spec["protected"] == ["deploy/"]

@@ -19,7 +19,9 @@ from typing import BinaryIO
 from bot.git import tree
 from bot.git.command import GitError
 from bot.git.mirror import Mirror
+from bot.git.search import Brought, secrets_in
 from bot.machine import protected as guarded
+from bot.machine.secrets import SHAPED
 
 MEGABYTE = 1_000_000
 _HEADER_LIMIT = 1 * MEGABYTE
@@ -35,6 +37,14 @@ class Limits:
     files: int = 5_000
     file_bytes: int = 100 * MEGABYTE
     bundle_bytes: int = 500 * MEGABYTE
+
+
+@dataclass(frozen=True)
+class Bars:
+    """What a person must name (patterns of paths), and what may not come in at all (secrets)."""
+
+    protected: tuple[str, ...] = guarded.DEFAULT
+    secret: re.Pattern[str] = SHAPED
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ async def import_bundle(
     run: str,
     base: str,
     *,
-    protected: tuple[str, ...] = guarded.DEFAULT,
+    bars: Bars = Bars(),
     limits: Limits = Limits(),
 ) -> Imported | Rejected:
     """Bring the commits of `bundle` into `mirror` as `refs/callboard/runs/<run>`. They must descend from `base`.
@@ -96,7 +106,7 @@ async def import_bundle(
             return header
         os.lseek(file.fileno(), header.length, os.SEEK_SET)
         quarantine = Path(folder)
-        found = await _examine(mirror, file, header, quarantine, base, protected, limits)
+        found = await _examine(mirror, file, header, quarantine, base, bars, limits)
         if isinstance(found, Imported):
             _accept(quarantine, mirror)
             await mirror.git("update-ref", f"refs/callboard/runs/{run}", found.commit)
@@ -145,7 +155,7 @@ async def _examine(
     header: _Header,
     quarantine: Path,
     base: str,
-    protected: tuple[str, ...],
+    bars: Bars,
     limits: Limits,
 ) -> Imported | Rejected:
     lacking = [need for need in header.needs if not await mirror.has(need)]
@@ -162,11 +172,11 @@ async def _examine(
     descends = await mirror.git("merge-base", "--is-ancestor", base, header.tip, environment=aside, accept=(0, 1, 128))
     if descends.code:
         return Rejected((f"the work does not descend from {base}, which it was started from",))
-    return await _look(mirror, header.tip, base, aside, protected, limits)
+    return await _look(mirror, header.tip, base, aside, bars, limits)
 
 
 async def _look(
-    mirror: Mirror, tip: str, base: str, aside: Mapping[str, str], protected: tuple[str, ...], limits: Limits
+    mirror: Mirror, tip: str, base: str, aside: Mapping[str, str], bars: Bars, limits: Limits
 ) -> Imported | Rejected:
     """Every commit that is new here is looked at, not only the last: all of them are pushed."""
     new = (await mirror.git("rev-list", tip, "--not", base, "--branches", environment=aside)).out
@@ -180,14 +190,19 @@ async def _look(
     reasons = tree.objections(changes)
     if len(files) > limits.files:
         reasons.append(f"{len(files)} files changed, more than {limits.files}")
-    reasons += await _too_large(mirror, tip, base, aside, limits)
+    brought = await _brought(mirror, tip, base, aside)
+    reasons += [
+        f"{one.path!a} has {one.size // MEGABYTE} MB" for one in brought if one.path and one.size > limits.file_bytes
+    ]
+    reasons += await secrets_in(mirror, brought, {change.path for change in changes}, base, aside, bars.secret)
     if reasons:
         return Rejected(tuple(reasons[:50]))
     commits = int((await mirror.git("rev-list", "--count", f"{base}..{tip}", environment=aside)).line)
-    return Imported(tip, commits, files, guarded.among(files, protected))
+    return Imported(tip, commits, files, guarded.among(files, bars.protected))
 
 
-async def _too_large(mirror: Mirror, tip: str, base: str, aside: Mapping[str, str], limits: Limits) -> list[str]:
+async def _brought(mirror: Mirror, tip: str, base: str, aside: Mapping[str, str]) -> list[Brought]:
+    """The commits and files that are new here."""
     objects = await mirror.git("rev-list", "--objects", tip, "--not", base, "--branches", environment=aside)
     names = dict(line.partition(" ")[::2] for line in objects.text.splitlines())
     sizes = await mirror.git(
@@ -196,8 +211,8 @@ async def _too_large(mirror: Mirror, tip: str, base: str, aside: Mapping[str, st
         input="".join(f"{name}\n" for name in names).encode(),
         environment=aside,
     )
-    large = [line.split(" ") for line in sizes.text.splitlines() if int(line.split(" ")[0]) > limits.file_bytes]
-    return [f"{names[name]!a} has {int(size) // MEGABYTE} MB" for size, kind, name in large if kind == "blob"]
+    told = (line.split(" ") for line in sizes.text.splitlines())
+    return [Brought(name, names[name], int(size)) for size, kind, name in told if kind in ("blob", "commit")]
 
 
 def _accept(quarantine: Path, mirror: Mirror) -> None:

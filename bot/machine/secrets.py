@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 8
@@ -25,6 +26,23 @@ def pattern_of(secrets: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join([*map(re.escape, longest_first), _SHAPES]))
 
 
+def without(secret: re.Pattern[str], value: Any) -> Any:
+    """Plain JSON with what the pattern finds cut out of its texts."""
+    match value:
+        case str():
+            return secret.sub("[secret]", value)
+        case dict():
+            return {without(secret, name): without(secret, one) for name, one in value.items()}
+        case list():
+            return [without(secret, one) for one in value]
+    return value
+
+
+def is_shaped(text: str) -> bool:
+    """Whether a text is shaped like a secret, whoever's it is."""
+    return re.fullmatch(_SHAPES, text) is not None
+
+
 def forms(secret: str) -> Iterator[str]:
     """The value itself, its lines, reversed, cut, in base64 (wherever it begins), in hex, and as addresses spell it."""
     raw = secret.encode()
@@ -37,3 +55,7 @@ def forms(secret: str) -> Iterator[str]:
         inner = encoded[4 if before else 0 : len(encoded) - len(encoded) % 4 - (4 if len(encoded) % 4 == 0 else 0)]
         if len(inner) >= SHORTEST:
             yield from (inner, inner.replace("+", "-").replace("/", "_"))
+
+
+SHAPED = pattern_of(())
+"""Finds what is shaped like a secret, where none is known."""

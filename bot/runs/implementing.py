@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bot.git.bundle import Rejected
+from bot.git.bundle import Bars, Rejected
 from bot.git.mirror import Mirror, Pushed
 from bot.machine import loop, plan, protected
 from bot.machine.errors import Transient
@@ -80,6 +80,7 @@ class Implementation:
     hands: Hands
     old: str | None
     trunk: str
+    bars: Bars
     """The commit that agent settings come from."""
     agent: RunResult | None = None
     """What the run's agent came to."""
@@ -168,7 +169,9 @@ class Implementation:
         """The files an agent handed over, whether they differ, which commands it ticked, and why they are refused."""
         if handed.bundle is None:
             return standing, False, (), ""
-        imported = await take_bundle(self.mirror, handed.bundle, self.spec.run_id, standing.files, self.trunk)
+        imported = await take_bundle(
+            self.mirror, handed.bundle, self.spec.run_id, standing.files, self.trunk, bars=self.bars
+        )
         if isinstance(imported, Rejected):
             return standing, False, (), f"its commits were refused: {'; '.join(imported.reasons)}"
         theirs = await self.mirror.read(imported.commit, self.place.plan_path) or b""
@@ -257,5 +260,5 @@ class Implementation:
             "verified": list(ticked),
             "by_worker": [command for command in ticked if command not in ran],
             "manual": [f"{phase.name}: {item.label}" for phase in phases for item in phase.manual],
-            "protected": list(protected.among(files.fields, protected.DEFAULT)),
+            "protected": list(protected.among(files.fields, self.bars.protected)),
         }

@@ -70,14 +70,16 @@ async def _resolve(start: Start, run: Run) -> dict[str, Any]:
     if handed.bundle is None:
         return {**result, **ended(Ending.WORK_FAILED, f"origin/{start.order.base} was not merged: nothing was changed")}
     shown = await as_on_base(mirror, tip, start.trunk)
-    imported = await import_bundle(mirror, handed.bundle, start.order.run.run_id, shown, limits=_ANY_NUMBER)
+    imported = await import_bundle(
+        mirror, handed.bundle, start.order.run.run_id, shown, bars=start.bars, limits=_ANY_NUMBER
+    )
     if isinstance(imported, Rejected):
         return {**result, **rejected_by_service(imported)}
     tree = await _resolved_tree(start, imported.commit, expected)
     if reasons := [*await _strayed(start, tree, expected), *await _unresolved(start, tree, expected)]:
         return {**result, **ended(Ending.WORK_FAILED, " ".join(reasons))}
     head = await _merge_commit(start, tree, handed.result.summary)
-    return {**result, "head": head, "protected": list(protected.among(expected.clashes, protected.DEFAULT))}
+    return {**result, "head": head, "protected": list(protected.among(expected.clashes, start.bars.protected))}
 
 
 async def _resolved_tree(start: Start, theirs: str, expected: Merged) -> str:

@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from bot.git.bundle import Bars
 from bot.git.commit import Author
 from bot.git.mirror import Mirror
+from bot.machine import protected as guarded
 from bot.machine.progress import Receipt
 from bot.runs.contract import Ending, RunResult, RunSpec
 from bot.runs.runner import Handover
@@ -54,7 +56,8 @@ class WorkOrder(BaseModel):
     "checks" (with their names as `checks`), "conflict", "update". `head` is the commit that the service pushed last to
     the branch: when the tip is another one, a person pushed. `upstream`, for the prompt "update": the commit that the
     branch stood on before its base changed, empty when nobody knows; what follows it is the branch's own. `trunk` is
-    the repository's base branch, from which agent settings come; empty: `base`.
+    the repository's base branch, from which agent settings come; empty: `base`. `protected` are the patterns of files
+    that people are asked to look at twice.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,6 +75,7 @@ class WorkOrder(BaseModel):
     head: str = ""
     upstream: str = ""
     trunk: str = ""
+    protected: tuple[str, ...] = guarded.DEFAULT
     ordered_at: datetime
 
 
@@ -109,6 +113,8 @@ class Start:
     """The commit of the base."""
     trunk: str
     """The commit of the repository's base branch."""
+    bars: Bars
+    """What may not come in, or not unseen."""
 
 
 def ended(kind: Ending, error: str = "") -> dict[str, Any]:

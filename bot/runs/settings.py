@@ -9,7 +9,7 @@ paths, so they reach the base branch only when a person names them.
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.git.bundle import Imported, Limits, Rejected, import_bundle
+from bot.git.bundle import Bars, Imported, Limits, Rejected, import_bundle
 from bot.git.checkout import AGENT
 from bot.git.commit import commit_tree, tree_of
 from bot.git.mirror import Mirror
@@ -30,18 +30,18 @@ async def as_on_base(mirror: Mirror, commit: str, trunk: str) -> str:
 
 
 async def take_bundle(
-    mirror: Mirror, bundle: Path, run: str, commit: str, trunk: str, *, limits: Limits = _LIMITS
+    mirror: Mirror, bundle: Path, run: str, commit: str, trunk: str, *, bars: Bars, limits: Limits = _LIMITS
 ) -> Imported | Rejected:
     """What a run made of `commit`, with the settings that it did not touch put back; raises as `import_bundle`."""
     shown = await as_on_base(mirror, commit, trunk)
-    imported = await import_bundle(mirror, bundle, run, shown, limits=limits)
+    imported = await import_bundle(mirror, bundle, run, shown, bars=bars, limits=limits)
     if isinstance(imported, Rejected) or shown == commit:
         return imported
     left = await _untouched(mirror, imported.commit, commit, shown)
     tree = await tree_of(mirror, imported.commit, restore={commit: left})
     head = await commit_tree(mirror, tree, (commit,), message="The run's work", author=AGENT, at=_EPOCH)
     files = await mirror.differing(commit, head)
-    return Imported(head, imported.commits, files, protected.among(files, protected.DEFAULT))
+    return Imported(head, imported.commits, files, protected.among(files, bars.protected))
 
 
 async def _untouched(mirror: Mirror, theirs: str, commit: str, shown: str) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ async def take_files(
     if handed.bundle is None:
         return {}
     order, mirror = start.order, start.mirror
-    imported = await take_bundle(mirror, handed.bundle, order.run.run_id, start.commit, start.trunk)
+    imported = await take_bundle(mirror, handed.bundle, order.run.run_id, start.commit, start.trunk, bars=start.bars)
     if isinstance(imported, Rejected):
         return refused(imported)
     head = await squash(

@@ -6,19 +6,23 @@ one which lost its lease changes nothing outside. What is pushed is the service'
 the agent's commit.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from bot.git import checkout
+from bot.git.bundle import Bars
 from bot.git.commit import Conflict, merge
 from bot.git.mirror import WORK, Mirror, Pushed
 from bot.machine.errors import Refused, Transient
 from bot.machine.progress import Receipt
+from bot.machine.secrets import SHAPED, without
 from bot.runs import branch
-from bot.runs.contract import WRITERS, Ending, RunSpec
+from bot.runs.contract import WRITERS, Ending, RunResult, RunSpec
 from bot.runs.implementing import Hands, Implementation, NotMine, Rules
 from bot.runs.mending import mend
 from bot.runs.messages import one_line, paragraphs
@@ -38,13 +42,21 @@ class Worker:
     """Does runs. One object per process: it keeps one mirror per repository below `folder`.
 
     `key` signs what is kept of unfinished work; without one (on a person's own machine) that is believed as it is.
+    `secret` finds what no agent may say or hand over.
     """
 
     def __init__(
-        self, folder: Path, *, access: Callable[[str], Awaitable[Access]], runner: Runner, key: str = ""
+        self,
+        folder: Path,
+        *,
+        access: Callable[[str], Awaitable[Access]],
+        runner: Runner,
+        key: str = "",
+        secret: re.Pattern[str] = SHAPED,
     ) -> None:
         self._folder = folder
         self._key = key
+        self._secret = secret
         self._access = access
         self._runner = runner
         self._mirrors: dict[str, Mirror] = {}
@@ -161,13 +173,16 @@ class Worker:
 
         rules = Rules(wanted.max_retries, wanted.verify_all, wanted.resume, wanted.skipped)
         hands = Hands(run_agent, verify, lease.still_mine, token)
-        return await Implementation(mirror, place, order.run, rules, hands, start.old, start.trunk).go_on(standing)
+        return await Implementation(mirror, place, order.run, rules, hands, start.old, start.trunk, start.bars).go_on(
+            standing
+        )
 
     async def _run(self, start: Start, spec: RunSpec, commit: str) -> Handover:
         tree, shown = await self._checkout(start, commit)
         handed = await self._runner.run(spec, tree=tree, mirror=start.mirror.path, base_commit=shown)
         self._spent[start.order.run.run_id] = handed.result.cost_usd
-        return handed
+        said = without(self._secret, handed.result.model_dump(mode="json"))  # it becomes documents and commits' words
+        return replace(handed, result=RunResult.model_validate(said))
 
     async def _checkout(self, start: Start, commit: str) -> tuple[Path, str]:
         """A fresh checkout of a commit, in the ticket's own folder, with the base as `origin/<base>`.
@@ -195,7 +210,8 @@ class Worker:
             raise Transient(f"the base branch {order.base} is not there")
         old = await mirror.tip(order.branch)
         trunk = await mirror.tip(order.trunk) if order.trunk else base
-        return Start(order, mirror, access, commit=old or base, old=old, base=base, trunk=trunk or base)
+        bars = Bars(order.protected, self._secret)
+        return Start(order, mirror, access, commit=old or base, old=old, base=base, trunk=trunk or base, bars=bars)
 
     async def _push(self, start: Start, lease: Lease, result: Mapping[str, Any]) -> Mapping[str, Any]:
         """Push what was made. Only an update may rewrite, and only where nobody pushed since the service did."""

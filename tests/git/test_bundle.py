@@ -1,13 +1,15 @@
 """What a run made comes in as a bundle, and only if nothing speaks against it."""
 
+import base64
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from bot.git.bundle import Imported, Limits, Rejected, bundle_command, import_bundle
+from bot.git.bundle import Bars, Imported, Limits, Rejected, bundle_command, import_bundle
 from bot.git.tree import Change, introduced, looks_like_git, parse
+from bot.machine.secrets import pattern_of
 
 
 @dataclass
@@ -90,7 +92,7 @@ async def test_a_touched_workflow_is_told(mirror, main, agent):
     found = await import_bundle(mirror, agent.bundle, "run-1", main)
     assert isinstance(found, Imported)
     assert found.protected == (".github/workflows/ci.yml", "sub/.gitattributes")
-    found = await import_bundle(mirror, agent.bundle, "run-1", main, protected=("src/",))
+    found = await import_bundle(mirror, agent.bundle, "run-1", main, bars=Bars(protected=("src/",)))
     assert isinstance(found, Imported)
     assert found.protected == ()
 
@@ -304,3 +306,61 @@ def test_of_a_merge_only_what_differs_from_every_parent_is_its_own():
         f"{a}\0:000000 100644 {'0' * 40} {b} A\0y\0{b}\0"
     )
     assert introduced(parse(raw)) == {Change("y", "100644", b)}
+
+
+OURS = "k3y-0f-the-s3rvice-" + "9d2c41"
+TOKENS = {
+    "a token of GitHub": "ghp_" + "A1b2C3d4E5f6G7h8I9j0",
+    "a key of Linear": "lin_api_" + "A1b2C3d4E5f6G7h8",
+    "a key of Anthropic": "sk-ant-" + "api03-A1b2C3d4E5f6",
+    "a private key": "-----BEGIN RSA PRIVATE" + " KEY-----\nMIIEow1BAAKCAQEA7\n-----END RSA PRIVATE KEY-----",
+    "our own": OURS,
+    "our own in base64": base64.b64encode(f"x{OURS}".encode()).decode(),
+    "our own in hex": OURS.encode().hex(),
+    "our own backwards": OURS[::-1],
+    "our own without its beginning": OURS[7:],
+}
+PLACES = {
+    "a file": lambda agent, text: agent.write({"notes.txt": f"first\nkey = {text}\n"}).commit(),
+    "a file of bytes": lambda agent, text: agent.write({"a.bin": b"\0\xff" + text.encode() + b"\0"}).commit(),
+    "a file that is gone again": lambda agent, text: (
+        agent.write({"notes.txt": text}).commit(), agent.write({"notes.txt": "nothing"}).commit()),
+    "the words of a commit": lambda agent, text: agent.commit(f"work\n\nfound {text}"),
+    "who made a commit": lambda agent, text: agent.git(
+        "commit", "-q", "--allow-empty", "-m", "x", GIT_AUTHOR_NAME=text.replace("\n", " ")),
+    "the name of a file": lambda agent, text: agent.write({f"found/{text.replace(chr(10), ' ')}.txt": "x"}).commit(),
+}  # fmt: skip
+
+
+@pytest.mark.attack("S-25", "S-51")
+@pytest.mark.parametrize("place", PLACES)
+async def test_no_secret_comes_in_wherever_it_stands(mirror, agent, place):
+    bars = Bars(secret=pattern_of([OURS]))
+    for name, text in TOKENS.items():
+        if (name, place) in {("a private key", "who made a commit"), ("a private key", "the name of a file")}:
+            continue
+        agent.git("reset", "-q", "--hard", agent.base)
+        PLACES[place](agent, text)
+        found = await import_bundle(mirror, agent.bundle, "run-1", agent.base, bars=bars)
+        assert isinstance(found, Rejected), name
+        said = " ".join(found.reasons)
+        assert ("shaped like" in said) or ("service's own secrets" in said), said
+        assert text not in said
+        assert OURS not in said
+        assert not await mirror.has(agent.git("rev-parse", "HEAD"))
+
+
+async def test_what_only_looks_like_a_secret_comes_in_and_so_does_what_the_base_has(
+    mirror, agent, remote, main, token: str
+):
+    known = TOKENS["a token of GitHub"]
+    agent.write({"README.md": "GITHUB_TOKEN=ghp_xxxxxxxxxxxxxxxxxxxx\nANTHROPIC_API_KEY=sk-ant-your-key\n"}).commit()
+    assert isinstance(await import_bundle(mirror, agent.bundle, "run-1", main), Imported)
+    base = agent.write({"tests/fixture.py": f"TOKEN = '{known}'\n"}).commit()
+    agent.git("push", "-q", str(remote.bare), "HEAD:refs/heads/fixtures")
+    await mirror.git("fetch", "-q", remote.url, "+refs/heads/fixtures:refs/heads/fixtures", token=token)
+    agent.base = base
+    agent.write({"tests/moved.py": f"# moved\nTOKEN = '{known}'\n"}).commit()
+    assert isinstance(await import_bundle(mirror, agent.bundle, "run-2", base), Imported)
+    agent.write({"tests/moved.py": f"TOKEN = '{known}z9'\nOTHER = '{TOKENS['a key of Linear']}'\n"}).commit()
+    assert isinstance(await import_bundle(mirror, agent.bundle, "run-3", base), Rejected)

@@ -138,3 +138,37 @@ async def test_cleaning_up_goes_on_when_the_other_side_does_not_answer(
     remote.answers = [(status, "no")] * 9
     await worker.clean_up("acme/youlab", "agent/YOU-2")
     assert not (tmp_path / "repositories" / "acme" / "youlab" / ".trees" / "agent" / "YOU-2").exists()
+
+
+async def test_what_people_look_at_twice_is_what_the_policy_names(worker, agent, order, lease):
+    agent.files = {"deploy/production.yaml": "replicas: 3\n", "uv.lock": "x\n"}
+    result = await worker.work(order(protected=("deploy/",)), lease())
+    assert result["protected"] == ["deploy/production.yaml"]
+
+
+@pytest.mark.attack("S-25", "S-51")
+@pytest.mark.parametrize("prompt", ["documentation", "feedback"])
+async def test_a_run_that_hands_over_a_secret_fails_and_nothing_of_it_is_pushed(
+    worker, agent, order, lease, remote, tmp_path, prompt
+):
+    token = "ghp_" + "Z9y8X7w6V5u4T3s2R1q0"
+    if prompt == "feedback":
+        agent.files = {"src/b.py": "2\n"}
+        assert (await worker.work(order(), lease()))["kind"] == "success"
+    before = remote.git("for-each-ref")
+    agent.files = {"src/found.py": f"KEY = '{token}'\n"}
+    result = await worker.work(order(prompt, run="run-2"), lease())
+    assert (result["kind"], token in str(result)) == ("work_failed", False)
+    assert "src/found.py holds what is shaped like a token" in result["error"]
+    assert remote.git("for-each-ref") == before
+
+
+@pytest.mark.attack("S-25", "S-51")
+async def test_no_secret_that_an_agent_says_comes_into_a_commit_or_a_result(worker, agent, order, lease, remote):
+    token = "ghp_" + "Z9y8X7w6V5u4T3s2R1q0"
+    agent.files = {"src/b.py": "2\n"}
+    outcome = {"status": "success", "summary": f"found {token}"}
+    agent.result = agent.result.model_copy(update={"outcome": outcome, "summary": f"found {token}"})
+    result = await worker.work(order(), lease())
+    assert (result["kind"], token in str(result)) == ("success", False)
+    assert "found [secret]" in remote.git("log", "-1", "--format=%B", result["head"])
