@@ -8,8 +8,12 @@ own commit, so that only the service could walk into it.
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from bot.git.commit import Author, transplant
+from bot.git.mirror import Mirror
 
 pytestmark = pytest.mark.attack("S-44", "S-45")
 
@@ -140,20 +144,35 @@ def set_all(traps: Iterable[str], tree: Path, woken: Path) -> None:
         HOSTILE[name](tree, f"touch {woken / str(list(HOSTILE).index(name))}")
 
 
+@pytest.fixture
+def trapped(agent, tmp_path) -> Callable[[int], None]:
+    """From now on the agent leaves a quarter of the traps in its checkout, after every run."""
+    for folder in ("woken", "precious"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "precious/kept.txt").write_text("kept")
+
+    def trapped(part: int) -> None:
+        leave = agent.run
+
+        async def leaves_traps(spec, *, tree, mirror, base_commit):
+            handed = await leave(spec, tree=tree, mirror=mirror, base_commit=base_commit)
+            set_all(list(HOSTILE)[part::4], tree, tmp_path / "woken")
+            return handed
+
+        agent.run = leaves_traps
+
+    return trapped
+
+
+def fired(folder: Path) -> list[str]:
+    """The names of the traps that did something."""
+    lost = [] if (folder / "precious/kept.txt").read_text() == "kept" else ["a link to what is precious"]
+    return [*(list(HOSTILE)[int(one.name)] for one in (folder / "woken").iterdir()), *lost]
+
+
 @pytest.mark.parametrize("part", range(4))
-async def test_none_of_them_fires(remote, worker, agent, order, lease, tmp_path, part):
-    woken, precious = tmp_path / "woken", tmp_path / "precious"
-    for folder in (woken, precious):
-        folder.mkdir()
-    (precious / "kept.txt").write_text("kept")
-    leave = agent.run
-
-    async def leaves_traps(spec, *, tree, mirror, base_commit):
-        handed = await leave(spec, tree=tree, mirror=mirror, base_commit=base_commit)
-        set_all(list(HOSTILE)[part::4], tree, woken)
-        return handed
-
-    agent.run = leaves_traps
+async def test_none_of_them_fires(remote, worker, agent, order, lease, tmp_path, trapped, part):
+    trapped(part)
     agent.files = {"src/b.py": "2\n", ".gitattributes": ATTRIBUTES}
     first = await worker.work(order(), lease())
     assert first["kind"] == "success", first
@@ -164,10 +183,41 @@ async def test_none_of_them_fires(remote, worker, agent, order, lease, tmp_path,
     again = await worker.work(order("feedback", run="run-3"), lease())
     assert again["kind"] == "success", again
     await worker.clean_up("acme/youlab", "agent/YOU-2")
-    assert [list(HOSTILE)[int(one.name)] for one in woken.iterdir()] == []
-    assert (precious / "kept.txt").read_text() == "kept"
+    assert fired(tmp_path) == []
     assert {"src/b.py", "src/d.py", "c.txt"} <= set(remote.files(again["head"]))
     assert not list((tmp_path / "repositories/acme/youlab/.trees").rglob("*.py"))
+
+
+@pytest.mark.parametrize("part", range(4))
+async def test_none_of_them_fires_when_what_is_below_moves(
+    remote, worker, agent, order, lease, tmp_path, trapped, part
+):
+    """Branches are taken to another base, work in hand is moved, and several branches become one base."""
+    trapped(part)
+
+    async def made(run: str, files: dict[str, str], **more: Any) -> dict[str, Any]:
+        agent.files = files
+        result = await worker.work(order(more.pop("prompt", "documentation"), run=run, **more), lease())
+        assert result["kind"] == "success", result
+        return result
+
+    hostile = {".gitattributes": ATTRIBUTES, ".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = ./x\n'}
+    below = await made("run-1", {"src/b.py": "2\n", **hostile}, branch="agent/YOU-1")
+    above = await made("run-2", {"src/c.py": "3\n"}, base="agent/YOU-1")
+    remote.land("agent/YOU-1", "squash")
+    rebased = await made("run-3", {}, prompt="update", head=above["head"], upstream=below["head"])
+    assert remote.subjects("main", rebased["head"]) == ["YOU-2: Store settings"]
+    other = await made("run-4", {"src/e.py": "5\n", ".gitattributes": f"{ATTRIBUTES}\n"}, branch="agent/YOU-3")
+    both_below = {"base": "agent/YOU-4-base", "merges": ("agent/YOU-2", "agent/YOU-3")}
+    whole = await made("run-5", {"src/f.py": "6\n"}, branch="agent/YOU-4", **both_below)
+    assert {"src/c.py", "src/e.py", "src/f.py"} <= set(remote.files(whole["head"]))
+    mirror = Mirror(tmp_path / "repositories/acme/youlab/mirror.git", remote.url)
+    onto, author = other["head"], Author("Callboard", "callboard@example.org")
+    moved = await transplant(
+        mirror, rebased["head"], upstream=f"{rebased['head']}^", onto=onto, message="work", author=author
+    )
+    assert isinstance(moved, str)
+    assert fired(tmp_path) == []
 
 
 @pytest.mark.proves("S-44")
