@@ -32,6 +32,9 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if missing:
         create = CreateTickets(ticket.issue.id, ticket.issue.team, missing)
         return said + Decision((create,), recheck_after=1.0, record=heard.record)
+    if not facts.tickets and facts.document is None:  # what was approved is gone: there is nothing to wait for
+        record = replace(heard.record, approval=None, shown=None)
+        return said + Decision((Move(ticket.issue.id, Stage.PLAN),), recheck_after=0.0, record=record)
     if facts.tickets and all(arrived(facts, one) for one in facts.tickets):
         return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0, record=heard.record)
     under_way = [one.issue.identifier for one in facts.tickets if not arrived(facts, one)]

@@ -20,6 +20,7 @@ from bot.machine.running import record_of, start
 from bot.machine.stages import Stage
 from bot.machine.summary import shown_comment
 from handlers import orders
+from handlers.replies import nothing_to_approve
 from handlers.results import with_record
 
 
@@ -29,6 +30,8 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         proposed = _under_review(facts)
     except UserError as error:
         return _unreadable(ticket, heard, str(error))
+    if facts.document is None and not proposed.tasks:  # somebody moved it here, or took all its tickets away
+        return nothing_to_approve(ticket, heard) + _again(facts, ticket, heard, Stage.PLAN)
     if heard.wishes:
         if facts.document is None:
             return Decision(tuple(reply(ticket, one, "edit_children", {}) for one in heard.wishes), record=heard.record)

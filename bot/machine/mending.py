@@ -194,7 +194,16 @@ def _out_of_date(facts: Facts, ticket: Ticket, pull: PullRequest) -> bool:
         return False
     if record.stands_on and record.stands_on != base.branch:
         return True
-    return _left_behind(facts, record, base.branch) or pull.mergeable is Mergeable.CONFLICT
+    conflict = pull.mergeable is Mergeable.CONFLICT and not _is_to_follow(facts, record, pull)
+    return _left_behind(facts, record, base.branch) or conflict
+
+
+def _is_to_follow(facts: Facts, record: Record, pull: PullRequest) -> bool:
+    """Whether the branch stands on the base branch already and its pull request goes into another one still.
+
+    It is retargeted next; what it conflicts with now no longer counts.
+    """
+    return facts.repository is not None and record.stands_on == facts.repository.base != pull.base_branch
 
 
 def _left_behind(facts: Facts, record: Record, base: str) -> bool:

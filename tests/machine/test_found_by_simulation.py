@@ -2,8 +2,12 @@
 
 from dataclasses import replace
 
-from bot.machine.decision import Remember
+import pytest
+
+from bot.machine.decision import Remember, Retarget
 from bot.machine.facts import Rules
+from bot.machine.pull_request import Mergeable
+from bot.machine.record import Approval
 from bot.machine.stages import Stage
 
 
@@ -62,3 +66,25 @@ def test_a_ticket_that_is_moved_to_its_merge_before_it_has_a_pull_request_says_w
     board.change("feed", stage=Stage.MERGE, state_name="Ready to Merge", record=record)
     board.settle()
     assert "needs a pull request" in board.why("feed")
+
+
+@pytest.mark.parametrize("stage", [Stage.PLAN_REVIEW, Stage.DEV])
+def test_an_epic_with_nothing_to_approve_and_nothing_under_way_gets_its_breakdown_first(boards, stage):
+    board = boards()
+    board.settle()
+    record = replace(board.issues["epic"].record, stage=stage, approval=Approval("word", "user-alice", board.now, "d"))
+    board.change("epic", stage=stage, record=record)
+    board.step()
+    assert board.stage("epic") is Stage.PLAN
+
+
+def test_a_conflict_with_a_branch_that_the_work_no_longer_stands_on_is_not_mended_but_left_behind(boards):
+    board = begun(boards)
+    board.work(12)
+    pull = replace(board.pulls["theme"], base_branch="agent/YOU-2", mergeable=Mergeable.CONFLICT)
+    record = replace(board.issues["theme"].record, stands_on="main")
+    board.pulls["theme"] = pull
+    board.change("theme", record=record, blocked_by=())
+    board.step()
+    assert not [run for run in board.live() if run.issue == "theme"]
+    assert [one.base for one in board.decision.actions if isinstance(one, Retarget)] == ["main"]
