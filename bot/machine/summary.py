@@ -88,8 +88,12 @@ def arrived(facts: Facts, ticket: Ticket) -> bool:
 
 
 def open_reviews(facts: Facts, but: Ticket) -> int:
-    """How many pull requests of the epic wait for a person now, besides that of one ticket."""
-    others = (one for one in facts.tickets if one.issue.id != but.issue.id)
+    """How many pull requests of the epic wait for a person now, besides that of one ticket and those that wait for it:
+    nobody could merge these first."""
+    above = {but.issue.id}
+    for _ in facts.tickets:
+        above |= {one.issue.id for one in facts.tickets if above & {below.issue for below in one.issue.blocked_by}}
+    others = (one for one in facts.tickets if one.issue.id not in above)
     return sum(one.pull_request is not None and one.pull_request.open for one in others)
 
 

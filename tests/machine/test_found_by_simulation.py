@@ -88,3 +88,16 @@ def test_a_conflict_with_a_branch_that_the_work_no_longer_stands_on_is_not_mende
     board.step()
     assert not [run for run in board.live() if run.issue == "theme"]
     assert [one.base for one in board.decision.actions if isinstance(one, Retarget)] == ["main"]
+
+
+def test_a_pull_request_that_waits_for_a_ticket_does_not_hold_that_ticket_back(boards):
+    board = begun(boards, open_reviews=1)
+    board.work(12)
+    low, high = board.issues["storage"], board.issues["theme"]
+    board.change("storage", stage=Stage.CODE_REVIEW, state_name="Code Review")
+    pull = board.pulls.pop("storage", None) or board.pulls["theme"]
+    board.pulls = {"theme": pull}
+    board.change("storage", record=replace(low.record, stage=Stage.CODE_REVIEW, pull_request=None))
+    assert {one.issue for one in high.blocked_by} == {"storage"}
+    board.step()
+    assert "wait for a person" not in board.why("storage")

@@ -129,6 +129,8 @@ async def _calm(world: World, people: People) -> None:
 
 async def _rests(world: World) -> None:
     """When all is done nothing is left behind, and the service writes nothing more."""
+    while world.on_the_way:  # what somebody said is heard at last, however late its webhook comes
+        await asyncio.sleep(60.0)
     await asyncio.sleep(900.0)
     undone = world.watch.undone()  # a webhook that was long on its way may have come just now
     await asyncio.sleep(120.0)

@@ -105,6 +105,8 @@ class World:
         self._pictures: dict[str, list[tuple[float, Node, Sight]]] = {}
         self._pulls: dict[tuple[int, ...], tuple[float, Node, dict[str, tuple[str, bool, bool]]]] = {}
         self._webhooks = 0
+        self.on_the_way = 0
+        """Webhooks that are not delivered yet."""
         self._counted = [0, 0]
         self._kept: set[asyncio.Task[None]] = set()
         self.processes: list[Process] = []
@@ -262,10 +264,15 @@ class World:
             case "webhook malformed":
                 body = {**body, "data": 7, "pull_request": 7, "repository": 7}
             case "webhook doubled":
-                self.loop.call_later(wait + 1.0, self._delivers, source, event, delivery, body, 0)
-        self.loop.call_later(wait, self._delivers, source, event, delivery, body, 0)
+                self._comes(wait + 1.0, source, event, delivery, body, 0)
+        self._comes(wait, source, event, delivery, body, 0)
+
+    def _comes(self, wait: float, source: str, event: str, delivery: str, body: Node, tries: int) -> None:
+        self.on_the_way += 1
+        self.loop.call_later(wait, self._delivers, source, event, delivery, body, tries)
 
     def _delivers(self, source: str, event: str, delivery: str, body: Node, tries: int) -> None:
+        self.on_the_way -= 1
         up = [one for one in self.processes if not one.frozen]
         if not up:
             self._fails(source, event, delivery, body, tries)
@@ -297,7 +304,7 @@ class World:
     def _fails(self, source: str, event: str, delivery: str, body: Node, tries: int) -> None:
         """Linear tries again; GitHub never does."""
         if source == "linear" and tries < len(LINEAR_RETRIES):
-            self.loop.call_later(LINEAR_RETRIES[tries], self._delivers, source, event, delivery, body, tries + 1)
+            self._comes(LINEAR_RETRIES[tries], source, event, delivery, body, tries + 1)
 
 
 __all__ = ["PACE", "World", "asyncio"]
