@@ -28,6 +28,8 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     changed = _changed_since_approval(facts, ticket, heard)
     if changed is not None:
         return said + changed
+    if heard.record.approval is None:  # it was over before anybody approved it, and came back here
+        return said + Decision((Move(ticket.issue.id, Stage.PLAN_REVIEW),), recheck_after=0.0, record=heard.record)
     missing = _missing_tasks(facts, heard)
     if missing:
         create = CreateTickets(ticket.issue.id, ticket.issue.team, missing)

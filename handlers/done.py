@@ -14,7 +14,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     unmerged = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
     if unmerged:
         names = ", ".join(one.issue.identifier for one in unmerged)
-        waits = Blocker(ticket.issue.id, "tickets", {"tickets": names})
+        waits = Blocker(ticket.issue.id, "done_too_early", {"tickets": names})
         return _over(ticket, heard) + Decision(blockers=(waits,)) + left
     merged = [one for one in facts.tickets if one.pull_request and one.pull_request.merged]
     tidy = all(not record_of(one).branch for one in merged)

@@ -194,6 +194,8 @@ def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
     record, issue = record_of(ticket), ticket.issue
     if not is_approved(facts, ticket):
         return Decision(blockers=(Blocker(issue.id, "epic", {"epic": facts.epic.issue.identifier}),))
+    if not facts.lone and facts.epic.issue.stage is Stage.DONE:  # somebody closed it while its tickets are under way
+        return Decision(blockers=(Blocker(issue.id, "epic_over", {"epic": facts.epic.issue.identifier}),))
     for one in (ticket, facts.epic):
         if one.issue.disposition is not None:
             values = {"disposition": str(one.issue.disposition), "issue": one.issue.identifier}

@@ -20,6 +20,7 @@ PERSON = frozenset(
         "closed",
         "disposition",
         "done_but_open",
+        "done_too_early",
         "draft",
         "dropped",
         "budget",
@@ -49,7 +50,7 @@ PERSON = frozenset(
 )
 """Reasons that pass only when a person does something."""
 
-BELOW = frozenset({"ticket", "tickets", "epic", "train", "approval", "protected"})
+BELOW = frozenset({"ticket", "tickets", "epic", "train", "approval", "protected", "epic_over"})
 """Reasons that name other issues: whoever asks why wants to know what those wait for."""
 
 BAR = 10

@@ -101,3 +101,17 @@ def test_a_pull_request_that_waits_for_a_ticket_does_not_hold_that_ticket_back(b
     assert {one.issue for one in high.blocked_by} == {"storage"}
     board.step()
     assert "wait for a person" not in board.why("storage")
+
+
+def test_nothing_starts_in_an_epic_that_somebody_closed_and_it_says_how_to_go_on(boards):
+    board = begun(boards)
+    board.change("epic", stage=Stage.DONE, state_name="Done")
+    board.step()
+    count = len(board.orders)
+    board.work(3)
+    assert len(board.orders) == count
+    assert "move it back to In Dev" in board.why("epic")
+    assert "YOU-1 is done" in board.why("feed")
+    board.change("epic", stage=Stage.DEV, state_name="In Dev")
+    board.settle()
+    assert board.live()

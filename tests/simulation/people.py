@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 OVER = ("completed", "canceled", "duplicate")
 WAITS = frozenset({
     "worker", "running", "ticket", "tickets", "epic", "train", "approval", "computing", "outside", "conflict",
-    "queued", "checks", "reviewer", "no_pull_request", "head_moved", "open_reviews",
+    "queued", "epic_over", "checks", "reviewer", "no_pull_request", "head_moved", "open_reviews",
 })  # fmt: skip
 """Reasons that pass by themselves, or with another one that names a person."""
 DEEDS = {
@@ -352,6 +352,9 @@ class People:
         stage = record.stage if isinstance(record, Record) else Stage.TODO
         self.linear.move(issue, self._state(stage), "person", ALICE)
         self.linear.label(issue, remove=tuple(map(str, Disposition)))
+
+    def on_done_too_early(self, issue: Issue, blocker: Blocker) -> None:
+        self.linear.move(issue, self._state(Stage.DEV), "person", ALICE)
 
     def on_not_followed(self, issue: Issue, blocker: Blocker) -> None:
         self.linear.move(issue, self._state(Stage(str(blocker.values["stage"]))), "person", ALICE)
