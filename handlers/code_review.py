@@ -9,7 +9,7 @@ from bot.machine.listening import Heard
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
-from bot.machine.stack import goes_into, look_again
+from bot.machine.stack import branch_of, goes_into, look_again
 from bot.machine.stages import Stage
 from bot.machine.summary import (
     arrived,
@@ -92,7 +92,8 @@ def request_review(facts: Facts, ticket: Ticket) -> Decision:
     }
     title = f"{issue.identifier}: {disarmed(issue.title)}"
     waits = Blocker(issue.id, "no_pull_request")
-    opening = OpenPullRequest(issue.id, facts.repository.name, record.branch, base, title, values)
+    branch = record.branch or branch_of(issue.identifier)
+    opening = OpenPullRequest(issue.id, facts.repository.name, branch, base, title, values)
     return Decision((opening,), (waits,), recheck_after=15.0)
 
 

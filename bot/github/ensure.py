@@ -23,7 +23,8 @@ class Ensure(Talking, Landing, Checking):
         """The branch has an open pull request into `base`; returns its number.
 
         Raises:
-            NoCommits: the branch has nothing that `base` lacks.
+            NoCommits: the branch has nothing that `base` lacks. NotMergeable: one of them is gone, or GitHub won't for
+                another reason.
         """
 
         found = await self._open_pull(repository, branch)
@@ -34,7 +35,7 @@ class Ensure(Talking, Landing, Checking):
                 if "No commits between" in str(error):
                     raise NoCommits(str(error)) from error
                 if "already exists" not in str(error):
-                    raise
+                    raise NotMergeable(str(error)) from error
             found = await self._open_pull(repository, branch)
         if found is None:
             raise Transient(f"GitHub says that {branch} has a pull request, and doesn't list it yet", retry_after=SOON)

@@ -69,9 +69,10 @@ def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool, rules: Rules = _RULES)
         return Arrived(stage, record, Decision((Move(issue.id, stage),)))
     if stage is record.stage or stage.over:
         return Arrived(stage, replace(record, stage=stage))
-    if stage.rank < record.stage.rank:
+    missing = _missing(ticket, stage, is_epic=is_epic)
+    if stage.rank < record.stage.rank and not (record.stage.over and missing):  # it may be over before it came so far
         return _back(ticket, stage, record)
-    return _forward(ticket, stage, record, missing=_missing(ticket, stage, is_epic=is_epic))
+    return _forward(ticket, stage, record, missing=missing)
 
 
 def _not_followed(issue: Issue, rules: Rules) -> str:

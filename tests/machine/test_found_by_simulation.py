@@ -115,3 +115,15 @@ def test_nothing_starts_in_an_epic_that_somebody_closed_and_it_says_how_to_go_on
     board.change("epic", stage=Stage.DEV, state_name="In Dev")
     board.settle()
     assert board.live()
+
+
+def test_a_ticket_that_was_given_up_before_it_had_any_work_comes_back_only_to_where_it_was(boards):
+    board = begun(boards)
+    board.comments("feed", "cancel")
+    board.settle()
+    board.change("feed", stage=Stage.CODE_REVIEW, state_name="Code Review")
+    board.settle()
+    assert "needs a pushed branch with the work" in board.why("feed")
+    board.change("feed", stage=Stage.RESEARCH, state_name="Research in Progress", labels=frozenset())
+    board.settle()
+    assert [run for run in board.live() if run.issue == "feed"]
