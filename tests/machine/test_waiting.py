@@ -9,7 +9,7 @@ from bot.words import reasons, say
 
 BY_ITSELF = {
     "worker", "approval", "running", "ticket", "tickets", "epic", "outside", "train", "no_pull_request", "checks",
-    "conflict",
+    "conflict", "epic_over",
     "computing", "reviewer", "queued", "cost_unknown", "usage_limit", "day_budget", "runs_per_hour",
 }  # fmt: skip
 
