@@ -134,8 +134,8 @@ PLANTED = (
     Planted(
         "work goes on when the label was taken away",
         "bot/machine/decide.py",
-        "    if facts.dropped and not one.stage.over:",
-        "    if False:",
+        "    if not one.stage.over and (blocker := calling.standstill(facts, issue.id)):",
+        "    if False and (blocker := calling.standstill(facts, issue.id)):",
     ),
     Planted(
         "a ticket begins before the breakdown is approved",
