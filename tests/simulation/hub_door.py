@@ -4,6 +4,7 @@ It stands where the wire begins: everything from `bot/github/observe.py` and `bo
 """
 
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from tests.simulation.clock import now
 from tests.simulation.doors import Door
 from tests.simulation.hub import NAME, OUR_MAIL, OWN, SLUG, WRITERS, Check, Hub, Node, Pull, Refusal, Remark, nodes
 
+_US = 7
 _OPERATION = re.compile(r"^(?:query|mutation) (\w+)", re.M)
 _STATES = {"merge": "mergeCommitAllowed", "squash": "squashMergeAllowed", "rebase": "rebaseMergeAllowed"}
 
@@ -38,7 +40,7 @@ class HubDoor(GitHub):
 
     async def identity(self) -> Identity:
         """Who we are; read once at the start, so never a fault."""
-        return Identity(OWN, 7, SLUG)
+        return Identity(OWN, _US, SLUG)
 
     async def call(self, repository: str | None, job: Callable[[Any], Any]) -> Any:
         """A job over REST."""
@@ -196,8 +198,13 @@ def _check(one: Check) -> Node:
 
 def _actor(login: str) -> Node:
     if login.endswith("[bot]"):
-        return {"__typename": "Bot", "login": login.removesuffix("[bot]")}
-    return {"__typename": "User", "login": login}
+        return {"__typename": "Bot", "login": login.removesuffix("[bot]"), "databaseId": _number(login)}
+    return {"__typename": "User", "login": login, "databaseId": _number(login)}
+
+
+def _number(login: str) -> int:
+    """An account by its number, which nobody else ever has."""
+    return _US if login == OWN else 1000 + zlib.crc32(login.encode())
 
 
 def _remark(one: Remark) -> Node:
@@ -217,7 +224,7 @@ def _review(one: Remark) -> Node:
 
 
 def _thread(one: Any) -> Node:
-    resolver = {"login": one.resolved_by.removesuffix("[bot]")} if one.resolved_by else None
+    resolver = _actor(one.resolved_by) if one.resolved_by else None
     return {
         "id": one.id, "isResolved": bool(one.resolved_by), "resolvedBy": resolver, "isOutdated": one.outdated,
         "path": one.path, "line": 3, "startLine": None, "comments": nodes(_remark(each) for each in one.remarks),
@@ -274,7 +281,7 @@ class _Api:
 
         told = [
             SimpleNamespace(
-                id=one.id, body=one.body, user=SimpleNamespace(login=one.by),
+                id=one.id, body=one.body, user=SimpleNamespace(login=one.by, id=_number(one.by)),
                 edit=lambda body, one=one: edit(one, body),
             )
             for one in pull.conversation
@@ -337,7 +344,7 @@ class _Api:
             case "GET", ["check-runs", _, "annotations"]:
                 return []
             case "GET", ["collaborators", login, "permission"]:
-                return {"permission": WRITERS.get(login, "none")}
+                return {"permission": WRITERS.get(login, "none"), "user": {"id": _number(login)}}
             case _:
                 raise AssertionError((method, path))
         return {}
