@@ -150,7 +150,7 @@ class Observer:
     async def observe_roots(self, labels: Iterable[str], teams: Iterable[str], now: datetime) -> tuple[Root, ...]:
         """Everything in these teams that bears one of these labels and has something left to do.
 
-        What Linear counts as over is among them for two weeks, as long as its record doesn't know that it is over.
+        What Linear counts as over is among them for two weeks, until its record says that nothing is left to do there.
         """
         wanted: dict[str, Any] = {
             "team": {"key": {"in": sorted(teams)}},
@@ -203,7 +203,7 @@ class Observer:
         if node.state is None or node.state.type not in OVER:
             return True
         record, _ = Reader(self._states, self._keys).record(node.id, node.attachments.nodes)
-        return record is not None and not record.stage.over
+        return record is not None and not (record.stage.over and record.closed)
 
     async def _teams(self) -> Mapping[str, tuple[str, ...]]:
         return await self._directory.memberships() if self._directory else {}

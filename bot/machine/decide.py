@@ -68,6 +68,7 @@ def decide(facts: Facts, handlers: Handlers) -> Decision:
     whole = replace(whole, actions=tuple(one for one in whole.actions if not _so_already(facts, one)))
     whole += calling.told(now)
     whole += stuck(now, whole)
+    whole = _closed(facts, whole)
     return whole + _answers(now, turned, whole) + _panel(now, whole) + _checks(now, whole)
 
 
@@ -143,6 +144,21 @@ def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision)
     if so_already or one.ticket.issue.record_refused:
         return replace(decision, record=None)
     return replace(decision, actions=(*decision.actions, Remember(original.id, record)), record=None)
+
+
+def _closed(facts: Facts, whole: Decision) -> Decision:
+    """Remember of what is over that nothing is left to do: a service that lost its database looks at it until then."""
+    root = facts.epic.issue
+    if root.record is None or root.record_refused:
+        return whole
+    newest = {one.issue: one.record for one in whole.actions if isinstance(one, Remember)}.get(root.id, root.record)
+    over = stage_of(root).over and root.record.stage.over and newest.stage.over
+    busy = whole.recheck_after is not None or any(not isinstance(one, Post | Remember) for one in whole.actions)
+    if newest.closed == (over and not busy):
+        return whole
+    others = (one for one in whole.actions if not (isinstance(one, Remember) and one.issue == root.id))
+    remember = Remember(root.id, replace(newest, closed=over and not busy))
+    return replace(whole, actions=(*others, remember))
 
 
 def _without_repeats(decision: Decision) -> Decision:

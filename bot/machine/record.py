@@ -141,6 +141,8 @@ class Record:
     started_at: datetime | None = None
     called: str = ""
     """Of an epic or a lone ticket: the label that somebody who may put there; empty when it is gone."""
+    closed: bool = False
+    """Of an epic or lone ticket that is over: nothing is left to do about it, so the regular look leaves it out."""
     put_right: tuple[tuple[str, str], ...] = ()
     """Pairs of the stage that we remembered and the name of the Linear state that something which may not move issues
     had put it in: each was put right, once."""

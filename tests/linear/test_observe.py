@@ -190,12 +190,11 @@ async def test_the_resync_finds_what_nobody_announced(office: Any) -> None:
 
 async def test_the_resync_looks_again_at_what_was_closed_behind_our_back(office: Any) -> None:
     alice = office.person("alice")
-    epics = [alice.creates("YOU", f"Epic {n}", labels=("orchestrate",), state="Todo") for n in range(2)]
-    for epic, stage in zip(epics, (Stage.DEV, Stage.DONE), strict=True):
-        writes = office.writes()
-        writes.record(
-            (await office.sees(epic)).epic, Record(epic.id, stage=stage), title="Callboard", url="https://c.test"
-        )
+    epics = [alice.creates("YOU", f"Epic {n}", labels=("orchestrate",), state="Todo") for n in range(3)]
+    remembered = ((Stage.DEV, False), (Stage.DONE, False), (Stage.DONE, True))
+    for epic, (stage, closed) in zip(epics, remembered, strict=True):
+        writes, record = office.writes(), Record(epic.id, stage=stage, closed=closed)
+        writes.record((await office.sees(epic)).epic, record, title="Callboard", url="https://c.test")
         await writes.send()
         alice.moves(epic, "Done")
 
@@ -203,7 +202,7 @@ async def test_the_resync_looks_again_at_what_was_closed_behind_our_back(office:
         moment = office.world.moment() + later
         return {one.id for one in await office.observer.observe_roots([ORCHESTRATE], ["YOU"], moment)}
 
-    assert await found(timedelta()) == {epics[0].id}
+    assert await found(timedelta()) == {epics[0].id, epics[1].id}
     assert await found(timedelta(days=30)) == set()
 
 

@@ -73,6 +73,22 @@ def test_a_stage_that_is_run_again_on_a_wish_tells_its_result_again(approved):
     assert len(approved.said("feed", "research-")) == 2
 
 
+def test_what_is_over_is_closed_when_nothing_is_left_to_do_and_not_before(approved):
+    dies_behind(approved, posts("summary"))
+    approved.comments("epic", "approve")
+    closed = []
+    for _ in range(30):
+        approved.step()
+        closed.append(approved.issues["epic"].record.closed)
+        assert not closed[-1] or (approved.stage("epic") is Stage.DONE and approved.said("epic", "closing"))
+        assert not closed[-1] or all(not one.record.branch for one in approved.issues.values())
+    assert closed[-1]
+    assert "Nothing is left to do" in approved.said("epic", "panel")[0]
+    approved.moves("epic", Stage.DEV)
+    approved.step()
+    assert not approved.issues["epic"].record.closed
+
+
 def test_a_person_who_moves_it_there_is_told_what_is_missing_also_when_the_run_is_lost(approved):
     moved_and_lost(approved, Mover.PERSON)
     approved.settle()
