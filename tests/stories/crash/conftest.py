@@ -180,7 +180,7 @@ async def _last(now: Callable[[], Any], wanted: Ending | None, quiet: Callable[[
         await asyncio.sleep(apart)
         calm = not wrong and await quiet()
         before, last = last, await now()
-        same = same + 1 if calm and before == last else 0
+        same = same + calm if before == last else 0  # a regular look that changes nothing is no unrest
     return last
 
 
