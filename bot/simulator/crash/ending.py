@@ -68,7 +68,9 @@ def _ticket(linear: LinearWorld, issue: Any, secret: str) -> str:
     remembered = ""
     if record is not None:
         approved = record.approval is not None and len(record.approval.heads)
-        settled = "settled" if record.settled == record.generation else "a run is due"
+        # What was stopped and is lost is settled when somebody resumes it: until then nobody can tell the difference.
+        stopped = "paused" in issue.label_names
+        settled = "settled" if stopped or record.settled == record.generation else "a run is due"
         remembered = (
             f" remembers {record.stage}, {settled}, attempts {record.attempts}, approved {approved},"
             f" turns {record.turns}, cost {record.cost_usd}, pull request {record.pull_request}"
