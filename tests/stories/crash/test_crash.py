@@ -26,10 +26,11 @@ Write the module.
 - [ ] Tests pass: `python3 -m unittest`
 """
 WANTED = os.environ.get("CALLBOARD_CRASH", "sample")
-NAMES = {point.name for point in POINTS} if WANTED == "all" else SAMPLE if WANTED == "sample" else {WANTED}
-CHOSEN = [point for point in POINTS if point.name in NAMES]
-if unknown := NAMES - {point.name for point in CHOSEN}:
-    raise pytest.UsageError(f"there is no such crash point: {', '.join(sorted(unknown))}")
+"""A point, or all below a story or a verb of it (`review`, `review/git.push`); `all`; or the sample of the suite."""
+NAMES = {"all": {""}, "sample": SAMPLE}.get(WANTED, {WANTED})
+CHOSEN = [point for point in POINTS if any(f"{point.name}/".startswith(f"{one}/".lstrip("/")) for one in NAMES)]
+if not CHOSEN or len(CHOSEN) < len(NAMES):
+    raise pytest.UsageError(f"there is no such crash point: {', '.join(sorted(NAMES))}")
 
 
 def repository(world):
