@@ -6,7 +6,6 @@ hand stays in its name until somebody notices (`MemoryDatabase.bury`), which is 
 """
 
 import asyncio
-import contextlib
 import functools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -254,9 +253,11 @@ class MemoryEngine:
                 resync_due = later if "" in self._busy else resync_at  # while one is under way nothing is due
                 due = min(resync_due, self._inbox.next_due() or resync_due)
                 wait = min(self._pace.tick, max(0.0, (due - self._now()).total_seconds()))
-                with contextlib.suppress(TimeoutError):  # then something came due
-                    async with asyncio.timeout(wait):  # wait_for can swallow a cancellation before Python 3.12
-                        await self._changed.wait()
+                alarm = asyncio.get_running_loop().call_later(wait, self._changed.set)
+                try:
+                    await self._changed.wait()
+                finally:
+                    alarm.cancel()
         finally:
             self._closing = True
             await self._close()

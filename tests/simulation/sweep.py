@@ -57,7 +57,14 @@ class Sweep:
         self._lock = threading.Lock()
 
     def tries(self, planted: Planted) -> Tried:
-        """Plant one bug and play until it is found, or the seeds are over."""
+        """Plant one bug, play until it is found or the seeds are over, and say so."""
+        tried = self._tries(planted)
+        says = f"{tried.invariant} (seed {tried.seed})" if tried.caught else "NOT CAUGHT"
+        sys.stdout.write(f"{tried.seconds:6.1f} s  {planted.bug}: {says}\n")
+        sys.stdout.flush()
+        return tried
+
+    def _tries(self, planted: Planted) -> Tried:
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="sweep-") as folder:
             tree = copied(Path(folder))
@@ -125,13 +132,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--write", type=Path, help="the file that gets the table")
     wanted = parser.parse_args()
-    sweep, tried = Sweep(wanted.seeds), list[Tried]()
+    sweep = Sweep(wanted.seeds)
     with ThreadPoolExecutor(wanted.jobs) as pool:
-        for one in pool.map(sweep.tries, [each for each in PLANTED if wanted.only in each.bug]):
-            tried.append(one)
-            says = f"{one.invariant} (seed {one.seed})" if one.caught else "NOT CAUGHT"
-            sys.stdout.write(f"{one.seconds:6.1f} s  {one.planted.bug}: {says}\n")
-            sys.stdout.flush()
+        tried = list(pool.map(sweep.tries, [each for each in PLANTED if wanted.only in each.bug]))
     caught = sum(one.caught for one in tried)
     last = f"caught {caught} of {len(tried)} planted bugs"
     if wanted.write:

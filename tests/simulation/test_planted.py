@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.kinds import EXPECTED, missing
 from tests.simulation.planted import PLANTED, Planted, plant
-from tests.simulation.sweep import ROOT, Tried, table
+from tests.simulation.sweep import ROOT, Tried, copied, table, violations
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda one: one.bug)
@@ -34,3 +34,9 @@ def test_a_bug_that_was_not_caught_stands_out_in_the_table():
 def test_what_never_happened_is_missing():
     assert missing(Counter(EXPECTED)) == ()
     assert missing(Counter(EXPECTED[1:])) == EXPECTED[:1]
+
+
+@pytest.mark.parametrize("bug", ["blockers are not waited for", "a pause is ignored"])
+def test_two_of_them_are_found_in_a_few_stories(bug, tmp_path):
+    plant(next(one for one in PLANTED if one.bug == bug), copied(tmp_path))
+    assert next(violations(tmp_path, 5), None) is not None

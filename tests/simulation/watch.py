@@ -4,6 +4,7 @@ An act of the service is judged by what that process had read last (`Sight`): no
 the look. What it read is the world's truth at that moment, never the service's own conclusion.
 """
 
+import math
 import re
 import traceback
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,8 @@ _ROW = re.compile(r"^\| YOU-\d+ .*?\| \[#(\d+)\]\([^)]*\) \| `([0-9a-f]{12})` \|
 _OVER = ("completed", "canceled", "duplicate")
 _MERGE_WORDS = frozenset({"approve", "approved", "merge"})
 _REVIEW_WORDS = frozenset({"approve", "approved", "lgtm", "yes", "go"})
+LEAVE_SECONDS = 120.0
+"""What a process may take to stop the runs of what it saw to be over, with everything that can fail on the way."""
 LATE_SECONDS = 8 * 3600 + 15 * 60
 
 
@@ -98,6 +101,8 @@ class Watch:
     topics: set[tuple[str, str]] = field(default_factory=set)
     approved: set[str] = field(default_factory=set)
     enqueued: set[str] = field(default_factory=set)
+    over: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Since when a process sees that an issue is over."""
     known: dict[str, tuple[tuple[object, ...], Seen]] = field(default_factory=dict)
     """How each issue looked last, which is how it looks until it changes."""
     taken: "dict[tuple[str, str], MemoryDatabase]" = field(default_factory=dict)
@@ -145,6 +150,11 @@ class Watch:
     def saw(self, process: "Process", epic: str, sight: Sight) -> None:
         """A process looked at an epic."""
         self.sights[process.name, epic] = sight
+        for one in sight.issues.values():
+            if one.stage is not None and one.stage.over:
+                self.over.setdefault((process.name, one.id), self.world.loop.time())
+            else:
+                self.over.pop((process.name, one.id), None)
         if epic not in self.approved and self._turn_1(sight.issues[epic]):
             self.approved.add(epic)
 
@@ -183,6 +193,8 @@ class Watch:
         if order.run_id in self.runs:
             self.violated("a generation is started twice", f"{name} g{order.generation}")
         self.runs[order.run_id] = (issue, order.generation)
+        if order.spec["run"]["attempt"] > self.world.policy.limits.max_retries + 1:
+            self.violated("a stage is tried more often than allowed", f"{name} g{order.generation}")
         self.newest[issue] = max(self.newest.get(issue, 0), order.generation)
         sight = self.sights[process.name, epic]
         seen, root = sight.issues.get(issue), sight.issues[epic]
@@ -194,6 +206,8 @@ class Watch:
             self.violated("a dropped epic starts something", name)
         if issue != epic and epic not in self.approved:
             self.violated("a ticket starts without turn 1", name)
+        if issue != epic and root.record and root.record.approval is None and not self._fresh(root):
+            self.violated("a ticket starts without an approval", name)
         prompt = str(order.spec["run"]["prompt"])
         if seen.state == STATES[Stage.TODO].name:  # what has begun goes on, whatever becomes of its blockers
             for below in seen.blocked_by:
@@ -254,9 +268,14 @@ class Watch:
         if len(live) >= self.world.policy.limits.workers:
             self.violated("more agents than allowed", str(len(live) + 1))
 
-    def agent_pushes(self, agent: "Agent", order: WorkOrder) -> None:
-        """An agent's work goes out."""
+    def agent_pushes(self, agent: "Agent", order: WorkOrder, fence: int) -> None:
+        """An agent's work goes out; `fence` is that of the start it belongs to."""
         name = f"{order.run.task_id} g{agent.generation}"
+        row = agent.process.database.runs[agent.run].row
+        if row.attempt_of_start != fence or row.stop_reason is not None:
+            self.violated("a run that was taken away pushes", name)
+        if self.world.loop.time() - self.over.get((agent.process.name, agent.issue), math.inf) > LEAVE_SECONDS:
+            self.violated("an agent works on what is over", name)
         if agent.generation < self.newest.get(agent.issue, 0):
             self.violated("an older generation pushes", f"{name} of g{self.newest[agent.issue]}")
         rivals = [one for one in self.world.agents if one.issue == agent.issue and one is not agent]
@@ -376,7 +395,9 @@ class Watch:
             due = max((ran.usd for record in known for ran in record.ran), default=0.0)
         if abs(cost) > 1e-6 and abs(cost - due) > 1e-6:
             self.violated("a cost is counted wrong", f"{holder.identifier}: {cost:.2f} instead of {due:.2f}")
-        for artifact in (new.research, new.plan):
+        for artifact, folder in ((new.research, "research"), (new.plan, "plans")):
+            if artifact and f"/{folder}/" not in artifact.path:
+                self.violated("a result of another stage is accepted", f"{holder.identifier}: {artifact.path}")
             made_by = self.world.git.commits[artifact.commit].made_by if artifact else None
             if artifact in (None, old.research, old.plan) or made_by is None:
                 continue

@@ -29,6 +29,8 @@ PHASE = """## Phase {number}: Part {number}
 
 """
 ENDS = ("well",) * 8 + ("fails", "transport", "limit", "asks", "lies", "nonsense", "hangs", "blocked")
+UNLUCKY = (*ENDS, *("fails",) * len(ENDS) * 2)
+"""How agents end in a story where hardly anything succeeds."""
 
 
 @dataclass
@@ -68,7 +70,7 @@ class FakeWorker:
             if isinstance(begun, dict):
                 return begun | about
             world.checkouts.add(order.branch)
-            how = "well" if world.calm else chance.choice(ENDS)
+            how = "well" if world.calm else chance.choice(world.ends)
             world.fired[f"agent {how}"] += 1
             cost = 0.0 if order.run.prompt == "update" else round(chance.uniform(0.1, 2.0), 2)
             minutes = order.run.minutes if how == "hangs" else chance.choice((0.2, 1.0, 5.0))
@@ -128,7 +130,7 @@ class FakeWorker:
         if git.tip(order.branch) != begun.old:
             return ended(Ending.TRANSPORT_FAILED, f"somebody pushed to {order.branch} meanwhile")
         assert rewrites or begun.old is None or git.descends(head, begun.old), "only an update may rewrite"
-        self.world.watch.agent_pushes(agent, order)
+        self.world.watch.agent_pushes(agent, order, self._life(lease))
         if order.run.prompt == "implement":
             git.unfinished.add(order.branch)
         self.world.hub.pushed(order.branch, head, OWN)

@@ -24,7 +24,7 @@ from tests.simulation.hub import NAME, House, Hub
 from tests.simulation.linear import TEAM, Issue, Linear, Node
 from tests.simulation.process import GITHUB_SECRET, LINEAR_SECRET, Process
 from tests.simulation.watch import Sight, Watch
-from tests.simulation.worker import Agent
+from tests.simulation.worker import ENDS, UNLUCKY, Agent
 
 PACE = Pace(tick=60.0, resync=240.0, parked_retry=600.0)
 CIRCLE_ROUNDS, CIRCLE_SECONDS = 300, 600
@@ -71,6 +71,7 @@ class World:
         self.chance = random.Random(f"{self.seed} people")
         self.agent_chance = random.Random(f"{self.seed} agents")
         self.chaos = Chaos(random.Random(f"{self.seed} chaos"))
+        self.ends = UNLUCKY if random.Random(f"{self.seed} luck").random() < 0.1 else ENDS
         house = random.Random(f"{self.seed} house")
         self.tasks = house.choice((1, 2, 2, 3))
         self.shared = house.random() < 0.3
