@@ -71,7 +71,8 @@ class World:
         self.chance = random.Random(f"{self.seed} people")
         self.agent_chance = random.Random(f"{self.seed} agents")
         self.chaos = Chaos(random.Random(f"{self.seed} chaos"))
-        self.ends = UNLUCKY if random.Random(f"{self.seed} luck").random() < 0.1 else ENDS
+        luck = random.Random(f"{self.seed} luck").random()
+        self.ends = UNLUCKY if luck < 0.1 else ("well",) if luck > 0.7 else ENDS  # the smooth ones come to merges
         house = random.Random(f"{self.seed} house")
         self.tasks = house.choice((1, 2, 2, 3))
         self.shared = house.random() < 0.3
