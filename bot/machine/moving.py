@@ -72,6 +72,8 @@ def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool, rules: Rules = _RULES)
     missing = _missing(ticket, stage, is_epic=is_epic)
     if stage.rank < record.stage.rank and not (record.stage.over and missing):  # it may be over before it came so far
         return _back(ticket, stage, record)
+    if is_epic and _is_unheard(issue, stage, record):
+        return Arrived(record.stage, record, Decision((Move(issue.id, record.stage),)))
     return _forward(ticket, stage, record, missing=missing)
 
 
@@ -169,6 +171,16 @@ def _is_due(run: Run, record: Record) -> bool:
 
 def _is_live(run: Run, record: Record) -> bool:
     return run.state in (RunState.QUEUED, RunState.RUNNING) and run.generation == record.generation
+
+
+def _is_unheard(issue: Issue, stage: Stage, record: Record) -> bool:
+    """Whether an epic stands before its merge by our own move, without the record that an approval was heard.
+
+    The approval is heard again then. Where the history tells nothing, it may be a person's: that approves nothing.
+    """
+    approved = record.approval is not None and record.approval.heads
+    ours = issue.mover in (Mover.US, Mover.UNKNOWN)
+    return ours and record.stage is Stage.CODE_REVIEW and stage is Stage.MERGE and not approved
 
 
 def _cut_short(ticket: Ticket, record: Record) -> bool:

@@ -116,6 +116,19 @@ def test_the_approval_of_a_summary_that_was_not_remembered_counts_for_no_other_h
     assert len(approved.said("epic", "summary")) == 2
 
 
+@pytest.mark.parametrize("mover", [Mover.US, Mover.UNKNOWN])
+def test_an_approval_whose_move_was_written_and_not_its_record_is_heard_again(approved, mover):
+    dies_behind(approved, posts("summary"))
+    approved.settle()
+    said = approved.comments("epic", "approve")
+    dies_behind(approved, lambda action: action == Move("epic", Stage.MERGE))
+    approved.change("epic", mover=mover)
+    approved.settle()
+    assert approved.answers(said) == []
+    assert len(approved.said("epic", "summary")) == 1
+    assert set(approved.stages().values()) == {"done"}
+
+
 def test_a_breakdown_that_was_shown_and_not_remembered_can_be_approved(board):
     dies_behind(board, posts("breakdown-review"))
     said = board.comments("epic", "approve")
