@@ -213,9 +213,9 @@ def rules_of(policy: Policy) -> Rules:
 
 
 def _with_tasks(picture: linear.LinearPicture) -> Iterable[Issue]:
-    """The tickets as people count them; one whose record is not believed is known by its id, if we made it."""
+    """The tickets as people count them; one without a record to believe is known by its id, if we made it."""
     tickets = sorted(picture.tickets, key=_number)
-    if picture.document is None or not any(one.record_refused for one in tickets):
+    if picture.document is None or all(one.record for one in tickets):
         return tickets
     try:
         tasks = breakdown.read(picture.document.content).tasks
@@ -223,7 +223,7 @@ def _with_tasks(picture: linear.LinearPicture) -> Iterable[Issue]:
         return tickets
     keys = [*(task.key for task in tasks), breakdown.DOCUMENTATION]
     made = {ticket_id(picture.epic.id, key): key for key in keys}
-    return [replace(one, task=made.get(one.id, "")) if one.record_refused else one for one in tickets]
+    return [replace(one, task=made.get(one.id, "")) if one.record is None else one for one in tickets]
 
 
 def _number(issue: Issue) -> tuple[str, int]:

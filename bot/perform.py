@@ -318,9 +318,10 @@ class Performer:
         Returns the first records of those that are made.
         """
         known = {one.issue.record.task: one.issue.id for one in facts.tickets if one.issue.record}
-        refused = {one.issue.id for one in facts.tickets if one.issue.record_refused}  # is not replaced by a fresh one
+        told = (one.issue for one in facts.tickets if one.issue.record or one.issue.record_refused)
+        there = {one.id for one in told}  # what is known of them is not replaced by a fresh record
         ours = {task.key: ticket_id(facts.epic.issue.id, task.key) for task in create.tasks}
-        known |= {key: issue for key, issue in ours.items() if issue in refused}
+        known |= {key: issue for key, issue in ours.items() if issue in there}
         new = [task for task in create.tasks if task.key not in known]
         made = writes.create_tickets(
             facts.epic.issue,
@@ -336,11 +337,11 @@ class Performer:
             ],
         )
         ids = known | made
-        there = {(one.issue.id, below.issue) for one in facts.tickets for below in one.issue.blocked_by}
+        related = {(one.issue.id, below.issue) for one in facts.tickets for below in one.issue.blocked_by}
         pairs = [(ids[task.key], ids[below]) for task in create.tasks for below in task.depends_on if below in ids]
         pairs += [(ids[key], below) for key, below in create.blocked_by if key in ids]
         for above, below in pairs:
-            if (above, below) not in there:
+            if (above, below) not in related:
                 writes.relation(below, above)
         return [Record(issue=made[task.key], task=task.key) for task in new]
 

@@ -237,3 +237,12 @@ async def test_a_run_is_told_which_files_the_policy_protects(facts):
     one = replace(performer([]), runs=Runs(), policy=lambda: Policy(git=GitPolicy(protected=("deploy/",))))
     await one.perform(facts, Decision((start,)))
     assert orders[0].spec["protected"] == ["deploy/"]
+
+
+async def test_a_ticket_that_has_a_record_gets_no_fresh_one_although_the_record_names_no_task(facts):
+    done = []
+    there = replace(facts.epic.issue, id=ticket_id("e", "store"), record=Record(ticket_id("e", "store"), generation=1))
+    acting = replace(performer(done), writes=lambda: Remembering(done), runs=Numbers(done))
+    create = CreateTickets("e", "YOU", (Task("store", "store"),))
+    await acting.perform(replace(facts, tickets=(Ticket(there),)), Decision((create,)))
+    assert not [line for line in done if line.startswith("record")]

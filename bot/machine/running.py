@@ -42,7 +42,7 @@ class Order:
 
 def record_of(ticket: Ticket) -> Record:
     """The ticket's record, or a fresh one."""
-    return ticket.issue.record or Record(issue=ticket.issue.id)
+    return ticket.issue.record or Record(issue=ticket.issue.id, task=ticket.issue.task)
 
 
 def current_run(ticket: Ticket) -> Run | None:
