@@ -1,11 +1,11 @@
 """Runs on an open pull request: ordered as `bot/machine/mending.py` says, taken in by what they were about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from bot.machine import mending
-from bot.machine.conversation import refusals, topic_of
+from bot.machine.conversation import half_answered, refusals, topic_of
 from bot.machine.decision import NOTHING, Action, Answer, Decision, Dispose, RequestReview
 from bot.machine.facts import Facts, Ticket
 from bot.machine.mending import BOTS, CHECKS, CONFLICT, FEEDBACK, UPDATE
@@ -34,6 +34,8 @@ def mend(facts: Facts, ticket: Ticket) -> Decision | None:
     if run is not None and run.stage in (Stage.CODE_REVIEW, Stage.MERGE):
         order = want if isinstance(want, Order) else mending.update(facts, ticket)
         return refused + work(facts, ticket, order, _taken(facts, ticket))
+    if half := _half_answered(facts, ticket):
+        return refused + half
     if want is None:
         return refused if refused.actions else None
     if isinstance(want, Decision):
@@ -59,6 +61,22 @@ def _refused(facts: Facts, ticket: Ticket) -> Decision:
             for one in refusals(pull)
         )
     )
+
+
+def _half_answered(facts: Facts, ticket: Ticket) -> Decision | None:
+    """Resolve what was answered before we were killed, and forgot with the database that it was to be resolved."""
+    pull, record = ticket.pull_request, record_of(ticket)
+    left = half_answered(pull, record.answered) if pull is not None else ()
+    if pull is None or facts.repository is None or not left:
+        return None
+    name, words = facts.repository.name, {"body": "", "commit": ""}  # the answer stands: it is not said again
+    actions = (Answer(name, pull.number, one, topic_of(key, resolves=True), "answer", words, True) for one, key in left)
+    keys = (key for _, key in left)
+    return Decision(tuple(actions), recheck_after=0.5, record=_with_answered(record, keys))
+
+
+def _with_answered(record: Record, keys: Iterable[str]) -> Record:
+    return replace(record, answered=(*record.answered, *keys)[-_REMEMBERED:])
 
 
 def _taken(facts: Facts, ticket: Ticket) -> Taken:
@@ -107,14 +125,13 @@ def _answered(
         said = replies.get(str(point["id"])) or {}
         values = {"body": said.get("body") or outcome.get("summary") or "", "commit": commit}
         resolved = bool(said.get("resolved")) and bool(point["thread"])
-        answer = Answer(name, pull.number, point["thread"], topic_of(point["key"]), "answer", values, resolved)
-        actions.append(answer)
+        topic = topic_of(point["key"], resolves=resolved)
+        actions.append(Answer(name, pull.number, point["thread"], topic, "answer", values, resolved))
     asked = {str(point["reviewer"]) for point in about.get("points") or () if point["reviewer"]}
     again = tuple(sorted(asked & set(pull.changes_requested_by)))
     if again:
         actions.append(RequestReview(name, pull.number, again))
     if about.get("kind") == BOTS:
         record = mending.with_round(record, BOTS)
-    keys = [str(point["key"]) for point in about.get("points") or ()]
-    record = replace(record, answered=(*record.answered, *keys)[-_REMEMBERED:])
+    record = _with_answered(record, (str(point["key"]) for point in about.get("points") or ()))
     return Decision(tuple(actions), recheck_after=0.5, record=record)

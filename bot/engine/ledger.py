@@ -1,6 +1,9 @@
 """The numbers of the records on Linear, so that an older one is known when it is read: `bot/linear/newest.py` says why.
 
 Only numbers, times and signed texts are kept; what a record says is opaque here. All times are the database's.
+
+Numbers begin at the second in which the database was made (Unix time), so that one that was made anew gives out none
+below those of the one that is lost: else an old record that somebody puts back would be newer than what was begun anew.
 """
 
 from collections.abc import Mapping
@@ -13,8 +16,9 @@ _KEEP_DAYS = 30
 _BORN = "SELECT min(applied_at), now() FROM migrations"
 _OF_KEY = "SELECT issue, intended, intended_at, written, written_at FROM records WHERE key = %s"
 _INTEND: LiteralString = """
-    INSERT INTO records (issue, key, intended) SELECT issue, %s, above + 1 FROM unnest(%s::text[], %s::bigint[])
-        AS wanted (issue, above) ORDER BY issue
+    INSERT INTO records (issue, key, intended)
+        SELECT issue, %s, greatest(above + 1, (SELECT floor(extract(epoch FROM min(applied_at))) FROM migrations))
+        FROM unnest(%s::text[], %s::bigint[]) AS wanted (issue, above) ORDER BY issue
     ON CONFLICT (issue) DO UPDATE SET
         key = excluded.key, intended = greatest(records.intended + 1, excluded.intended), intended_at = now()
     RETURNING issue, intended

@@ -25,7 +25,7 @@ class MemoryLedger:
         given: dict[str, int] = {}
         for issue, number in above.items():
             _, kept, text = self._rows.get(issue, (key, Kept(0, self._now()), ""))
-            given[issue] = max(kept.intended, number) + 1
+            given[issue] = max(kept.intended + 1, number + 1, int(self._born.timestamp()))
             self._rows[issue] = key, replace(kept, intended=given[issue], intended_at=self._now()), text
         return given
 

@@ -8,7 +8,7 @@ there before the remark it names. Words of people who may not steer reach no age
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,8 @@ from bot.machine.visible import visible_characters, visible_text
 
 MENTION = "callboard"
 _ANSWER = "answer-"
+_RESOLVES = "resolves-"
+"""An answer after which its thread is to be resolved: GitHub takes the two apart, and we may die in between."""
 _RULES = Rules()
 _MENTIONED = re.compile(rf"(?<![\w/@-])@{MENTION}(?:\[bot\])?(?![\w/-])", re.I)
 
@@ -52,9 +54,29 @@ class Refusal:
     author: str
 
 
-def topic_of(key: str) -> str:
+def topic_of(key: str, *, resolves: bool = False) -> str:
     """The topic of the answer to a remark."""
-    return f"{_ANSWER}{key}"
+    return f"{_RESOLVES if resolves else _ANSWER}{key}"
+
+
+def half_answered(pull: PullRequest, remembered: Container[str]) -> tuple[tuple[str, str], ...]:
+    """Open threads that end with an answer of ours which resolves them, with the key of what it answers.
+
+    Where it is among those `remembered`, it was resolved, and a person opened it again: that is theirs to say.
+    """
+    ends = ((thread, thread.remarks[-1]) for thread in pull.threads if thread.remarks and not thread.resolved)
+    found = ((one.id, last.topic.removeprefix(_RESOLVES)) for one, last in ends if _resolves(last))
+    return tuple((thread, key) for thread, key in found if key not in remembered)
+
+
+def _resolves(remark: Remark) -> bool:
+    return remark.ours and remark.topic.startswith(_RESOLVES)
+
+
+def _answered_by(remark: Remark) -> str:
+    """The key of what a remark of ours answers; empty for any other."""
+    about, known = remark.topic, (_ANSWER, _RESOLVES)
+    return about.partition("-")[2] if remark.ours and about.startswith(known) else ""
 
 
 def open_points(pull: PullRequest) -> tuple[Point, ...]:
@@ -138,7 +160,7 @@ def _in_threads(pull: PullRequest) -> Iterable[tuple[datetime, Point]]:
 
 
 def _is_answered(remark: Remark, thread: tuple[Remark, ...]) -> bool:
-    return any(_answers(one, remark, thread) for one in thread if one.ours and one.topic.startswith(_ANSWER))
+    return any(_answers(one, remark, thread) for one in thread if _answered_by(one))
 
 
 def _answers(answer: Remark, remark: Remark, thread: tuple[Remark, ...]) -> bool:
@@ -147,7 +169,7 @@ def _answers(answer: Remark, remark: Remark, thread: tuple[Remark, ...]) -> bool
     GitHub's times are whole seconds; within one, the order in the thread decides.
     """
     key = key_of(remark)
-    named, _, time = answer.topic.removeprefix(_ANSWER).rpartition("-")
+    named, _, time = _answered_by(answer).rpartition("-")
     if f"{named}-{time}" == key:
         return True
     same = named.partition("-")[0] == key.partition("-")[0]
@@ -220,7 +242,7 @@ def _seen(body: str) -> str:
 
 
 def _answered(remarks: Iterable[Remark]) -> frozenset[str]:
-    return frozenset(one.topic.removeprefix(_ANSWER) for one in remarks if one.ours and one.topic.startswith(_ANSWER))
+    return frozenset(key for one in remarks if (key := _answered_by(one)))
 
 
 def _short(text: str) -> str:

@@ -119,6 +119,7 @@ def _bridge(path: str, port: int) -> None:
 
     listener = _socket.socket(2, 1)  # AF_INET, SOCK_STREAM: `socket` itself is slow to import, and only for the child
     listener.setsockopt(1, 2, 1)  # SOL_SOCKET, SO_REUSEADDR
+    listener.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY, for every connection: what streams must not wait for ACKs
     listener.bind(("127.0.0.1", port))
     listener.listen(128)
     if os.fork():

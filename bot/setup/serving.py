@@ -29,6 +29,7 @@ async def open_page(
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)  # asyncio leaves such a socket as it is
     except OSError as error:
         taken = f"{host}:{port} can't be listened at ({error.strerror})"
         raise UserError(f"{taken}: is Callboard running already? PORT names another.") from None

@@ -291,8 +291,9 @@ class Board:
         threads = []
         for thread in pull.threads:
             if thread.id == action.thread:
-                assert action.topic not in {one.topic for one in thread.remarks if one.ours}, "answered twice"
-                remarks = (*thread.remarks, ours)
+                stands = action.topic in {one.topic for one in thread.remarks if one.ours}
+                assert not stands or (action.resolve and not thread.resolved), "answered twice"
+                remarks = thread.remarks if stands else (*thread.remarks, ours)
                 thread = replace(thread, remarks=remarks, resolved=thread.resolved or action.resolve)
             threads.append(thread)
         still = sum(one.open for one in threads)

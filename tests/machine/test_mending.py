@@ -171,6 +171,22 @@ def test_a_thread_that_a_person_resolved_is_settled_unless_somebody_calls_us_the
     assert len(orders(reviewed, "feed", "feedback")) == 1
 
 
+def test_a_thread_whose_answer_was_written_and_not_its_end_is_resolved_later(reviewed):
+    """Killed between the two, with the database lost: only the answer itself tells that it was to be resolved."""
+    reviewed.remarks("feed", "Please rename this")
+    reviewed.settle().begin().finish()
+    pull = reviewed.pulls["feed"]
+    opened = (replace(pull.threads[0], resolved=False),)
+    reviewed.pull(pull.number, threads=opened, open_threads=1)
+    reviewed.settle()
+    assert not reviewed.pulls["feed"].threads[0].resolved  # a person opened it again, and says no more than that
+    reviewed.change("feed", record=replace(reviewed.issues["feed"].record, answered=()))
+    reviewed.settle()
+    [thread] = reviewed.pulls["feed"].threads
+    assert (thread.resolved, len(thread.remarks)) == (True, 2)
+    assert len(orders(reviewed, "feed", "feedback")) == 1
+
+
 def test_a_review_that_asks_for_changes_is_answered_and_asked_for_again(reviewed):
     pull = reviewed.pulls["feed"]
     review = Review(
