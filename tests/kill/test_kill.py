@@ -66,7 +66,7 @@ def test_an_orphan_is_given_some_time_and_then_told(tmp_path: Path, monkeypatch:
         agent.wait()
 
 
-async def test_thirty_tickets_are_known_again_in_two_requests_per_epic_and_nothing_is_said_twice(tmp_path: Path) -> None:
+async def test_thirty_tickets_are_known_again_with_two_reads_of_an_epic_and_nothing_said_twice(tmp_path: Path) -> None:
     cost = await rebuild(tmp_path / "world", 30)
     assert cost.said == 0
     # Three epics, each read twice: a database that was made anew waits once, until no read of Linear can be too old.
