@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from bot.config import PolicyFile, Settings
 from bot.engine.port import Engine
@@ -42,7 +43,7 @@ class Board:
         """
         root = await self.linear_reads.resolve(reference)
         reads = Observe(self.github)
-        now = lambda: datetime.now(UTC)  # noqa: E731 - a clock
+        now = partial(datetime.now, UTC)
         observer = Observer(self.linear_reads, self.directory, reads, engine, self.policy, now, acts=False)
         facts = await observer.observe(root.id)
         if facts is None:
