@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.machine.decision import NOTHING, Blocker, Decision
+from bot.machine.decision import NOTHING, Blocker, Decision, StartRun
 from bot.machine.facts import Facts, Issue, RunState, Ticket
 from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
@@ -60,7 +60,12 @@ def _stands_still(facts: Facts, decision: Decision, ticket: Ticket) -> bool:
 def _explained(facts: Facts, decision: Decision, ticket: Ticket) -> bool:
     """Whether its reasons, or those of what it waits for, end at a run, a person, or something outside."""
     everything = (facts.epic, *facts.tickets)
-    at_work = {one.issue.identifier for one in everything if any(_live(run.state) for run in one.runs)}
+    ordered = {action.issue for action in decision.actions if isinstance(action, StartRun)}
+    at_work = {
+        one.issue.identifier
+        for one in everything
+        if one.issue.id in ordered or any(_live(run.state) for run in one.runs)
+    }
     if ticket.issue.identifier in at_work:
         return True
     known = {one.issue.identifier for one in everything}

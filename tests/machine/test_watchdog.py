@@ -61,6 +61,22 @@ def test_who_has_a_live_run_is_not_stuck(approved):
     assert all(run.state in (RunState.QUEUED, RunState.RUNNING) for run in approved.live())
 
 
+def test_who_waits_for_what_is_ordered_just_now_is_not_stuck(approved):
+    run = approved.orders[-1]
+    approved.runs.clear()
+    facts = approved.facts()
+    above = next(key for key in approved.issues if key not in (run.issue, "epic"))
+    waits = (
+        *(Blocker(key, "draft", {"number": 1}) for key in approved.issues if key not in (run.issue, above)),
+        Blocker(run.issue, "worker", {"ahead": 0}),
+        Blocker(above, "ticket", {"ticket": identifier(approved, run.issue), "state": "Todo"}),
+    )
+    long_ago = dict.fromkeys((one.issue.id for one in (facts.epic, *facts.tickets)), facts.now - timedelta(seconds=700))
+    facts = replace(facts, unchanged=long_ago)
+    assert stuck(facts, Decision((run,), waits)).blockers == ()
+    assert {one.issue for one in stuck(facts, Decision((), waits)).blockers} == {run.issue}
+
+
 def test_tickets_that_wait_for_each_other_are_stuck_and_the_epic_above_them_is_not_named(approved):
     feed, storage = identifier(approved, "feed"), identifier(approved, "storage")
     approved.runs.clear()

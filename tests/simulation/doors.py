@@ -47,7 +47,7 @@ KINDS = tuple(dict.fromkeys((*LINEAR_READ, *LINEAR_WRITE, *GITHUB_READ, *GITHUB_
 class Chaos:
     """Which faults happen in this story, and how often. Each kind is there in about every third story."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, rates: Mapping[str, float] | None = None) -> None:
         self.calm = False
         self.chance = chance
         wild = chance.choice((0.0, 0.3, 0.3, 0.5))
@@ -55,6 +55,8 @@ class Chaos:
         for kind in ("crash before", "crash after", "freeze"):
             if kind in self.rates:
                 self.rates[kind] /= 4  # there are many doors
+        if rates is not None:
+            self.rates = dict(rates)
         self.fired: dict[str, int] = {}
 
     def strikes(self, kinds: Sequence[str]) -> str:

@@ -303,9 +303,11 @@ class _Api:
         match method, path:
             case "PUT", ["pulls", number, "merge"]:
                 pull = hub.get(int(number))
+                self._door.world.meanwhile.before_merge(pull)
                 head = hub.head(pull)
                 hub.merges(pull, body["merge_method"], body.get("sha"), OWN)
                 self._door.world.watch.merges(self._door.process, pull, head, "merge")
+                self._door.world.meanwhile.after_merge(pull)
             case "GET", ["pulls", number]:
                 pull = hub.get(int(number))
                 return {

@@ -5,7 +5,8 @@ from typing import get_args
 
 from bot.machine.decision import Action
 from tests.simulation.doors import KINDS
-from tests.simulation.people import DEEDS, OVER
+from tests.simulation.people import OVER
+from tests.simulation.setting import ORDINARY, SPECIAL
 from tests.simulation.worker import ENDS
 
 MANY = 1000
@@ -15,7 +16,7 @@ EXPECTED = (
     *(f"agent {one}" for one in dict.fromkeys(ENDS)),
     *(f"end {one}" for one in OVER if one != "duplicate"),
     *(f"fault {one}" for one in KINDS),
-    *(f"person {one}" for one in DEEDS),
+    *(f"person {one}" for one in dict.fromkeys(deed for each in (ORDINARY, *SPECIAL) for deed in each.deeds)),
 )
 
 

@@ -116,6 +116,8 @@ class LinearDoor(LinearClient):
             case "issueUpdate":
                 self._update(linear.issue(wanted["id"]), values)
             case "commentCreate":
+                if "**Turns 2 and 3.**" in values["body"] or "**Turn 1.**" in values["body"]:
+                    self._door.world.meanwhile.before_shown(linear.issue(values["issueId"]))
                 linear.comment(
                     linear.issue(values["issueId"]), values["id"], values["body"], US, values.get("parentId")
                 )

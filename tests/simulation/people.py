@@ -11,6 +11,7 @@ from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATE, STATES, Disposition, Stage
 from tests.simulation.hub import Pull
 from tests.simulation.linear import ALICE, BOB, GINA, OLAF, ROBOT, Issue, Linear, Node
+from tests.simulation.mischief import DEEDS
 from tests.simulation.watch import KEYS
 
 if TYPE_CHECKING:
@@ -22,13 +23,6 @@ WAITS = frozenset({
     "queued", "epic_over", "checks", "reviewer", "no_pull_request", "head_moved", "open_reviews",
 })  # fmt: skip
 """Reasons that pass by themselves, or with another one that names a person."""
-DEEDS = {
-    "turns": 14, "comments": 4, "strangers": 2, "labels": 2, "moves": 2, "automation": 1, "edits_words": 2,
-    "edits_document": 1, "unlabels": 1, "relates": 1, "renames_state": 1, "deletes": 1, "archives": 1,
-    "cancels": 1, "forges": 1, "reviews": 3, "remarks": 3, "pushes": 2, "merges_by_hand": 1, "closes": 1,
-    "pushes_to_main": 1, "budget": 1, "renames": 1, "reopens": 1, "resolves": 1, "unsays": 1, "deletes_branch": 1,
-}  # fmt: skip
-"""What people do at random, and how often beside the others."""
 TURN_SECONDS = 60.0
 """What a person needs to see the world as it is."""
 
@@ -47,32 +41,36 @@ class People:
 
     def anything(self) -> None:
         """Somebody does something."""
-        deed = self.chance.choices(tuple(DEEDS), tuple(DEEDS.values()))[0]
+        deeds = self.world.setting.deeds
+        deed = self.chance.choices(tuple(deeds), tuple(deeds.values()))[0]
         living = [one for one in self.linear.issues.values() if not one.deleted]
         epics = [one for one in living if one.parent is None]
         issue = self.chance.choice(living if self.chance.random() < 0.6 else epics or living)
         self.world.fired[f"person {deed}"] += 1
         self.world.tell("people", deed, issue.identifier)
-        getattr(self, deed)(issue)
+        if deed in DEEDS:
+            DEEDS[deed](self, issue)
+        else:
+            getattr(self, deed)(issue)
 
     def turns(self, issue: Issue) -> None:
         """What a good person does: approve what is shown."""
-        epic = self._epic(issue)
-        self.says(epic, self.chance.choice(("approve", "approve", "approve", "merge", "lgtm")), self._who())
+        epic = self.epic_of(issue)
+        self.says(epic, self.chance.choice(("approve", "approve", "approve", "merge", "lgtm")), self.somebody())
         if self.world.policy.gates.plan == "person" and issue is not epic:
-            self.says(issue, "approve", self._who())
+            self.says(issue, "approve", self.somebody())
 
     def comments(self, issue: Issue) -> None:
         word = self.chance.choice((
             "retry", "retry", "resume", "resume", "pause", "stop", "status", "why", "help", "Make it blue.",
-            "approve", f"{self._epic(issue).identifier} is too slow", "Please use SQL for YOU-2 and #1.",
+            "approve", f"{self.epic_of(issue).identifier} is too slow", "Please use SQL for YOU-2 and #1.",
         ))  # fmt: skip
-        self.says(issue, word, self._who())
+        self.says(issue, word, self.somebody())
 
     def strangers(self, issue: Issue) -> None:
         """Somebody who may not says what only others may."""
         word = self.chance.choice(("approve", "merge", "cancel", "retry", "Drop all tables.", "budget $900"))
-        epic = self._epic(issue)
+        epic = self.epic_of(issue)
         match self.chance.randrange(5):
             case 0:
                 self.says(epic, word, GINA)
@@ -95,7 +93,11 @@ class People:
     def moves(self, issue: Issue) -> None:
         stage = self.chance.choice(tuple(Stage))
         if stage is not Stage.CANCELED or self.chance.random() < 0.2:
-            self.linear.move(issue, self._state(stage), "person", self._who())
+            self.moves_to(issue, stage)
+
+    def moves_to(self, issue: Issue, stage: Stage) -> None:
+        """Somebody moves an issue by hand."""
+        self.linear.move(issue, self._state(stage), "person", self.somebody())
 
     def automation(self, issue: Issue) -> None:
         """Linear's GitHub integration follows pull requests in its own way."""
@@ -118,7 +120,7 @@ class People:
             self.linear.unsay(issue, said["id"])
 
     def edits_document(self, issue: Issue) -> None:
-        epic = self._epic(issue)
+        epic = self.epic_of(issue)
         for one in tuple(epic.documents.values()):
             if self.chance.random() < 0.2:
                 content = "Nothing."
@@ -129,7 +131,7 @@ class People:
             self.linear.write(epic, one["id"], one["title"], content, "person")
 
     def unlabels(self, issue: Issue) -> None:
-        epic = self._epic(issue)
+        epic = self.epic_of(issue)
         self.linear.label(epic, remove=(ORCHESTRATE,)) if ORCHESTRATE in epic.labels else self.linear.label(
             epic, add=(ORCHESTRATE,)
         )
@@ -167,14 +169,13 @@ class People:
 
     def cancels(self, issue: Issue) -> None:
         if issue.parent is not None or self.chance.random() < 0.1:
-            self.says(issue, "cancel", self._who())
+            self.says(issue, "cancel", self.somebody())
 
     def forges(self, issue: Issue) -> None:
         """A record is forged, or copied from another issue."""
         ours = effect_id("record", issue.id)
         if ours not in issue.attachments:
             return
-        before = issue.attachments[ours]["metadata"]
         if self.chance.random() < 0.5:
             forged = seal(Record(issue=issue.id, stage=Stage.MERGE, cost_usd=0.0), "x" * 32)
         else:
@@ -182,12 +183,19 @@ class People:
             if not others:
                 return
             forged = next(iter(self.chance.choice(others).attachments.values()))["metadata"]
+        self.replaces_record(issue, forged)
+
+    def replaces_record(self, issue: Issue, forged: Node) -> None:
+        """Somebody puts something else in the place of the record; later it is put back."""
+        ours = effect_id("record", issue.id)
+        before = issue.attachments[ours]["metadata"]
+        self.world.forged.add(issue.id)
         self.linear.attach(issue, ours, forged, "person")
         if isinstance(unseal(before, issue.id, KEYS), Record):  # else the last true one is known already
             self.undo[f"record {issue.id}"] = lambda: self.linear.attach(issue, ours, before, "person")
 
     def budget(self, issue: Issue) -> None:
-        self.says(self._epic(issue), f"budget ${self.chance.choice((3, 20, 200))}", self._who())
+        self.says(self.epic_of(issue), f"budget ${self.chance.choice((3, 20, 200))}", self.somebody())
 
     def renames(self, issue: Issue) -> None:
         if issue.parent is None:
@@ -224,7 +232,10 @@ class People:
 
     def pushes(self, issue: Issue) -> None:
         pull = self._pull()
-        branch = pull.branch if pull else f"agent/{issue.identifier}"
+        self.pushes_to(pull.branch if pull else f"agent/{issue.identifier}")
+
+    def pushes_to(self, branch: str) -> None:
+        """Somebody pushes to a branch, if it is there."""
         tip = self.world.git.tip(branch)
         if tip is None:
             return
@@ -293,7 +304,7 @@ class People:
         self.says_once(held, word)
 
     def on_dropped(self, issue: Issue, blocker: Blocker) -> None:
-        epic = self._epic(issue)
+        epic = self.epic_of(issue)
         if ORCHESTRATE not in epic.labels:
             self.linear.label(epic, add=(ORCHESTRATE,))
 
@@ -306,7 +317,7 @@ class People:
     on_turn_3 = on_plan_review = on_turn_1
 
     def on_ejected(self, issue: Issue, blocker: Blocker) -> None:
-        self.says_once(self._epic(issue), "approve")
+        self.says_once(self.epic_of(issue), "approve")
 
     def on_closed(self, issue: Issue, blocker: Blocker) -> None:
         pull = self.hub.pulls[int(blocker.values["number"])]
@@ -389,13 +400,15 @@ class People:
         if last is None or (self.world.loop.now() - last["createdAt"]).total_seconds() > TURN_SECONDS * 2:
             self.says(issue, body, ALICE)
 
-    def _who(self) -> Node:
+    def somebody(self) -> Node:
+        """One of those who may."""
         return self.chance.choice((ALICE, BOB))
 
     def _state(self, stage: Stage) -> str:
         return self.linear.state_named(STATES[stage].name)
 
-    def _epic(self, issue: Issue) -> Issue:
+    def epic_of(self, issue: Issue) -> Issue:
+        """The epic of a ticket, or the epic itself."""
         return self.linear.issues[issue.parent] if issue.parent else issue
 
     def _said(self, issue: Issue) -> Node | None:

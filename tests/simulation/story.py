@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.machine.stages import Stage
 from tests.simulation.clock import Forever, VirtualLoop
+from tests.simulation.mischief import Meanwhile
 from tests.simulation.people import OVER, People
 from tests.simulation.quick import quick
 from tests.simulation.world import Told, World
@@ -63,7 +64,9 @@ def _close(loop: VirtualLoop) -> None:
 async def _story(world: World, steps: int) -> int:
     world.loop.set_exception_handler(lambda _loop, context: world.watch.violated("a callback failed", str(context)))
     people = People(world)
-    world.starts_process()
+    world.meanwhile = Meanwhile(people, world.setting.races)
+    for _ in range(world.setting.processes):
+        world.starts_process()
     await asyncio.sleep(1.0)
     world.begins()
     for step in range(steps):
@@ -151,7 +154,7 @@ async def _rests(world: World) -> None:
         merged = any(one.merged for one in world.hub.of(branch))
         if ticket.deleted or not _is_over(world, ticket.id):
             continue
-        if branch in world.checkouts and not world.fired["person forges"]:  # a record put back may be an older one
+        if branch in world.checkouts and ticket.id not in world.forged:  # a record put back may be an older one
             world.watch.violated("something is left behind", f"the checkout of {branch}")
         if merged and branch in world.git.refs and ticket.mover != "person":
             world.watch.violated("something is left behind", f"the branch {branch}")

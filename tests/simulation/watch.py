@@ -38,6 +38,8 @@ _ROW = re.compile(r"^\| YOU-\d+ .*?\| \[#(\d+)\]\([^)]*\) \| `([0-9a-f]{12})` \|
 _OVER = ("completed", "canceled", "duplicate")
 _MERGE_WORDS = frozenset({"approve", "approved", "merge"})
 _REVIEW_WORDS = frozenset({"approve", "approved", "lgtm", "yes", "go"})
+PullSight = tuple[str, bool, bool, bool]
+"""Head of a pull request, whether its checks are green, whether it is merged, and whether nobody wants changes."""
 LEAVE_SECONDS = 120.0
 """What a process may take to stop the runs of what it saw to be over, with everything that can fail on the way."""
 LATE_SECONDS = 8 * 3600 + 15 * 60
@@ -93,7 +95,7 @@ class Watch:
     world: "World"
     found: list[tuple[str, str]] = field(default_factory=list)
     sights: dict[tuple[str, str], Sight] = field(default_factory=dict)
-    pull_sights: dict[str, dict[str, tuple[str, bool, bool]]] = field(default_factory=dict)
+    pull_sights: dict[str, dict[str, PullSight]] = field(default_factory=dict)
     runs: dict[str, tuple[str, int]] = field(default_factory=dict)
     newest: dict[str, int] = field(default_factory=dict)
     written: dict[str, Record] = field(default_factory=dict)
@@ -163,18 +165,18 @@ class Watch:
         return any(_may(one) and _word(one) in _REVIEW_WORDS and min(shown, default=one["createdAt"]) < one["createdAt"]
                    for one in seen.comments)  # fmt: skip
 
-    def pulls(self, numbers: tuple[int, ...]) -> dict[str, tuple[str, bool, bool]]:
-        """Head, whether it is well, and whether it is merged, by branch."""
+    def pulls(self, numbers: tuple[int, ...]) -> dict[str, PullSight]:
+        """What a look at pull requests shows now, by branch."""
         hub = self.world.hub
         found = {}
         for pull in (hub.pulls[one] for one in numbers if one in hub.pulls):
             head = hub.head(pull)
             asked = any(one.state == "CHANGES_REQUESTED" for one in hub.opinions(pull).values())
-            well = hub.green(head) and (not hub.house.ci or bool(hub.latest(head))) and not asked
-            found[pull.branch] = (head, well, pull.merged)
+            green = hub.green(head) and (not hub.house.ci or bool(hub.latest(head)))
+            found[pull.branch] = (head, green, pull.merged, not asked)
         return found
 
-    def saw_pulls(self, process: "Process", pulls: dict[str, tuple[str, bool, bool]]) -> None:
+    def saw_pulls(self, process: "Process", pulls: dict[str, PullSight]) -> None:
         """A process looked at pull requests."""
         self.pull_sights.setdefault(process.name, {}).update(pulls)
 
@@ -263,10 +265,17 @@ class Watch:
     def agent_begins(self, agent: "Agent") -> None:
         """An agent comes to life."""
         live = [one for one in self.world.agents if not one.process.frozen]
+        if self._long_over(agent):
+            self.violated("what is over starts", self.world.linear.issues[agent.issue].identifier)
         if any(one.issue == agent.issue for one in live):
             self.violated("two agents on one ticket", self.world.linear.issues[agent.issue].identifier)
         if len(live) >= self.world.policy.limits.workers:
             self.violated("more agents than allowed", str(len(live) + 1))
+
+    def _long_over(self, agent: "Agent") -> bool:
+        """Whether its process has known for long that its ticket is over."""
+        since = self.over.get((agent.process.name, agent.issue), math.inf)
+        return self.world.loop.time() - since > LEAVE_SECONDS
 
     def agent_pushes(self, agent: "Agent", order: WorkOrder, fence: int) -> None:
         """An agent's work goes out; `fence` is that of the start it belongs to."""
@@ -274,7 +283,7 @@ class Watch:
         row = agent.process.database.runs[agent.run].row
         if row.attempt_of_start != fence or row.stop_reason is not None:
             self.violated("a run that was taken away pushes", name)
-        if self.world.loop.time() - self.over.get((agent.process.name, agent.issue), math.inf) > LEAVE_SECONDS:
+        if self._long_over(agent):
             self.violated("an agent works on what is over", name)
         if agent.generation < self.newest.get(agent.issue, 0):
             self.violated("an older generation pushes", f"{name} of g{self.newest[agent.issue]}")
@@ -349,6 +358,8 @@ class Watch:
         )
         new = reading.unseal(metadata, holder.id, KEYS)
         assert isinstance(new, Record), new
+        if new.issue != holder.id:
+            self.violated("the record of another issue is believed", holder.identifier)
         old = self.written.get(holder.id)
         self.written[holder.id] = new
         name = holder.identifier
@@ -429,9 +440,11 @@ class Watch:
         for one in (asked, sight.issues[ticket.id]):
             if one.labels & frozenset(map(str, Disposition)) and not (self._fresh(asked) or self._fresh(one)):
                 self.violated("what stands still is merged", f"#{pull.number}: {sorted(one.labels)}")
-        _, well, merged = self.pull_sights[process.name].get(pull.branch, (head, True, False))
-        if not well and not merged:
+        _, green, merged, content = self.pull_sights[process.name].get(pull.branch, (head, True, False, True))
+        if not merged and not (green and content):
             self.violated("what is not well is merged", f"#{pull.number}")
+        if pull.base != "main" and pull.landed_in != "main":
+            self.violated("a merge into another branch", f"#{pull.number} into {pull.base}")
 
     def _approved_heads(self, asked: Seen, number: int) -> set[str]:
         """Heads of a pull request that somebody who may approved as the newest summary before showed them."""

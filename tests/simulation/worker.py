@@ -74,7 +74,7 @@ class FakeWorker:
             world.fired[f"agent {how}"] += 1
             cost = 0.0 if order.run.prompt == "update" else round(chance.uniform(0.1, 2.0), 2)
             minutes = order.run.minutes if how == "hangs" else chance.choice((0.2, 1.0, 5.0))
-            await asyncio.sleep(minutes * 60.0)
+            await asyncio.sleep(minutes * (10.0 if world.setting.smooth else 60.0))
             await self.process.may_pass()
             world.costs.setdefault((issue, generation), {})[self._life(lease)] = cost
             result = self._result(order, begun, how, (issue, generation), chance)
@@ -83,6 +83,7 @@ class FakeWorker:
                 problem = await self._push(order, begun, lease, str(head), agent)
                 if problem:
                     return problem | {"cost_usd": cost} | about
+            world.meanwhile.before_result(world.linear.issues[issue])
             world.tell(self.process.name, f"agent {how}", f"{order.run.task_id} {order.run.prompt} g{generation}")
             return {"cost_usd": cost} | result | self._where(order, begun, result) | about
         except Exception as error:

@@ -22,8 +22,10 @@ from tests.simulation.doors import STALE_SECONDS, WEBHOOK, Chaos
 from tests.simulation.git import Git
 from tests.simulation.hub import NAME, House, Hub
 from tests.simulation.linear import TEAM, Issue, Linear, Node
+from tests.simulation.mischief import Meanwhile
 from tests.simulation.process import GITHUB_SECRET, LINEAR_SECRET, Process
-from tests.simulation.watch import Sight, Watch
+from tests.simulation.setting import Setting, setting_of
+from tests.simulation.watch import PullSight, Sight, Watch
 from tests.simulation.worker import ENDS, UNLUCKY, Agent
 
 PACE = Pace(tick=60.0, resync=240.0, parked_retry=600.0)
@@ -65,28 +67,36 @@ class World:
     calm: bool = False
     losses: int = 0
     """How often the database was lost."""
+    forged: set[str] = field(default_factory=set)
+    """Issues whose record somebody replaced."""
+    meanwhile: Meanwhile | None = None
 
     def __post_init__(self) -> None:
         random.seed(self.seed)  # the engine's jitter
         self.chance = random.Random(f"{self.seed} people")
         self.agent_chance = random.Random(f"{self.seed} agents")
-        self.chaos = Chaos(random.Random(f"{self.seed} chaos"))
+        self.races = random.Random(f"{self.seed} races")
+        self.setting: Setting = setting_of(self.seed)
+        self.chaos = Chaos(random.Random(f"{self.seed} chaos"), self.setting.rates)
         luck = random.Random(f"{self.seed} luck").random()
         self.ends = UNLUCKY if luck < 0.1 else ("well",) if luck > 0.7 else ENDS  # the smooth ones come to merges
+        smooth = self.setting.smooth
+        if smooth:
+            self.ends = ("well",)
         house = random.Random(f"{self.seed} house")
-        self.tasks = house.choice((1, 2, 2, 3))
-        self.shared = house.random() < 0.3
+        self.tasks = max(house.choice((1, 2, 2, 3)), 2 if smooth else 1)
+        self.shared = house.random() < 0.3 and not smooth
         """Whether tickets touch the same file, so that they conflict."""
         self.policy = Policy.model_validate({
             "repositories": [{"name": NAME, "teams": [TEAM]}],
-            "limits": {"workers": house.choice((1, 2, 3)), "open_reviews": house.choice((0, 0, 0, 1))},
+            "limits": {"workers": house.choice((1, 2, 3)), "open_reviews": 0 if smooth else house.choice((0, 0, 0, 1))},
             "gates": {
-                "plan": house.choice(("auto", "auto", "person")),
+                "plan": "auto" if smooth else house.choice(("auto", "auto", "person")),
                 "dependents_start": house.choice(("code_review", "code_review", "done")),
                 "documentation": house.random() < 0.4,
                 "checks_appear_seconds": 30,
             },
-            "budget": {"epic_usd": house.choice((100, 100, 8))},
+            "budget": {"epic_usd": 100 if smooth else house.choice((100, 100, 8))},
         })  # fmt: skip
         self.house = House(
             methods=house.choice((("merge", "squash", "rebase"), ("squash",), ("rebase",), ("merge",))),
@@ -105,7 +115,7 @@ class World:
         self.hub.queue_merges = lambda pull, head: self.watch.merges(None, pull, head, "queue")
         self.hub.deleting = self.watch.deletes
         self._pictures: dict[str, list[tuple[float, Node, Sight]]] = {}
-        self._pulls: dict[tuple[int, ...], tuple[float, Node, dict[str, tuple[str, bool, bool]]]] = {}
+        self._pulls: dict[tuple[int, ...], tuple[float, Node, dict[str, PullSight]]] = {}
         self._webhooks = 0
         self.on_the_way = 0
         """Webhooks that are not delivered yet."""
@@ -236,6 +246,8 @@ class World:
     def begins(self) -> Issue:
         """Somebody writes an epic and labels it; sometimes there are two."""
         todo = self.linear.state_named(STATES[Stage.TODO].name)
+        for number in range(1, 3) if self.setting.given else ():
+            self.linear.create(f"given-{number}", f"Part {number}", "As said.", "epic-1", todo, [])
         return self.linear.create("epic-1", "Dashboard", "Build the dashboard.", None, todo, [ORCHESTRATE])
 
     # ---- webhooks
@@ -248,7 +260,7 @@ class World:
         self._send("github", event, body, own=False)
 
     def _send(self, source: str, event: str, body: Node, *, own: bool) -> None:
-        if not self.processes and not self.names:
+        if (not self.processes and not self.names) or self.setting.deaf:
             return
         self._webhooks += 1
         delivery = f"{source}-{self._webhooks}"

@@ -1,0 +1,170 @@
+"""What people do at the worst moment: to approvals, to pull requests about to be merged, to runs that just end."""
+
+from typing import TYPE_CHECKING
+
+from bot.linear.marker import effect_id
+from bot.machine.stages import STATES, Disposition, Stage
+from tests.simulation.hub import Pull
+from tests.simulation.linear import ALICE, BOB, Issue
+
+if TYPE_CHECKING:
+    from tests.simulation.people import People
+
+_MERGE_WORDS = frozenset({"approve", "approved", "merge"})
+
+
+def takes_turn(people: "People", issue: Issue) -> None:
+    """Somebody approves what stands in review, as it should be."""
+    epic = people.epic_of(issue)
+    if people.linear.name_of(epic) in (STATES[Stage.PLAN_REVIEW].name, STATES[Stage.CODE_REVIEW].name):
+        people.says(epic, "approve", people.somebody())
+
+
+def approves_by_edit(people: "People", issue: Issue) -> None:
+    """Somebody makes an approval of what they have just said."""
+    epic = people.epic_of(issue)
+    people.says(epic, "Wait a moment.", people.somebody())
+    people.linear.rewrite(epic, epic.comments[-1]["id"], "approve")
+
+
+def takes_back(people: "People", issue: Issue) -> None:
+    """Every approval of the epic is deleted, or is edited so that it is none."""
+    epic = people.epic_of(issue)
+    for said in [one for one in epic.comments if one["user"] in (ALICE, BOB) and one["body"] in _MERGE_WORDS]:
+        if people.chance.random() < 0.5:
+            people.linear.unsay(epic, said["id"])
+        else:
+            people.linear.rewrite(epic, said["id"], "rather not")
+
+
+def wishes(people: "People", issue: Issue) -> None:
+    """Somebody wants something else, also where much is done already."""
+    people.says(issue, "Make it blue.", people.somebody())
+
+
+def resumes(people: "People", issue: Issue) -> None:
+    """What stands still goes on."""
+    for one in people.linear.issues.values():
+        held = tuple(str(label) for label in Disposition if str(label) in one.labels)
+        if held and not one.deleted:
+            people.linear.label(one, remove=held)
+
+
+def moves_back(people: "People", issue: Issue) -> None:
+    """A ticket that is under way goes back."""
+    stage = next((one for one, state in STATES.items() if state.name == people.linear.name_of(issue)), None)
+    earlier = {Stage.PLAN: Stage.RESEARCH, Stage.DEV: Stage.PLAN, Stage.CODE_REVIEW: Stage.DEV, Stage.MERGE: Stage.DEV}
+    if issue.parent is not None and stage in earlier:
+        people.moves_to(issue, earlier[stage])
+
+
+def cancels_ticket(people: "People", issue: Issue) -> None:
+    """A ticket that is under way is given up."""
+    if issue.parent is not None and people.linear.kind_of(issue) == "started":
+        people.says(issue, "cancel", people.somebody())
+
+
+def pauses_what_merges(people: "People", issue: Issue) -> None:
+    """Something that is ready to merge shall wait."""
+    found = [one for one in people.linear.issues.values() if _is_ready(people, one)]
+    if found:
+        people.linear.label(people.chance.choice(found), add=(str(Disposition.PAUSED),))
+
+
+def pushes_when_approved(people: "People", issue: Issue) -> None:
+    """Somebody pushes to what is ready to merge."""
+    found = [one for one in people.hub.pulls.values() if one.open and _is_ready(people, ticket_of(people, one))]
+    if found:
+        people.pushes_to(people.chance.choice(found).branch)
+
+
+def merges_below(people: "People", issue: Issue) -> None:
+    """Somebody merges a stacked pull request into the branch below it."""
+    found = [one for one in people.hub.pulls.values() if one.open and one.base != "main"]
+    if found and not people.hub.obstacle(found[-1]):
+        people.hub.merges(found[-1], people.hub.house.methods[0], None, "bob")
+
+
+def wants_changes(people: "People", issue: Issue) -> None:
+    """Somebody who may write wants changes, and says no more."""
+    found = [one for one in people.hub.pulls.values() if one.open]
+    if found:
+        people.hub.reviews(people.chance.choice(found), "CHANGES_REQUESTED", "", "bob")
+
+
+def approves_on_github(people: "People", issue: Issue) -> None:
+    """Bob is content with everything."""
+    for pull in people.hub.pulls.values():
+        if pull.open and people.hub.opinions(pull).get("bob") is not None:
+            people.hub.reviews(pull, "APPROVED", "", "bob")
+
+
+def asks(people: "People", issue: Issue) -> None:
+    """Somebody asks something in the conversation of a pull request."""
+    found = [one for one in people.hub.pulls.values() if one.open]
+    if found:
+        people.hub.says(people.chance.choice(found), "@callboard why?", "bob")
+
+
+def copies_record(people: "People", issue: Issue) -> None:
+    """The record of another issue is put in the place of this one's."""
+    ours = effect_id("record", issue.id)
+    others = [one for one in people.linear.issues.values() if effect_id("record", one.id) in one.attachments]
+    if ours in issue.attachments and len(others) > 1:
+        other = people.chance.choice([one for one in others if one is not issue])
+        people.replaces_record(issue, other.attachments[effect_id("record", other.id)]["metadata"])
+
+
+DEEDS = {
+    one.__name__: one
+    for one in (
+        takes_turn, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges, pushes_when_approved,
+        merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_ticket,
+    )
+}  # fmt: skip
+
+
+class Meanwhile:
+    """Somebody is quicker than the service by a moment, now and then: after it looked, and before it acts."""
+
+    def __init__(self, people: "People", how_often: float) -> None:
+        self.people, self.how_often = people, how_often
+
+    def before_merge(self, pull: Pull) -> None:
+        """Somebody pushes to what is to be merged right now."""
+        if self._now() and pull.open:
+            self.people.pushes_to(pull.branch)
+
+    def after_merge(self, pull: Pull) -> None:
+        """Somebody thinks better of the rest: takes the approval back, or pushes to what is still to be merged."""
+        if not self._now():
+            return
+        people, ticket = self.people, ticket_of(self.people, pull)
+        others = [one for one in people.hub.pulls.values() if one.open]
+        if ticket is not None and people.chance.random() < 0.5:
+            takes_back(people, ticket)
+        elif others:
+            people.pushes_to(people.chance.choice(others).branch)
+
+    def before_shown(self, issue: Issue) -> None:
+        """Somebody approves what will be shown in a moment."""
+        if self._now():
+            self.people.says(issue, "approve", self.people.somebody())
+
+    def before_result(self, issue: Issue) -> None:
+        """Somebody moves back what just ends well."""
+        if self._now():
+            moves_back(self.people, issue)
+
+    def _now(self) -> bool:
+        people = self.people
+        return bool(self.how_often) and not people.world.calm and people.world.races.random() < self.how_often
+
+
+def ticket_of(people: "People", pull: Pull) -> Issue | None:
+    """The ticket of a pull request."""
+    return next((one for one in people.linear.issues.values() if f"agent/{one.identifier}" == pull.branch), None)
+
+
+def _is_ready(people: "People", issue: Issue | None) -> bool:
+    return issue is not None and not issue.deleted and people.linear.name_of(issue) == STATES[Stage.MERGE].name

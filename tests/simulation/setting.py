@@ -1,0 +1,68 @@
+"""What sort of world a story has: most are ordinary; some are made so that what is rare elsewhere happens in them.
+
+Which one it is depends on the seed alone, so that a seed tells the same story whoever plays it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.simulation.doors import KINDS
+
+ORDINARY_DEEDS = {
+    "turns": 14, "comments": 4, "strangers": 2, "labels": 2, "moves": 2, "automation": 1, "edits_words": 2,
+    "edits_document": 1, "unlabels": 1, "relates": 1, "renames_state": 1, "deletes": 1, "archives": 1,
+    "cancels": 1, "forges": 1, "reviews": 3, "remarks": 3, "pushes": 2, "merges_by_hand": 1, "closes": 1,
+    "pushes_to_main": 1, "budget": 1, "renames": 1, "reopens": 1, "resolves": 1, "unsays": 1, "deletes_branch": 1,
+}  # fmt: skip
+"""What people do at random, and how often beside the others."""
+MERGING_DEEDS = {
+    "takes_turn": 30, "pushes_when_approved": 8, "takes_back": 4, "approves_by_edit": 4, "pauses_what_merges": 2,
+    "merges_below": 4, "wants_changes": 2, "approves_on_github": 6, "asks": 3, "resumes": 6, "resolves": 2,
+    "pushes_to_main": 1,
+}  # fmt: skip
+"""What people do while pull requests are about to be merged, and most of it is what nobody should do."""
+MEDDLING_DEEDS = {
+    "takes_turn": 20, "cancels_ticket": 1, "moves_back": 4, "copies_record": 6, "labels": 3, "resumes": 8, "wishes": 1,
+    "approves_by_edit": 2,
+}  # fmt: skip
+"""What people do to work that is under way."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`races` is how likely somebody is quicker than the service by a moment, where that is possible."""
+
+    name: str
+    deeds: Mapping[str, int] = field(default_factory=lambda: ORDINARY_DEEDS)
+    rates: Mapping[str, float] | None = None
+    """How likely each fault is; None: chance says."""
+    smooth: bool = False
+    """Agents are quick and do well, and nobody but people holds things up."""
+    races: float = 0.0
+    deaf: bool = False
+    """No webhook ever arrives."""
+    processes: int = 1
+    given: bool = False
+    """The epic has tickets before it is labelled."""
+
+
+ORDINARY = Setting("ordinary")
+SPECIAL = (
+    Setting("merging", MERGING_DEEDS, {}, smooth=True, races=0.2),
+    Setting("merging", MERGING_DEEDS, smooth=True, races=0.2),
+    Setting("ill", MERGING_DEEDS, {one: 0.03 for one in KINDS if one.startswith(("github", "linear"))}, smooth=True),
+    Setting("merging", MERGING_DEEDS, {}, smooth=True, races=0.2),
+    Setting("meddling", MEDDLING_DEEDS, {}, races=0.3),
+    Setting("crowded", MEDDLING_DEEDS, {"freeze": 0.004}, processes=2),
+    Setting("deaf", deaf=True),
+    Setting("given", given=True),
+)
+EVERY = 6
+"""One world of so many is a special one: those with this remainder."""
+REMAINDER = 4
+
+
+def setting_of(seed: int) -> Setting:
+    """The setting of a story."""
+    place, left = divmod(seed, EVERY)
+    return ORDINARY if left != REMAINDER else SPECIAL[place % len(SPECIAL)]
