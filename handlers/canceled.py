@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from bot.machine.decision import Action, CleanUp, ClosePullRequest, Decision, Dispose, Move, StopRun
+from bot.machine.decision import Action, ClosePullRequest, Decision, Dispose, Move, StopRun
 from bot.machine.facts import Facts, RunState, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.stages import Stage
-from bot.machine.train import leave_checkout
+from bot.machine.train import leave, leave_checkout
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -20,19 +20,15 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
-    """Give up one ticket."""
-    record = heard.record
+    """Give up one ticket. Its branch stays, for people, unless it was merged before."""
     actions: list[Action] = [*_stops(ticket), Move(ticket.issue.id, Stage.CANCELED)]
     pull = ticket.pull_request
-    if facts.repository is not None:
-        if pull is not None and pull.open:
-            actions.append(ClosePullRequest(facts.repository.name, pull.number))
-        if record.branch:
-            actions.append(CleanUp(facts.repository.name, record.branch, delete_branch=False))
-            record = replace(record, branch="", head="", base="")
+    if facts.repository is not None and pull is not None and pull.open:
+        actions.append(ClosePullRequest(facts.repository.name, pull.number))
     if ticket.issue.disposition is not None:
         actions.append(Dispose(ticket.issue.id, None))
-    return _over(ticket, heard) + Decision(tuple(actions), record=record)
+    left = leave(facts, ticket, replace(heard.record, head=""))
+    return _over(ticket, heard) + Decision(tuple(actions)) + left
 
 
 def _stops(ticket: Ticket) -> tuple[StopRun, ...]:

@@ -7,6 +7,9 @@ away for a moment) must not kill an agent that has worked for an hour. It ends i
 * somebody stopped the run: its job is aborted, or the next beat says so; cancelled, ends "canceled";
 * the service ends: cancelled, queued again;
 * a beat does not find it: we were taken for dead and the run is somebody else's; cancelled, nothing stored.
+
+The somebody else may be this very process: a machine that slept wakes up, finds its own runs silent and queues them
+again before it gave a sign of life. So a start waits until an earlier one of the same run has ended here.
 """
 
 import asyncio
@@ -81,8 +84,9 @@ class Executions:
             return
         order, fence = begun
         log.info("run_began", run=run_id, key=order.key, stage=order.stage, fence=fence)
-        execution = self._live[run_id] = Execution(fence)
-        execution.task = asyncio.create_task(self._see_through(order, execution), name=f"run {run_id}")
+        earlier, execution = self._live.get(run_id), Execution(fence)
+        self._live[run_id] = execution
+        execution.task = asyncio.create_task(self._see_through(order, execution, earlier), name=f"run {run_id}")
         try:
             await asyncio.shield(execution.task)
         except asyncio.CancelledError:
@@ -115,14 +119,23 @@ class Executions:
             tasks = [execution.task for execution in self._live.values() if execution.task]
             await asyncio.wait(tasks, timeout=self._pace.beat)
 
-    async def _see_through(self, order: RunOrder, execution: Execution) -> None:
+    async def _see_through(self, order: RunOrder, execution: Execution, earlier: Execution | None) -> None:
         try:
+            if earlier is not None:
+                await self._end(earlier, order)
             await self._run(order, execution)
         except Exception:
             log.exception("run_not_ended", run=order.run_id, then="the sweeper queues it again")
         finally:
             if self._live.get(order.run_id) is execution:
                 del self._live[order.run_id]
+
+    async def _end(self, earlier: Execution, order: RunOrder) -> None:
+        """End a start that lost its fence: both would work in one checkout."""
+        log.error("run_lost", run=order.run_id, fence=earlier.fence, reason="this process begins it again")
+        while earlier.task and not earlier.task.done():
+            earlier.cancel(self._pace.dead_after)
+            await asyncio.wait({earlier.task}, timeout=self._pace.beat)
 
     async def _run(self, order: RunOrder, execution: Execution) -> None:
         result: Mapping[str, Any]

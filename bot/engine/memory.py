@@ -8,7 +8,7 @@ hand stays in its name until somebody notices (`MemoryDatabase.bury`), which is 
 import asyncio
 import functools
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -112,7 +112,7 @@ class MemoryEngine:
         self._changed = asyncio.Event()
         self._inbox, self._runs = self._database.inbox, self._database.runs
         self._busy: dict[str, asyncio.Task[None]] = {}  # the keys that have a round, and "" for the resync
-        self._own: set[asyncio.Task[Any]] = set()  # the runs that it has begun, also those that it has lost
+        self._own: dict[str, asyncio.Task[Any]] = {}  # the runs that it has begun, also those that it has lost
         self._closing = self._dead = False
         self._database.engines.append(self)
 
@@ -137,7 +137,7 @@ class MemoryEngine:
     def die(self) -> None:
         """The process is gone: nothing of it goes on, and nothing in the database says so."""
         self._dead = True
-        for task in (*self._busy.values(), *self._own):
+        for task in (*self._busy.values(), *self._own.values()):
             task.cancel()
 
     async def accept(self, delivery: Delivery) -> Accepted:
@@ -245,7 +245,7 @@ class MemoryEngine:
                 if "reconcile" in roles:
                     if resync_at <= self._now() and "" not in self._busy:
                         resync_at = self._now() + timedelta(seconds=self._pace.resync)
-                        self._beside("", self._resync(callbacks))
+                        self._beside("", functools.partial(self._resync, callbacks))
                     self._begin_rounds(callbacks)
                 if "agents" in roles:
                     self._begin_runs(callbacks)
@@ -270,14 +270,14 @@ class MemoryEngine:
         for key in self._inbox.due():
             if key not in self._database.held and key not in self._busy and len(self._busy) < self._rounds + 1:
                 self._database.held[key] = self
-                self._beside(key, self._round(callbacks, key))
+                self._beside(key, functools.partial(self._round, callbacks, key))
 
-    def _beside(self, name: str, work: Awaitable[None]) -> None:
+    def _beside(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run beside the loop, one of each name; the loop looks again when it ended."""
 
         async def until_end() -> None:
             try:
-                await work
+                await work()
             except Exception:
                 log.exception("engine_part_failed", part=name or "resync")
 
@@ -323,12 +323,14 @@ class MemoryEngine:
         if due:
             begun = sum(each.task is not None and each.owner is self for each in self._runs.values())
             for name, run in due[: max(0, self._workers - begun)]:
+                if name in self._own:  # it was taken for dead, and given the run again: first the earlier start ends
+                    self._own[name].cancel()
+                    continue
                 run.row = replace(run.row, started_at=self._now())
                 lease = _Lease(name, run.row.attempt_of_start, self)
                 run.owner = self
                 run.task = asyncio.create_task(self._execute(callbacks, run.row.order, lease))
-                self._own.add(run.task)
-                run.task.add_done_callback(self._own.discard)
+                self._own[name] = run.task
                 run.task.add_done_callback(functools.partial(self._executed, run))
 
     async def _execute(self, callbacks: Callbacks, order: RunOrder, lease: _Lease) -> Mapping[str, Any]:
@@ -339,6 +341,8 @@ class MemoryEngine:
             return {"error": {"type": type(error).__name__, "message": str(error)}}
 
     def _executed(self, run: _Run, task: asyncio.Task[Mapping[str, Any]]) -> None:
+        del self._own[run.row.order.run_id]
+        self.wake()
         if self._dead or run.task is not task:
             return  # the process is gone, or the run was given to somebody else: what it says counts no more
         run.task = run.owner = None
@@ -367,7 +371,7 @@ class MemoryEngine:
 
     async def _close(self) -> None:
         """Interrupt what runs; a round that is cut short stays unserved."""
-        tasks: list[asyncio.Task[Any]] = [*self._busy.values(), *self._own]
+        tasks: list[asyncio.Task[Any]] = [*self._busy.values(), *self._own.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

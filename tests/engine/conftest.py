@@ -74,6 +74,7 @@ class Recorder:
     fences: dict[str, int] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
     killed: list[str] = field(default_factory=list)
+    dies_slowly: dict[str, asyncio.Event] = field(default_factory=dict)
     running: dict[str, RunOrder] = field(default_factory=dict)
     release: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     broken_caps: list[str] = field(default_factory=list)
@@ -108,6 +109,8 @@ class Recorder:
             return {"fence": lease.fence}
         except asyncio.CancelledError:
             self.killed.append(order.run_id)
+            if order.run_id in self.dies_slowly:
+                await self.dies_slowly[order.run_id].wait()
             raise
         finally:
             self.running.pop(order.run_id, None)
@@ -161,6 +164,8 @@ class Bench:
             self._task = None
 
     async def close(self) -> None:
+        for dead in self.calls.dies_slowly.values():
+            dead.set()
         await self.stop()
         await self._stack.aclose()
 

@@ -138,6 +138,23 @@ async def test_a_process_that_lost_its_run_kills_it(postgres: Bench) -> None:
     assert row.state is RunState.RUNNING
 
 
+async def test_a_process_that_is_given_its_own_run_again_ends_the_first_start_before_it_begins(postgres: Bench) -> None:
+    """A machine slept: its own sweeper finds the run silent before its own beat says otherwise."""
+    bench = await postgres.start(beat=30.0, dead_after=60.0)
+    await bench.engine.start_run(bench.order("a"))
+    await bench.until(lambda: "a" in bench.calls.running)
+    bench.calls.dies_slowly["a"] = asyncio.Event()
+    await sql(bench, "UPDATE runs SET state = 'queued', owner = NULL")
+    await bench.until(lambda: bench.calls.killed == ["a"])
+    await bench.until_runs("epic-1", lambda rows: rows[0].attempt_of_start == 2 and rows[0].started_at)
+    assert bench.calls.started == ["a"]
+    bench.calls.dies_slowly["a"].set()
+    await bench.until(lambda: bench.calls.started == ["a", "a"])
+    bench.calls.release["a"].set()
+    (row,) = await bench.until_runs("epic-1", lambda rows: rows[0].state is RunState.FINISHED)
+    assert row.result == {"fence": 2}
+
+
 async def test_a_stop_that_was_not_heard_is_told_by_the_next_beat(postgres: Bench) -> None:
     bench = await postgres.start()
     await bench.engine.start_run(bench.order("a"))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.machine.decision import Remember, Retarget
+from bot.machine.decision import CleanUp, Remember, Retarget
 from bot.machine.facts import Rules
 from bot.machine.pull_request import Mergeable
 from bot.machine.record import Approval
@@ -127,3 +127,13 @@ def test_a_ticket_that_was_given_up_before_it_had_any_work_comes_back_only_to_wh
     board.change("feed", stage=Stage.RESEARCH, state_name="Research in Progress", labels=frozenset())
     board.settle()
     assert [run for run in board.live() if run.issue == "feed"]
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_the_branch_of_a_ticket_that_was_given_up_is_left_to_people_unless_it_was_merged_before(boards, merged):
+    board = begun(boards)
+    board.work(12)
+    board.pull(board.pulls["storage"].number, base_branch="main", open=not merged, merged=merged, merge_commit="m")
+    board.change("storage", stage=Stage.CANCELED, state_name="Canceled", state_type="canceled")
+    cleaned = [one for _ in range(4) for one in board.step().actions if isinstance(one, CleanUp)]
+    assert [(one.branch, one.delete_branch) for one in cleaned] == [("agent/YOU-2", merged)]

@@ -156,7 +156,8 @@ async def _rests(world: World) -> None:
             continue
         if branch in world.checkouts and ticket.id not in world.forged:  # a record put back may be an older one
             world.watch.violated("something is left behind", f"the checkout of {branch}")
-        if merged and branch in world.git.refs and ticket.mover != "person":
+        theirs = ticket.mover == "person" or branch in world.watch.left_to_people
+        if merged and branch in world.git.refs and not theirs:
             world.watch.violated("something is left behind", f"the branch {branch}")
 
 

@@ -97,12 +97,16 @@ class Watch:
     sights: dict[tuple[str, str], Sight] = field(default_factory=dict)
     pull_sights: dict[str, dict[str, PullSight]] = field(default_factory=dict)
     runs: dict[str, tuple[str, int]] = field(default_factory=dict)
+    ordered_in: "dict[str, MemoryDatabase]" = field(default_factory=dict)
+    """Where each of them was ordered."""
     newest: dict[str, int] = field(default_factory=dict)
     written: dict[str, Record] = field(default_factory=dict)
     """The last record of every issue that the service wrote; what others put there is not what it knew."""
     topics: set[tuple[str, str]] = field(default_factory=set)
     approved: set[str] = field(default_factory=set)
     enqueued: set[str] = field(default_factory=set)
+    left_to_people: set[str] = field(default_factory=set)
+    """Branches of tickets that were given up before their pull request was seen to be merged."""
     over: dict[tuple[str, str], float] = field(default_factory=dict)
     """Since when a process sees that an issue is over."""
     known: dict[str, tuple[tuple[object, ...], Seen]] = field(default_factory=dict)
@@ -195,6 +199,7 @@ class Watch:
         if order.run_id in self.runs:
             self.violated("a generation is started twice", f"{name} g{order.generation}")
         self.runs[order.run_id] = (issue, order.generation)
+        self.ordered_in[order.run_id] = process.database
         if order.spec["run"]["attempt"] > self.world.policy.limits.max_retries + 1:
             self.violated("a stage is tried more often than allowed", f"{name} g{order.generation}")
         self.newest[issue] = max(self.newest.get(issue, 0), order.generation)
@@ -299,7 +304,7 @@ class Watch:
         if name in ("attachmentCreate", "attachmentUpdate"):
             self._remembers(process, str(values.get("issueId") or ""), str(wanted.get("id") or ""), values["metadata"])
         elif name == "issueUpdate" and "stateId" in values:
-            self._moves(self.world.linear.issues[wanted["id"]], values["stateId"])
+            self._moves(process, self.world.linear.issues[wanted["id"]], values["stateId"])
         elif name == "issueCreate":
             self._makes_ticket(values)
 
@@ -322,7 +327,7 @@ class Watch:
         if epic not in self.approved:
             self.violated("tickets without turn 1", str(values["title"]))
 
-    def _moves(self, issue: Issue, state: str) -> None:
+    def _moves(self, process: "Process", issue: Issue, state: str) -> None:
         """No stage without its artifact."""
         stage = _STAGES.get(str(self.world.linear.states[state]["name"]))
         git, branch = self.world.git, f"agent/{issue.identifier}"
@@ -332,7 +337,10 @@ class Watch:
             if stage is Stage.DONE and open_ and ORCHESTRATE in issue.labels:
                 self.violated("a stage is skipped", f"the epic is done, {open_[0].identifier} is not")
             return
-        if stage is Stage.DONE and issue.id not in self.world.nothing_to_do:
+        self.left_to_people.discard(branch)
+        if stage is Stage.CANCELED and not self.pull_sights.get(process.name, {}).get(branch, ("", True, False))[2]:
+            self.left_to_people.add(branch)
+        elif stage is Stage.DONE and issue.id not in self.world.nothing_to_do:
             landed = [one for one in pulls if one.merged and self._is_on_base(one)]
             if not landed:
                 self.violated("a stage is skipped", f"{issue.identifier} is done and nothing of it is on main")
@@ -371,7 +379,10 @@ class Watch:
             self.violated("words of somebody who may not reach an agent", f"{name}: {told[0]['body'][:40]}")
         if new.settled > new.generation:
             self.violated("a result of nobody is accepted", f"{name}: {new.settled} of {new.generation}")
-        if old is None or self._begun_anew(process, holder):
+        if old is None:
+            return
+        if self._begun_anew(process, holder):
+            self._forgets(process, holder.id, new.generation)
             return
         for what in ("generation", "settled", "cost_usd", "turns"):
             if getattr(new, what) < getattr(old, what):
@@ -392,6 +403,16 @@ class Watch:
         told = [one["createdAt"] for one in seen.comments if _ours(one) and _topic(one) == "record-refused"]
         return any(_human(one) and _word(one) == "retry" and one["createdAt"] > min(told, default=one["createdAt"])
                    for one in seen.comments)  # fmt: skip
+
+    def _forgets(self, process: "Process", issue: str, generation: int) -> None:
+        """Nobody can know a run above that generation whose record and database are both gone."""
+        gone = [
+            run for run, (of, number) in self.runs.items()
+            if of == issue and number > generation and self.ordered_in[run] is not process.database
+        ]  # fmt: skip
+        for run in gone:
+            del self.runs[run]
+        self.newest[issue] = max((number for of, number in self.runs.values() if of == issue), default=0)
 
     def _takes_result(self, process: "Process", holder: Issue, old: Record, new: Record) -> None:
         """A result is of the newest run, and costs what it cost."""
