@@ -81,7 +81,7 @@ class Linear:
     """Every id that was ever used."""
     number: int = 0
     _nodes: dict[str, tuple[tuple[object, ...], wire.Issue]] = field(default_factory=dict)
-    _pictures: dict[str, tuple[tuple[int, ...], wire.Issue]] = field(default_factory=dict)
+    _pictures: dict[str, tuple[tuple[int, ...], tuple[object, ...], wire.Issue]] = field(default_factory=dict)
     _known: dict[int, tuple[Node, wire.Wire]] = field(default_factory=dict)
     """What the service's models made of each node, which is kept so that its id stays its own."""
 
@@ -132,13 +132,14 @@ class Linear:
     def picture(self, issue: Issue) -> wire.Issue:
         """An epic with all that belongs to it."""
         own, below = self.node(issue), [self.node(one) for one in self.children(issue.id)]
-        seen = tuple(map(id, (own, *below, *issue.documents.values())))
+        parts = (own, *below, *issue.documents.values())
+        seen = tuple(map(id, parts))
         known = self._pictures.get(issue.id)
         if known is None or known[0] != seen:
             documents = wire.Documents(nodes=[self._read(wire.Document, one) for one in issue.documents.values()])
             whole = own.model_copy(update={"documents": documents, "children": wire.Issues(nodes=below)})
-            known = self._pictures[issue.id] = seen, whole
-        return known[1]
+            known = self._pictures[issue.id] = seen, parts, whole  # while they are kept their ids stay their own
+        return known[2]
 
     def shape(self, issue: Issue) -> tuple[object, ...]:
         """Changes whenever anything does that is told about an issue."""

@@ -1,8 +1,11 @@
 """One story: a seed, a storm of so many steps, and then a calm in which everybody who has a turn takes it."""
 
 import asyncio
+import contextlib
+import gc
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.machine.stages import Stage
@@ -32,6 +35,24 @@ class Ended:
 
 def play(seed: int, steps: int = 200, *, verbose: bool = False) -> Ended:
     """Play one story to its end, or to its first violation."""
+    with _undisturbed():
+        return _played(seed, steps, verbose)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Garbage is collected when the story is over: in its midst that takes time, and frees what an `id` names."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+            gc.collect(0)
+
+
+def _played(seed: int, steps: int, verbose: bool) -> Ended:
     loop = VirtualLoop()
     asyncio.set_event_loop(None)
     before = random.getstate()
