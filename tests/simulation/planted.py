@@ -195,9 +195,9 @@ PLANTED = (
     ),
     Planted(
         "red checks are no obstacle",
-        "bot/machine/train.py",
-        "    if pull.failing:\n",
-        "    if False:\n",
+        "bot/github/checks.py",
+        '_BAD = frozenset({"FAILURE", ',
+        '_BAD = frozenset({',
     ),
     Planted(
         "checks that still run are no obstacle",

@@ -75,6 +75,11 @@ class Engine(MemoryEngine):
         await self.process.door.asks_database()
         await super().wrote(key, seen)
 
+    async def forget(self, key: str) -> None:
+        """An epic is over."""
+        await super().forget(key)
+        self.process.world.watch.wishes.pop(key, None)
+
     async def cancel_run(self, run_id: str, reason: str) -> None:
         """Stop a run."""
         await self.process.door.asks_database()
@@ -99,16 +104,21 @@ async def _nothing() -> None:
 class Told(Callbacks):
     """The real callbacks; an error that is none of the kinds that may cross a module's edge is told at once."""
 
-    watch: Any
+    process: "Process"
 
     async def reconcile(self, key: str) -> float | None:
         """One round."""
+        watch = self.process.world.watch
+        watch.round_begins(key)
         try:
-            return await super().reconcile(key)
+            again = await super().reconcile(key)
         except Exception as error:
+            watch.round_failed(self.process, key)
             if not isinstance(error, Transient | Refused | UserError | TimeoutError):
-                self.watch.broke("a round", error)
+                watch.broke("a round", error)
             raise
+        watch.round_ends(key, again)
+        return again
 
 
 class Process:
@@ -151,7 +161,7 @@ class Process:
         reconciler = Reconciler(observer.observe, HANDLERS, perform, observer.find_key, self.engine, _shown)
         watchdog = Watchdog(observer.memory, self.engine.status, self.engine.hint, self.clock)
         self.callbacks = Told(reconciler, worker, observer, _nothing, watchdog, Till())  # type: ignore[arg-type]
-        self.callbacks.watch = world.watch
+        self.callbacks.process = self
         self._intake = {
             "linear": intake.route(intake.Source("linear", 5 * intake.MEGABYTE, _linear), self.engine.accept),
             "github": intake.route(intake.Source("github", 25 * intake.MEGABYTE, _github), self.engine.accept),

@@ -42,6 +42,8 @@ PullSight = tuple[str, bool, bool, bool]
 """Head of a pull request, whether its checks are green, whether it is merged, and whether nobody wants changes."""
 LEAVE_SECONDS = 120.0
 """What a process may take to stop the runs of what it saw to be over, with everything that can fail on the way."""
+WISH_SECONDS = 15.0
+"""How much later than wished for a round may begin, when nothing is in its way but the round before."""
 LATE_SECONDS = 8 * 3600 + 15 * 60
 
 
@@ -112,6 +114,9 @@ class Watch:
     known: dict[str, tuple[tuple[object, ...], Seen]] = field(default_factory=dict)
     """How each issue looked last, which is how it looks until it changes."""
     taken: "dict[tuple[str, str], MemoryDatabase]" = field(default_factory=dict)
+    wishes: dict[str, list[float]] = field(default_factory=dict)
+    """When each key is to be looked at again, as its rounds asked for while nothing was broken: of what is to come the
+    first counts."""
 
     def violated(self, invariant: str, what: str) -> None:
         """Something that must never be is so."""
@@ -183,6 +188,36 @@ class Watch:
     def saw_pulls(self, process: "Process", pulls: dict[str, PullSight]) -> None:
         """A process looked at pull requests."""
         self.pull_sights.setdefault(process.name, {}).update(pulls)
+
+    # ---- rounds
+
+    def round_begins(self, key: str) -> None:
+        """A key is looked at: no wish to look at it may be much older."""
+        now, wishes = self.world.loop.time(), self.wishes.pop(key, [])
+        late = now - min(wishes, default=now)
+        if late > WISH_SECONDS:
+            self.violated("a wish to look again is forgotten", f"{key}: {late:.0f} seconds late")
+        self.wishes[key] = [due for due in wishes if due > now + 0.01]  # dates have microseconds, the loop has more
+
+    def round_ends(self, key: str, again: float | None) -> None:
+        """A round went well, and asks for another one in so many seconds."""
+        if again is not None and (self.world.calm or not self.world.chaos.rates):
+            now, wishes = self.world.loop.time(), self.wishes.get(key, [])
+            to_come = min([now + again, *(due for due in wishes if due > now)])
+            self.wishes[key] = [*(due for due in wishes if due <= now), to_come]
+
+    def round_failed(self, process: "Process", key: str) -> None:
+        """A round failed: what it was about is not done, and is tried again at another time."""
+        inbox = process.database.inbox
+        before = {name for name, (done, of) in inbox.stored().items() if of == key and not done}
+        self.wishes.pop(key, None)
+
+        def after() -> None:
+            stored = inbox.stored()
+            if lost := sorted(name for name in before if stored[name][0]):
+                self.violated("an accepted delivery is not processed", f"{lost[0]}: its round failed")
+
+        self.world.loop.call_soon(after)
 
     # ---- starts
 
