@@ -73,7 +73,7 @@ def _explained(facts: Facts, decision: Decision, ticket: Ticket) -> bool:
         if blocker.reason in NEEDS_A_RUN:
             if name in at_work:
                 return True
-        elif blocker.reason not in BELOW or not set(named(blocker)) <= known | {""}:
+        elif blocker.reason not in BELOW or not set(named(blocker)) <= known | {""} or at_work & {*named(blocker)}:
             return True
     return False
 

@@ -77,6 +77,16 @@ def test_who_waits_for_what_is_ordered_just_now_is_not_stuck(approved):
     assert {one.issue for one in stuck(facts, Decision((), waits)).blockers} == {run.issue}
 
 
+def test_who_waits_for_what_is_at_work_is_not_stuck_though_that_gives_no_reason_of_its_own(approved):
+    approved.begin()
+    run = approved.live()[0]
+    rest = [Blocker(key, "draft", {"number": 1}) for key in approved.issues if key not in (run.issue, "epic")]
+    waits = Blocker("epic", "tickets", {"tickets": identifier(approved, run.issue)})
+    assert found(approved, *rest, waits) == []
+    approved.runs.clear()
+    assert found(approved, *rest, waits) == [run.issue]
+
+
 def test_tickets_that_wait_for_each_other_are_stuck_and_the_epic_above_them_is_not_named(approved):
     feed, storage = identifier(approved, "feed"), identifier(approved, "storage")
     approved.runs.clear()

@@ -10,6 +10,7 @@ from tests.simulation.linear import ALICE, BOB, Issue
 if TYPE_CHECKING:
     from tests.simulation.people import People
 
+_EARLIER = {Stage.PLAN: Stage.RESEARCH, Stage.DEV: Stage.PLAN, Stage.CODE_REVIEW: Stage.DEV, Stage.MERGE: Stage.DEV}
 _MERGE_WORDS = frozenset({"approve", "approved", "merge"})
 
 
@@ -52,16 +53,17 @@ def resumes(people: "People", issue: Issue) -> None:
 
 def moves_back(people: "People", issue: Issue) -> None:
     """A ticket that is under way goes back."""
-    stage = next((one for one, state in STATES.items() if state.name == people.linear.name_of(issue)), None)
-    earlier = {Stage.PLAN: Stage.RESEARCH, Stage.DEV: Stage.PLAN, Stage.CODE_REVIEW: Stage.DEV, Stage.MERGE: Stage.DEV}
-    if issue.parent is not None and stage in earlier:
-        people.moves_to(issue, earlier[stage])
+    found = [one for one in people.linear.issues.values() if one.parent and _earlier(people, one) and not one.deleted]
+    if found:
+        back = people.chance.choice(found)
+        people.moves_to(back, _earlier(people, back) or Stage.TODO)
 
 
-def cancels_ticket(people: "People", issue: Issue) -> None:
-    """A ticket that is under way is given up."""
-    if issue.parent is not None and people.linear.kind_of(issue) == "started":
-        people.says(issue, "cancel", people.somebody())
+def cancels_work(people: "People", issue: Issue) -> None:
+    """A ticket is given up while an agent is at it."""
+    found = [one for agent in people.world.agents if (one := people.linear.issues[agent.issue]).parent]
+    if found:
+        people.says(people.chance.choice(found), "cancel", people.somebody())
 
 
 def pauses_what_merges(people: "People", issue: Issue) -> None:
@@ -119,7 +121,7 @@ DEEDS = {
     one.__name__: one
     for one in (
         takes_turn, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges, pushes_when_approved,
-        merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_ticket,
+        merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work,
     )
 }  # fmt: skip
 
@@ -153,8 +155,9 @@ class Meanwhile:
 
     def before_result(self, issue: Issue) -> None:
         """Somebody moves back what just ends well."""
-        if self._now():
-            moves_back(self.people, issue)
+        earlier = _earlier(self.people, issue)
+        if issue.parent is not None and earlier is not None and self._now():
+            self.people.moves_to(issue, earlier)
 
     def _now(self) -> bool:
         people = self.people
@@ -164,6 +167,12 @@ class Meanwhile:
 def ticket_of(people: "People", pull: Pull) -> Issue | None:
     """The ticket of a pull request."""
     return next((one for one in people.linear.issues.values() if f"agent/{one.identifier}" == pull.branch), None)
+
+
+def _earlier(people: "People", issue: Issue) -> Stage | None:
+    """The stage to which a person might move it back."""
+    stage = next((one for one, state in STATES.items() if state.name == people.linear.name_of(issue)), None)
+    return None if stage is None else _EARLIER.get(stage)
 
 
 def _is_ready(people: "People", issue: Issue | None) -> bool:

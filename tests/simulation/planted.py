@@ -196,8 +196,8 @@ PLANTED = (
     Planted(
         "red checks are no obstacle",
         "bot/github/checks.py",
-        '_BAD = frozenset({"FAILURE", ',
-        '_BAD = frozenset({',
+        "if one and not _is_own(one, own))\n",
+        'if one and not _is_own(one, own) and one.get("conclusion") != "FAILURE")\n',
     ),
     Planted(
         "checks that still run are no obstacle",

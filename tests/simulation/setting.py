@@ -6,8 +6,6 @@ Which one it is depends on the seed alone, so that a seed tells the same story w
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.simulation.doors import KINDS
-
 ORDINARY_DEEDS = {
     "turns": 14, "comments": 4, "strangers": 2, "labels": 2, "moves": 2, "automation": 1, "edits_words": 2,
     "edits_document": 1, "unlabels": 1, "relates": 1, "renames_state": 1, "deletes": 1, "archives": 1,
@@ -22,10 +20,12 @@ MERGING_DEEDS = {
 }  # fmt: skip
 """What people do while pull requests are about to be merged, and most of it is what nobody should do."""
 MEDDLING_DEEDS = {
-    "takes_turn": 20, "cancels_ticket": 1, "moves_back": 4, "copies_record": 6, "labels": 3, "resumes": 8, "wishes": 1,
+    "takes_turn": 20, "cancels_work": 2, "moves_back": 3, "copies_record": 6, "labels": 3, "resumes": 8, "wishes": 1,
     "approves_by_edit": 2,
 }  # fmt: skip
 """What people do to work that is under way."""
+
+ILL = {"github 502 before": 0.15, "github timeout after": 0.05, "linear 500 before": 0.05, "linear 500 after": 0.05}
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Setting:
     """How likely each fault is; None: chance says."""
     smooth: bool = False
     """Agents are quick and do well, and nobody but people holds things up."""
+    tasks: int = 1
+    """Tickets of the epic at least."""
     races: float = 0.0
     deaf: bool = False
     """No webhook ever arrives."""
@@ -48,12 +50,12 @@ class Setting:
 
 ORDINARY = Setting("ordinary")
 SPECIAL = (
-    Setting("merging", MERGING_DEEDS, {}, smooth=True, races=0.2),
-    Setting("merging", MERGING_DEEDS, smooth=True, races=0.2),
-    Setting("ill", MERGING_DEEDS, {one: 0.03 for one in KINDS if one.startswith(("github", "linear"))}, smooth=True),
-    Setting("merging", MERGING_DEEDS, {}, smooth=True, races=0.2),
-    Setting("meddling", MEDDLING_DEEDS, {}, races=0.3),
-    Setting("crowded", MEDDLING_DEEDS, {"freeze": 0.004}, processes=2),
+    Setting("merging", MERGING_DEEDS, {}, tasks=2, smooth=True, races=0.2),
+    Setting("merging", MERGING_DEEDS, tasks=2, smooth=True, races=0.2),
+    Setting("ill", MERGING_DEEDS, ILL, tasks=2, smooth=True),
+    Setting("merging", MERGING_DEEDS, {}, tasks=2, smooth=True, races=0.2),
+    Setting("meddling", MEDDLING_DEEDS, {}, tasks=3, races=0.5),
+    Setting("crowded", MEDDLING_DEEDS, {"freeze": 0.01, "second process": 0.3}, tasks=3, processes=2),
     Setting("deaf", deaf=True),
     Setting("given", given=True),
 )

@@ -87,7 +87,7 @@ class World:
         if smooth:
             self.ends = ("well",)
         house = random.Random(f"{self.seed} house")
-        self.tasks = max(house.choice((1, 2, 2, 3)), 2 if smooth else 1)
+        self.tasks = max(house.choice((1, 2, 2, 3)), self.setting.tasks)
         self.shared = house.random() < 0.3 and not smooth
         """Whether tickets touch the same file, so that they conflict."""
         self.policy = Policy.model_validate({
