@@ -57,6 +57,8 @@ class MemoryInbox:
         self._now = now
         self._changed = changed
         self._deliveries: dict[tuple[str, str], _Stored] = {}
+        self._open: dict[tuple[str, str], _Stored] = {}
+        """Those that are not done."""
         self.refusals: dict[str, datetime] = {}
         self._routes: dict[str, str] = {}
         self.keys: dict[str, MemoryKey] = {}
@@ -71,6 +73,8 @@ class MemoryInbox:
             key = self._routes.get(delivery.subject or "", delivery.subject)
             stored = _Stored(delivery, key, ignored, done=bool(ignored or delivery.parked))
             self._deliveries[name] = stored
+            if not stored.done:
+                self._open[name] = stored
             accepted = Accepted.NEW
         elif stored.done:
             return Accepted.KNOWN
@@ -118,13 +122,14 @@ class MemoryInbox:
 
     def note(self, name: str) -> MemoryNoted:
         """What there is to serve on a key now."""
-        deliveries = [each for each in self._deliveries.values() if each.key == name and not each.done]
+        deliveries = [each for each in self._open.values() if each.key == name]
         return MemoryNoted(self.keys[name].wanted, deliveries)
 
     def done(self, name: str, noted: MemoryNoted, again: float | None) -> None:
         """A good round: close exactly what was noted, and keep the wish to look again in `again` seconds."""
         for each in noted.deliveries:
             each.done = True
+            self._open.pop((each.delivery.source, each.delivery.delivery), None)
         key = self.keys[name]
         key.served = max(key.served, noted.wanted)
         key.attempts, key.error, key.failed_at, key.retry_at = 0, None, None, None

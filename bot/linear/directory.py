@@ -112,10 +112,14 @@ class Directory:
         Raises:
             UserError: Linear doesn't know one of the keys.
         """
-        async with self._reading:  # many ask at once when the service starts
-            if self._read_at is None or self._clock() - self._read_at > self._lifetime:
-                await self._read_all()
+        if self._is_old():
+            async with self._reading:  # many ask at once when the service starts
+                if self._is_old():
+                    await self._read_all()
         return tuple(self._known.values())
+
+    def _is_old(self) -> bool:
+        return self._read_at is None or self._clock() - self._read_at > self._lifetime
 
     async def _read_all(self) -> None:
         known = {team.key: team for team in await self._read(self._keys)}

@@ -75,7 +75,7 @@ def proven(marker: Marker, *, comment: str, issue: str, keys: Sequence[str]) -> 
 
 def _proof(key: str, comment: str, issue: str, topic: str, digest: str) -> str:
     said = "\0".join(("callboard.comment", comment, issue, topic, digest))
-    return hmac.new(key.encode(), said.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key.encode(), said.encode(), "sha256").hex()
 
 
 def _encoded(topic: str) -> str:

@@ -12,7 +12,7 @@ from bot.machine.listening import Heard, listen, reply
 from bot.machine.moving import Arrived, arrive, stage_of
 from bot.machine.record import Record
 from bot.machine.running import charged, record_of
-from bot.machine.stages import Disposition, Stage
+from bot.machine.stages import DISPOSITIONS, Disposition, Stage
 from bot.machine.waiting import progress, why
 from bot.machine.watchdog import stuck
 
@@ -177,7 +177,7 @@ def _so_already(facts: Facts, action: Action) -> bool:
     issue = next(one.issue for one in (facts.epic, *facts.tickets) if one.issue.id == action.issue)
     if isinstance(action, Move):
         return issue.stage is action.stage
-    held = issue.labels & frozenset(Disposition)
+    held = issue.labels & DISPOSITIONS
     return held == ({action.disposition} if action.disposition else frozenset())
 
 
@@ -224,8 +224,9 @@ def _checks(facts: Facts, whole: Decision) -> Decision:
 
 
 def _with(ticket: Ticket, record: Record, disposition: Disposition | None) -> Ticket:
-    labels = ticket.issue.labels - frozenset(Disposition)
-    labels |= {disposition} if disposition else frozenset()
+    labels = ticket.issue.labels - DISPOSITIONS | ({disposition} if disposition else frozenset())
+    if record is ticket.issue.record and labels == ticket.issue.labels:
+        return ticket
     return replace(ticket, issue=replace(ticket.issue, record=record, labels=labels))
 
 

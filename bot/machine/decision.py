@@ -242,6 +242,8 @@ class Decision:
     record: Record | None = None
 
     def __add__(self, other: "Decision") -> "Decision":
+        if other is NOTHING:
+            return self
         waits = [one.recheck_after for one in (self, other) if one.recheck_after is not None]
         return Decision(
             self.actions + other.actions,

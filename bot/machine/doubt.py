@@ -12,7 +12,7 @@ from bot.machine.comments import Word, parse
 from bot.machine.decision import Action, Blocker, Decision, Dispose, Move, Post
 from bot.machine.facts import Comment, Facts, Ticket
 from bot.machine.record import Record, generation_of
-from bot.machine.stages import Disposition, Stage
+from bot.machine.stages import DISPOSITIONS, Disposition, Stage
 
 TOPIC = "record-refused"
 
@@ -67,7 +67,7 @@ def begun_anew(facts: Facts, ticket: Ticket, said: Comment) -> tuple[Ticket, Dec
         task=issue.task,
         turns=1,
     )
-    labels = issue.labels - frozenset(Disposition)
+    labels = issue.labels - DISPOSITIONS
     values = {"reason": issue.record_refused, "issue": facts.epic.issue.identifier}
     answer = Post(issue.id, f"reply-{said.id}", "begun_anew", values, parent=said.parent or said.id)
     actions: list[Action] = [Dispose(issue.id, None), answer]

@@ -37,6 +37,9 @@ class Disposition(StrEnum):
     PAUSED = "paused"
 
 
+DISPOSITIONS = frozenset(Disposition)
+
+
 @dataclass(frozen=True)
 class WorkflowState:
     """A Linear workflow state as Callboard wants it: its default name and Linear's type of it."""

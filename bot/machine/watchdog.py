@@ -16,7 +16,7 @@ from bot.machine.decision import NOTHING, Blocker, Decision, StartRun
 from bot.machine.facts import Facts, Issue, RunState, Ticket
 from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
-from bot.machine.stages import Disposition
+from bot.machine.stages import DISPOSITIONS
 from bot.machine.waiting import BELOW, named, why
 
 PATIENCE = 600.0
@@ -179,7 +179,7 @@ def _on_linear(issue: Issue) -> Iterator[str]:
             yield f"comment {comment.id} {hash(comment.body)}"
     yield f"title {issue.title}"
     yield f"description {hash(issue.description)}"
-    yield from (f"label {one}" for one in issue.labels - frozenset(Disposition))
+    yield from (f"label {one}" for one in issue.labels - DISPOSITIONS)
     if issue.record is not None and issue.stage is not issue.record.stage:
         yield f"moved to {issue.state_name}"
 

@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from bot import words
+from prometheus_client.metrics import MetricWrapperBase
+
+from bot import app, words
 from bot.github import observe as github_observe
 from bot.linear import batch, ensure, movers, reading
 from bot.linear import observe as linear_observe
 from bot.machine import breakdown, plan
+from bot.perform import Performer
 from bot.web import intake
 from tests.simulation import clock
 from tests.simulation.linear_door import together
@@ -83,6 +86,35 @@ def _initialised(kind: type) -> Any:
     return given["__init__"]
 
 
+class _Uncounted:
+    """A metric that nobody reads."""
+
+    def inc(self, _amount: float = 1) -> None: ...
+
+    def set(self, _value: float) -> None: ...
+
+    def observe(self, _amount: float) -> None: ...
+
+
+_UNCOUNTED = _Uncounted()
+
+
+def _by_words(function: Any) -> Any:
+    """Remembers the texts that were made of these values."""
+    kept: dict[tuple[str, str], str] = {}
+
+    def remembered(performer: Any, words: str, values: Any) -> Any:
+        name = words, repr(values)
+        text = kept.get(name)
+        if text is None:
+            if len(kept) >= _KEPT:
+                kept.clear()
+            text = kept[name] = function(performer, words, values)
+        return text
+
+    return remembered
+
+
 class _Silent:
     """A log that nobody reads."""
 
@@ -138,6 +170,9 @@ def quick() -> Iterator[None]:
         (plan, "read", functools.lru_cache(_KEPT)(plan.read)),
         (github_observe, "pulls_document", functools.lru_cache(64)(github_observe.pulls_document)),
         (intake, "datetime", told),
+        (MetricWrapperBase, "labels", lambda *_labels, **_more: _UNCOUNTED),
+        (Performer, "_say", _by_words(Performer._say)),
+        (app.structlog.contextvars, "bound_contextvars", lambda **_values: contextlib.nullcontext()),
     ]
     before = [(place, name, getattr(place, name)) for place, name, _ in changes]
     for place, name, value in changes:
