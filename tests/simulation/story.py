@@ -131,7 +131,7 @@ async def _calm(world: World, people: People) -> None:
     await asyncio.sleep(60.0)
     for process in world.processes:
         process.skew = world.loop.now() - world.loop.now()
-    world.watch.wishes.clear()  # what broke before may have kept them from being heard
+    world.calm_since = world.loop.time()
     people.calms()
     senseless: list[str] = []
     for _ in range(TURNS):

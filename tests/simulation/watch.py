@@ -114,9 +114,9 @@ class Watch:
     known: dict[str, tuple[tuple[object, ...], Seen]] = field(default_factory=dict)
     """How each issue looked last, which is how it looks until it changes."""
     taken: "dict[tuple[str, str], MemoryDatabase]" = field(default_factory=dict)
-    wishes: dict[str, list[float]] = field(default_factory=dict)
-    """When each key is to be looked at again, as its rounds asked for while nothing was broken: of what is to come the
-    first counts."""
+    wishes: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)
+    """When each key is to be looked at again, as its rounds asked for, and whether nothing was broken: of what is to
+    come the first stands."""
 
     def violated(self, invariant: str, what: str) -> None:
         """Something that must never be is so."""
@@ -194,23 +194,24 @@ class Watch:
     def round_begins(self, key: str) -> None:
         """A key is looked at: no wish to look at it may be much older."""
         now, wishes = self.world.loop.time(), self.wishes.pop(key, [])
-        late = now - min(wishes, default=now)
+        late = now - min((due for due, sound in wishes if sound), default=now)
         if late > WISH_SECONDS:
             self.violated("a wish to look again is forgotten", f"{key}: {late:.0f} seconds late")
-        self.wishes[key] = [due for due in wishes if due > now + 0.01]  # dates have microseconds, the loop has more
+        self.wishes[key] = [one for one in wishes if one[0] > now + 0.01]  # dates have microseconds, the loop has more
 
     def round_ends(self, key: str, again: float | None) -> None:
         """A round went well, and asks for another one in so many seconds."""
-        if again is not None and (self.world.calm or not self.world.chaos.rates):
-            now, wishes = self.world.loop.time(), self.wishes.get(key, [])
-            to_come = min([now + again, *(due for due in wishes if due > now)])
-            self.wishes[key] = [*(due for due in wishes if due <= now), to_come]
+        if again is None:
+            return
+        now, wishes = self.world.loop.time(), self.wishes.get(key, [])
+        to_come = min([(now + again, self.world.sound), *(one for one in wishes if one[0] > now)])
+        self.wishes[key] = [*(one for one in wishes if one[0] <= now), to_come]
 
     def round_failed(self, process: "Process", key: str) -> None:
         """A round failed: what it was about is not done, and is tried again at another time."""
         inbox = process.database.inbox
         before = {name for name, (done, of) in inbox.stored().items() if of == key and not done}
-        self.wishes.pop(key, None)
+        self.wishes[key] = [(due, False) for due, _ in self.wishes.get(key, [])]
 
         def after() -> None:
             stored = inbox.stored()
@@ -552,6 +553,7 @@ class Watch:
 
     def database_lost(self) -> None:
         """What was in the database is nobody's any more."""
+        self.wishes.clear()
         self.taken.clear()
 
     # ---- decisions

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -34,6 +35,8 @@ CIRCLE_ROUNDS, CIRCLE_SECONDS = 300, 600
 ECHO = ("nothing", "nothing", "nothing", "Comment", "everything")
 """What Linear tells the service of the service's own writes. Somewhere of 1,331 events comments were told and issues
 were not, so nobody may depend on it, nor on its absence."""
+DOWN_SECONDS = 300.0
+"""Nobody may start a service that died for so long."""
 LINEAR_RETRIES = (60.0, 3600.0, 21600.0)
 
 
@@ -68,6 +71,7 @@ class World:
     github_writes: int = 0
     rounds: int = 0
     calm: bool = False
+    calm_since: float = math.inf
     losses: int = 0
     """How often the database was lost."""
     forged: set[str] = field(default_factory=set)
@@ -149,7 +153,7 @@ class World:
         self.processes.remove(process)
         self.agents = [one for one in self.agents if one.process is not process]
         if not self.processes:
-            wait = 1.0 if self.calm else self.chaos.chance.choice((0.5, 5.0, 40.0, 40.0, 300.0))
+            wait = 1.0 if self.calm else self.chaos.chance.choice((0.5, 5.0, 40.0, 40.0, DOWN_SECONDS))
             self.loop.call_later(wait, self._again)
 
     def _again(self) -> None:
@@ -231,6 +235,11 @@ class World:
 
     def settled(self, key: str) -> None:
         """The decision was carried out."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing breaks, and what broke before is up again."""
+        return not self.chaos.rates or self.loop.time() > self.calm_since + DOWN_SECONDS
 
     def tell(self, who: str, what: str, about: str) -> None:
         """A line of the story."""
