@@ -213,17 +213,17 @@ def rules_of(policy: Policy) -> Rules:
 
 
 def _with_tasks(picture: linear.LinearPicture) -> Iterable[Issue]:
-    """The tickets as people count them; one without a record to believe is known by its id, if we made it."""
+    """The tickets as people count them; one whose record names no task is known by its id, if we made it."""
     tickets = sorted(picture.tickets, key=_number)
-    if picture.document is None or all(one.record for one in tickets):
+    if all(one.record and one.record.task for one in tickets):
         return tickets
     try:
-        tasks = breakdown.read(picture.document.content).tasks
+        tasks = breakdown.read(picture.document.content).tasks if picture.document else ()
     except UserError:
-        return tickets
+        tasks = ()
     keys = [*(task.key for task in tasks), breakdown.DOCUMENTATION]
     made = {ticket_id(picture.epic.id, key): key for key in keys}
-    return [replace(one, task=made.get(one.id, "")) if one.record is None else one for one in tickets]
+    return [one if one.record and one.record.task else replace(one, task=made.get(one.id, "")) for one in tickets]
 
 
 def _number(issue: Issue) -> tuple[str, int]:

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from bot.machine.decision import Action, ClosePullRequest, Decision, Dispose, Move, StopRun
-from bot.machine.facts import Facts, RunState, Ticket
+from bot.machine.decision import Action, ClosePullRequest, Decision, Dispose, Move
+from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard, reply
+from bot.machine.running import stops
 from bot.machine.stages import Stage
 from bot.machine.train import leave, leave_checkout
 
@@ -16,12 +17,12 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         for one in facts.tickets
         if one.issue.stage is None or not one.issue.stage.over
     )
-    return _over(ticket, heard) + Decision((*_stops(ticket), *moves)) + leave_checkout(facts, heard.record)
+    return _over(ticket, heard) + Decision((*stops(ticket, "canceled"), *moves)) + leave_checkout(facts, heard.record)
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Give up one ticket. Its branch stays, for people, unless it was merged before."""
-    actions: list[Action] = [*_stops(ticket), Move(ticket.issue.id, Stage.CANCELED)]
+    actions: list[Action] = [*stops(ticket, "canceled"), Move(ticket.issue.id, Stage.CANCELED)]
     pull = ticket.pull_request
     if facts.repository is not None and pull is not None and pull.open:
         actions.append(ClosePullRequest(facts.repository.name, pull.number))
@@ -29,11 +30,6 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         actions.append(Dispose(ticket.issue.id, None))
     left = leave(facts, ticket, replace(heard.record, head=""))
     return _over(ticket, heard) + Decision(tuple(actions)) + left
-
-
-def _stops(ticket: Ticket) -> tuple[StopRun, ...]:
-    live = (RunState.QUEUED, RunState.RUNNING)
-    return tuple(StopRun(run.id, f"{ticket.issue.identifier} was canceled") for run in ticket.runs if run.state in live)
 
 
 def _over(ticket: Ticket, heard: Heard) -> Decision:

@@ -23,7 +23,7 @@ from bot.machine.summary import (
 )
 from bot.machine.train import follow_base, landed, what_stands_against
 from handlers.concerns import hand_on
-from handlers.mending import mend, seen
+from handlers.mending import mend, refused, seen
 from handlers.replies import noted, nothing_to_approve
 from handlers.results import with_record
 
@@ -57,6 +57,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     ticket = with_record(ticket, record)
     if pull.merged:
         return said + replace(landed(facts, ticket), record=record)
+    said += refused(facts, ticket) if pull.open else NOTHING
     mending = mend(facts, ticket) if pull.open else None
     if mending is not None:
         return said + replace(mending, record=mending.record or record)
@@ -98,8 +99,8 @@ def request_review(facts: Facts, ticket: Ticket) -> Decision:
 
 
 def with_pull_request(ticket: Ticket, record: Record, pull: PullRequest) -> tuple[Record, Decision]:
-    """Note the pull request on the ticket, once."""
-    if record.pull_request == pull.number:
+    """Note the pull request on the ticket, once. A closed one may be an older one: the newest is looked for again."""
+    if record.pull_request == pull.number or not (pull.open or pull.merged):
         return record, NOTHING
     post = Post(ticket.issue.id, "pull-request", "pull_request", {"number": pull.number, "url": pull.url})
     return replace(record, pull_request=pull.number), Decision((post,))

@@ -71,7 +71,9 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 
 def _completed(facts: Facts, ticket: Ticket, record: Record, completed: Mapping[str, Any]) -> Decision:
-    """The work stands: its receipts are shown, its pull request opens."""
+    """The work stands: its receipts are shown, its pull request opens; one that was closed before is past."""
+    if ticket.pull_request is not None and not ticket.pull_request.open:
+        record = replace(record, pull_request=None)
     record = replace(record, summary=summary_of(completed)[:2000], **about_the_work(completed))
     posts: tuple[Post, ...] = ()
     if "receipts" in completed:

@@ -4,13 +4,13 @@ from bot.machine.account import account
 from bot.machine.decision import Blocker, Decision, Post
 from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard, reply
-from bot.machine.running import record_of
+from bot.machine.running import record_of, stops
 from bot.machine.train import leave, leave_checkout
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Close with what it came to."""
-    left = leave_checkout(facts, heard.record)  # of the breakdown's worker
+    left = Decision(stops(ticket, "done")) + leave_checkout(facts, heard.record)  # of the breakdown's worker
     unmerged = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
     if unmerged:
         names = ", ".join(one.issue.identifier for one in unmerged)
@@ -23,12 +23,12 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
-    """A ticket that a person closed by hand while its pull request stands open is said to be so."""
-    pull = ticket.pull_request
+    """A ticket that a person closed by hand stops its worker; that its pull request stands open is said."""
+    pull, stopped = ticket.pull_request, Decision(stops(ticket, "done"))
     if pull is not None and pull.open:
         values = {"number": pull.number}
-        return _over(ticket, heard) + Decision(blockers=(Blocker(ticket.issue.id, "done_but_open", values),))
-    return _over(ticket, heard) + leave(facts, ticket, heard.record)
+        return _over(ticket, heard) + stopped + Decision(blockers=(Blocker(ticket.issue.id, "done_but_open", values),))
+    return _over(ticket, heard) + stopped + leave(facts, ticket, heard.record)
 
 
 def _over(ticket: Ticket, heard: Heard) -> Decision:

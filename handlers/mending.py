@@ -28,28 +28,27 @@ def seen(facts: Facts, record: Record, pull: PullRequest) -> Record:
 
 def mend(facts: Facts, ticket: Ticket) -> Decision | None:
     """One look at what the pull request wants a worker for; None when it wants none."""
-    refused = _refused(facts, ticket)
     want = mending.wanted(facts, ticket)
     run = current_run(ticket)
     if run is not None and run.stage in (Stage.CODE_REVIEW, Stage.MERGE):
         order = want if isinstance(want, Order) else mending.update(facts, ticket)
-        return refused + work(facts, ticket, order, _taken(facts, ticket))
+        return work(facts, ticket, order, _taken(facts, ticket))
     if half := _half_answered(facts, ticket):
-        return refused + half
+        return half
     if want is None:
-        return refused if refused.actions else None
+        return None
     if isinstance(want, Decision):
-        return refused + replace(want, record=want.record or record_of(ticket))
+        return replace(want, record=want.record or record_of(ticket))
     keys = tuple(str(point["key"]) for point in want.about.get("points") or ())
     record = replace(record_of(ticket), taken_up=keys or record_of(ticket).taken_up)
     held = ticket.issue.disposition in (Disposition.BLOCKED, Disposition.NEEDS_INPUT)
     if held and want.about.get("kind") == FEEDBACK and not set(keys) <= set(record_of(ticket).taken_up):
         again = replace(record, rounds=(), failure="", taken_up=())  # a person had a say: it stood still for that
-        return refused + Decision((Dispose(ticket.issue.id, None),), recheck_after=0.0, record=again)
-    return refused + start(facts, with_record(ticket, record), want)
+        return Decision((Dispose(ticket.issue.id, None),), recheck_after=0.0, record=again)
+    return start(facts, with_record(ticket, record), want)
 
 
-def _refused(facts: Facts, ticket: Ticket) -> Decision:
+def refused(facts: Facts, ticket: Ticket) -> Decision:
     """Answer people who called us and may not."""
     pull = ticket.pull_request
     if pull is None or facts.repository is None:

@@ -27,7 +27,7 @@ from bot.machine.train import (
 )
 from handlers.code_review import ask_when_changed, with_pull_request
 from handlers.concerns import hand_on
-from handlers.mending import mend, seen
+from handlers.mending import mend, refused, seen
 from handlers.replies import noted, nothing_to_approve
 from handlers.results import with_record
 
@@ -61,6 +61,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     elsewhere = _to_be_mended(facts, ticket)
     if elsewhere is not None:
         return said + unheard + replace(elsewhere, record=record)
+    said += refused(facts, ticket) if pull.open else NOTHING
     mending = mend(facts, ticket) if pull.open else None
     if mending is not None:
         return said + unheard + replace(mending, record=mending.record or record)

@@ -138,7 +138,8 @@ def _create(facts: Facts, ticket: Ticket, proposed: Breakdown, given: Approval) 
     blocked_by: tuple[tuple[str, str], ...] = ()
     if facts.document is None:
         tasks = tuple(replace(task, depends_on=()) for task in tasks if task.key == breakdown.DOCUMENTATION)
-        blocked_by = tuple((task.key, one.issue.id) for task in tasks for one in facts.tickets)
+        work = [one.issue.id for one in facts.tickets if record_of(one).task != breakdown.DOCUMENTATION]
+        blocked_by = tuple((task.key, issue) for task in tasks for issue in work)
     wanted = {task.key for task in tasks}
     dropped = tuple(
         Move(one.issue.id, Stage.CANCELED)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.machine import calling, limits
-from bot.machine.decision import Blocker, Decision, Dispose, Post, StartRun, until
+from bot.machine.decision import Blocker, Decision, Dispose, Post, StartRun, StopRun, until
 from bot.machine.doubt import doubted
 from bot.machine.facts import Facts, Run, RunState, Ticket
 from bot.machine.guidance import guidance, unheard
@@ -41,8 +41,17 @@ class Order:
 
 
 def record_of(ticket: Ticket) -> Record:
-    """The ticket's record, or a fresh one."""
-    return ticket.issue.record or Record(issue=ticket.issue.id, task=ticket.issue.task)
+    """The ticket's record, or a fresh one. One that was begun anew while its task could not be told is told it now."""
+    issue = ticket.issue
+    if issue.record is None:
+        return Record(issue=issue.id, task=issue.task)
+    return issue.record if issue.record.task or not issue.task else replace(issue.record, task=issue.task)
+
+
+def stops(ticket: Ticket, how: str) -> tuple[StopRun, ...]:
+    """End what runs of a ticket that is over; `how` it ended is the end of a sentence."""
+    live = (RunState.QUEUED, RunState.RUNNING)
+    return tuple(StopRun(run.id, f"{ticket.issue.identifier} was {how}") for run in ticket.runs if run.state in live)
 
 
 def current_run(ticket: Ticket) -> Run | None:

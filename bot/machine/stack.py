@@ -117,7 +117,7 @@ def checks_are_green(facts: Facts, ticket: Ticket, pull: PullRequest) -> bool:
 def look_again(facts: Facts, ticket: Ticket, pull: PullRequest) -> float:
     """Seconds until a look at what GitHub shows of a head is worth it, when nobody tells us sooner."""
     pushed = ticket.issue.record.head_at if ticket.issue.record else None
-    if pull.mergeable is Mergeable.UNKNOWN:
+    if pull.open and pull.mergeable is Mergeable.UNKNOWN:  # of a closed one it is never known
         return 1.5  # for an hour on end this would still fit into what Linear allows
     if pull.checks is Checks.NONE and pushed is not None:
         left = facts.rules.checks_appear_seconds - (facts.now - pushed).total_seconds()

@@ -58,8 +58,16 @@ def _stands_still(facts: Facts, decision: Decision, ticket: Ticket) -> bool:
 
 
 def _explained(facts: Facts, decision: Decision, ticket: Ticket) -> bool:
-    """Whether its reasons, or those of what it waits for, end at a run, a person, or something outside."""
+    """Whether its reasons, or those of what it waits for, end at a run, a person, or something outside.
+
+    Or at an issue that does not stand still: that one has its own patience.
+    """
     everything = (facts.epic, *facts.tickets)
+    going = {
+        one.issue.identifier
+        for one in everything
+        if not (stage_of(one.issue).over or _stands_still(facts, decision, one))
+    }
     ordered = {action.issue for action in decision.actions if isinstance(action, StartRun)}
     at_work = {
         one.issue.identifier
@@ -73,7 +81,7 @@ def _explained(facts: Facts, decision: Decision, ticket: Ticket) -> bool:
         if blocker.reason in NEEDS_A_RUN:
             if name in at_work:
                 return True
-        elif blocker.reason not in BELOW or not set(named(blocker)) <= known | {""} or at_work & {*named(blocker)}:
+        elif blocker.reason not in BELOW or (going | at_work) & {*named(blocker)} or {*named(blocker)} - known - {""}:
             return True
     return False
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.machine.decision import CleanUp, Remember, Retarget
+from bot.machine.decision import CleanUp, CreateTickets, Remember, Retarget
 from bot.machine.facts import Rules
-from bot.machine.pull_request import Mergeable
-from bot.machine.record import Approval
+from bot.machine.pull_request import Mergeable, Remark
+from bot.machine.record import Approval, Record
 from bot.machine.stages import Stage
 
 
@@ -137,3 +137,66 @@ def test_the_branch_of_a_ticket_that_was_given_up_is_left_to_people_unless_it_wa
     board.change("storage", stage=Stage.CANCELED, state_name="Canceled", state_type="canceled")
     cleaned = [one for _ in range(4) for one in board.step().actions if isinstance(one, CleanUp)]
     assert [(one.branch, one.delete_branch) for one in cleaned] == [("agent/YOU-2", merged)]
+
+
+def test_a_ticket_that_was_begun_anew_while_nobody_knew_its_task_is_not_created_again_for_ever(boards):
+    board = begun(boards)
+    board.change("feed", task="feed", record=Record("feed"))
+    assert not [one for one in board.step().actions if isinstance(one, CreateTickets)]
+    assert board.issues["feed"].record.task == "feed"
+
+
+def test_a_pull_request_says_why_it_waits_also_while_somebody_is_refused_there(boards):
+    board = begun(boards)
+    board.work(12)
+    stranger = Remark("r1", "eve", "@callboard why?", board.now, person=True)
+    board.pull(board.pulls["storage"].number, conversation=(stranger,))
+    before = board.why("storage")
+    board.step()
+    assert board.why("storage") == before != ""
+
+
+@pytest.mark.parametrize("key", ["epic", "feed"])
+def test_what_a_person_calls_done_stops_its_worker(boards, key):
+    board = begun(boards)
+    if key == "epic":
+        board = boards().settle()
+    assert [run for run in board.live() if run.issue == key]
+    board.change(key, stage=Stage.DONE, state_name="Done", state_type="completed")
+    board.settle()
+    assert not [run for run in board.live() if run.issue == key]
+
+
+def test_a_closed_pull_request_of_which_github_tells_nothing_more_is_not_looked_at_every_second(boards):
+    board = begun(boards)
+    board.work(12)
+    board.settle()
+    board.pull(board.pulls["storage"].number, open=False, mergeable=Mergeable.UNKNOWN)
+    board.settle().step()
+    assert "was closed" in board.why("storage")
+    assert (board.decision.recheck_after or 60.0) >= 60.0
+
+
+def test_the_documentation_never_waits_for_itself(boards):
+    board = boards(rules=Rules(documentation=True))
+    for key, number in (("one", 2), ("two", 3)):
+        board.add(key, f"YOU-{number}", key)
+    board.settle()
+    board.comments("epic", "approve")
+    board.settle()
+    board.moves("epic", Stage.PLAN_REVIEW)
+    board.settle()
+    board.comments("epic", "approve")
+    board.settle()
+    below = [one.issue for one in board.issues["documentation"].blocked_by]
+    assert sorted(below) == ["one", "two"]
+
+
+def test_work_that_is_done_again_after_its_pull_request_was_closed_gets_a_new_one(boards):
+    board = begun(boards)
+    board.work(12)
+    board.pull(board.pulls["storage"].number, open=False)
+    board.moves("storage", Stage.DEV)
+    board.settle().work(2)
+    assert board.stage("storage") is Stage.CODE_REVIEW
+    assert board.issues["storage"].record.pull_request is None, "the newest is looked for, not the one that was closed"

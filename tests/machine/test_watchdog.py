@@ -109,6 +109,17 @@ def test_only_the_root_is_named(approved):
     assert found(approved, *rest, *waits) == ["feed"]
 
 
+def test_who_waits_for_what_has_only_just_come_to_a_stop_is_not_stuck(approved):
+    approved.runs.clear()
+    facts = approved.facts()
+    unchanged = dict.fromkeys(approved.issues, facts.now - timedelta(seconds=700)) | {"feed": facts.now}
+    rest = tuple(Blocker(key, "draft", {"number": 1}) for key in approved.issues if key not in ("feed", "theme"))
+    waits = Blocker("theme", "ticket", {"ticket": identifier(approved, "feed"), "state": "Code Review"})
+    late = replace(facts, unchanged=unchanged)
+    assert stuck(late, Decision(blockers=(*rest, waits))).blockers == ()
+    assert [one.issue for one in stuck(late, Decision(blockers=rest)).blockers] == ["theme"]
+
+
 def test_what_is_over_is_never_stuck(approved):
     rest = [Blocker(key, "draft", {"number": 1}) for key in approved.issues if key != "feed"]
     stage = type(approved.issues["feed"].stage).DONE

@@ -300,8 +300,22 @@ class People:
     def on_disposition(self, issue: Issue, blocker: Blocker) -> None:
         name = str(blocker.values["issue"])
         held = self.linear.issue(name)
+        if held.identifier in self.world.clashing:
+            self._merges_what_clashes(*self.world.clashing.pop(held.identifier))
         word = "resume" if str(Disposition.PAUSED) in held.labels else "retry"
         self.says_once(held, word)
+
+    def _merges_what_clashes(self, base: str, branches: tuple[str, ...]) -> None:
+        """Merge the branches below into their base by hand, as a worker asked."""
+        git = self.world.git
+        tips = [tip for one in (base, *branches) if (tip := git.tip(one))]
+        made = tips[0]
+        for tip in tips[1:]:
+            if not git.descends(made, tip):
+                tree, clashes = git.merged(made, tip)
+                mended = dict.fromkeys(clashes, "both, by hand")
+                made = git.commit((made, tip), {**tree, **mended}, ours=False, brings="by hand")
+        self.hub.pushed(base, made, "alice")
 
     def on_dropped(self, issue: Issue, blocker: Blocker) -> None:
         epic = self.epic_of(issue)

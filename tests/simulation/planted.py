@@ -113,8 +113,8 @@ PLANTED = (
         "or True\n",
     ),
     Planted(
-        "runs go on when their ticket is canceled",
-        "handlers/canceled.py",
+        "runs go on when their ticket is over",
+        "bot/machine/running.py",
         "for run in ticket.runs if run.state in live)\n",
         "for run in ticket.runs if False)\n",
     ),

@@ -404,9 +404,12 @@ class Watch:
         assert isinstance(new, Record), new
         if new.issue != holder.id:
             self.violated("the record of another issue is believed", holder.identifier)
-        old = self.written.get(holder.id)
+        old, name = self.written.get(holder.id), holder.identifier
+        if old is not None and new.number < old.number:
+            if process.engine in process.database.engines:
+                self.violated("an older record is written", f"{name}: {new.number}, after {old.number}")
+            return  # a process that was taken for dead writes late: the newest is put back, and is what must be known
         self.written[holder.id] = new
-        name = holder.identifier
         strangers = [one for one in holder.comments if one["id"] in {*new.heard, *new.guidance} and _ours(one)]
         if strangers:
             self.violated("the service hears itself", f"{name}: {strangers[0]['body'][:40]}")

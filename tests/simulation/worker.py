@@ -110,7 +110,8 @@ class FakeWorker:
             for other in others:
                 tree, clashes = git.merged(first, other)
                 if clashes:
-                    return asks(f"The branches that {order.run.task_id} builds upon don't merge: {', '.join(clashes)}")
+                    self.world.clashing[order.run.task_id] = order.base, tuple(order.merges)
+                    return asks(f"The branches below don't merge. Please merge them into `{order.base}`: {clashes}")
                 if not git.descends(first, other):
                     first = git.commit((first, other), tree, ours=True)
             if first != base:

@@ -65,6 +65,8 @@ class World:
     """What every start of every run really cost, by (issue, generation) and fence."""
     carried: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Heads that the service made by bringing one up to date: from which, and onto which base."""
+    clashing: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Tickets whose worker asked for a merge by hand: into which base, of which branches."""
     nothing_to_do: set[str] = field(default_factory=set)
     decisions: dict[str, tuple[Facts, Decision]] = field(default_factory=dict)
     writes: int = 0
