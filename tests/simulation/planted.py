@@ -9,12 +9,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Planted:
-    """One bug: in `file`, `old` (found exactly once) becomes `new`."""
+    """One bug: in `file`, `old` (found exactly once) becomes `new`. `found_by` is the story that found it last."""
 
     bug: str
     file: str
     old: str
     new: str
+    found_by: int = 0
 
 
 def plant(bug: Planted, tree: Path) -> None:

@@ -40,6 +40,8 @@ class Setting:
     """Agents are quick and do well, and nobody but people holds things up."""
     tasks: int = 1
     """Tickets of the epic at least."""
+    red: float = 0.15
+    """How likely a check fails."""
     races: float = 0.0
     deaf: bool = False
     """No webhook ever arrives."""
@@ -50,10 +52,10 @@ class Setting:
 
 ORDINARY = Setting("ordinary")
 SPECIAL = (
-    Setting("merging", MERGING_DEEDS, {}, tasks=2, smooth=True, races=0.2),
-    Setting("merging", MERGING_DEEDS, tasks=2, smooth=True, races=0.2),
+    Setting("merging", MERGING_DEEDS, {}, tasks=2, smooth=True, red=0.35, races=0.2),
+    Setting("merging", MERGING_DEEDS, tasks=2, smooth=True, red=0.35, races=0.2),
     Setting("ill", MERGING_DEEDS, ILL, tasks=2, smooth=True),
-    Setting("merging", MERGING_DEEDS, {}, tasks=2, smooth=True, races=0.2),
+    Setting("merging", MERGING_DEEDS, {}, tasks=2, smooth=True, red=0.35, races=0.2),
     Setting("meddling", MEDDLING_DEEDS, {}, tasks=3, races=0.5),
     Setting("crowded", MEDDLING_DEEDS, {"freeze": 0.01, "second process": 0.3}, tasks=3, processes=2),
     Setting("deaf", deaf=True),

@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.kinds import EXPECTED, missing
 from tests.simulation.planted import PLANTED, Planted, plant
-from tests.simulation.sweep import ROOT, Tried, copied, table, violations
+from tests.simulation.sweep import ROOT, Tried, copied, in_order, table, violations
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda one: one.bug)
@@ -31,6 +31,11 @@ def test_a_bug_that_was_not_caught_stands_out_in_the_table():
     ]
 
 
+def test_the_story_that_found_a_bug_is_played_first_and_special_worlds_before_the_rest():
+    order = in_order(Planted("a bug", "a.py", "old", "new", found_by=7), 12)
+    assert order == [7, 4, 10, 0, 1, 2, 3, 5, 6, 8, 9, 11]
+
+
 def test_what_never_happened_is_missing():
     assert missing(Counter(EXPECTED)) == ()
     assert missing(Counter(EXPECTED[1:])) == EXPECTED[:1]
@@ -39,4 +44,4 @@ def test_what_never_happened_is_missing():
 @pytest.mark.parametrize("bug", ["blockers are not waited for", "a pause is ignored"])
 def test_two_of_them_are_found_in_a_few_stories(bug, tmp_path):
     plant(next(one for one in PLANTED if one.bug == bug), copied(tmp_path))
-    assert next(violations(tmp_path, 5), None) is not None
+    assert next(violations(tmp_path, range(5)), None) is not None

@@ -120,6 +120,7 @@ class World:
         root = self.git.commit((), {"README": "YouLab", "src/shared": "begin"}, ours=False, brings="the beginning")
         self.git.refs["main"] = root
         self.hub = Hub(self.git, self.house, random.Random(f"{self.seed} hub"), self._github_changed)
+        self.hub.red = self.setting.red
         self.linear = Linear(self._linear_changed)
         self.watch = Watch(self)
         self.hub.queue_merges = lambda pull, head: self.watch.merges(None, pull, head, "queue")
