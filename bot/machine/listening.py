@@ -39,9 +39,10 @@ def listen(facts: Facts, ticket: Ticket) -> Heard:
     """Hear the new comments of one issue (the epic or a ticket)."""
     record = record_of(ticket)
     heard = Heard(record, disposition=ticket.issue.disposition)
-    for comment in sorted(_said(facts, ticket), key=lambda one: (one.created_at, one.id)):
-        if not comment.ours and comment.id not in record.heard:
-            heard = _hear(facts, ticket, heard, comment)
+    known = frozenset(record.heard)
+    new = [one for one in _said(facts, ticket) if not one.ours and one.id not in known]
+    for comment in sorted(new, key=lambda one: (one.created_at, one.id)):
+        heard = _hear(facts, ticket, heard, comment)
     return heard
 
 

@@ -32,6 +32,16 @@ US = user("callboard", app=True)
 ROBOT = user("robot", app=True)
 
 
+_WHOLE = wire.PageInfo()
+_NO_DOCUMENTS, _NO_CHILDREN = wire.Documents(), wire.Issues()
+"""Read once, since nobody adds to a list that is whole."""
+
+
+def _page(nodes: list[Any]) -> Node:
+    """A whole list."""
+    return {"nodes": nodes, "pageInfo": _WHOLE}
+
+
 @dataclass
 class Issue:
     """An epic or ticket."""
@@ -172,13 +182,15 @@ class Linear:
             "project": None,
             "parent": {"id": issue.parent} if issue.parent else None,
             "state": self._read(wire.State, self.states[issue.state]),
-            "labels": {"nodes": [{"name": name} for name in issue.labels]},
-            "inverseRelations": {
-                "nodes": [self._relation(one) for one in issue.blocked_by if not self.issues[one].deleted]
-            },
-            "attachments": {"nodes": [self._read(wire.Attachment, one) for one in issue.attachments.values()]},
-            "comments": {"nodes": [self._read(wire.Comment, one) for one in reversed(issue.comments)]},
-        }
+            "labels": _page([{"name": name} for name in issue.labels]),
+            "inverseRelations": _page(
+                [self._relation(one) for one in issue.blocked_by if not self.issues[one].deleted]
+            ),
+            "attachments": _page([self._read(wire.Attachment, one) for one in issue.attachments.values()]),
+            "comments": _page([self._read(wire.Comment, one) for one in reversed(issue.comments)]),
+            "documents": _NO_DOCUMENTS,
+            "children": _NO_CHILDREN,
+        }  # fmt: skip
 
     def _read(self, kind: type[_Wire], node: Node) -> _Wire:
         """The node as the service's own model reads it; once, since no node is ever changed in place."""

@@ -1,7 +1,6 @@
 """The world of one story: the truth of Linear, GitHub and git, the processes of the service, and everything chance."""
 
 import asyncio
-import hashlib
 import hmac
 import json
 import math
@@ -320,7 +319,7 @@ class World:
     async def _delivered(self, process: Process, source: str, event: str, delivery: str, body: Node) -> int:
         raw = json.dumps(body).encode()
         secret = (LINEAR_SECRET if source == "linear" else GITHUB_SECRET).encode()
-        signature = hmac.new(secret, raw, hashlib.sha256).hexdigest()
+        signature = hmac.digest(secret, raw, "sha256").hex()
         if source == "linear":
             headers = {"linear-signature": signature, "linear-delivery": delivery}
         else:
