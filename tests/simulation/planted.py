@@ -135,14 +135,14 @@ PLANTED = (
     Planted(
         "the service hears itself",
         "bot/machine/listening.py",
-        "        if not comment.ours and comment.id not in record.heard:",
-        "        if comment.id not in record.heard:",
+        "    new = [one for one in _said(facts, ticket) if not one.ours and one.id not in known]",
+        "    new = [one for one in _said(facts, ticket) if one.id not in known]",
     ),
     Planted(
         "what was heard is heard again",
         "bot/machine/listening.py",
-        "        if not comment.ours and comment.id not in record.heard:",
-        "        if not comment.ours:",
+        "    new = [one for one in _said(facts, ticket) if not one.ours and one.id not in known]",
+        "    new = [one for one in _said(facts, ticket) if not one.ours]",
     ),
     Planted(
         "a forged record is believed",
