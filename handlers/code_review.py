@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.decision import NOTHING, Blocker, Decision, Move, OpenPullRequest, Post
 from bot.machine.facts import Facts, Ticket
 from bot.machine.inert import disarmed
@@ -62,7 +63,9 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if mending is not None:
         return said + replace(mending, record=mending.record or record)
     if record.guidance:
-        return said + Decision((Move(ticket.issue.id, Stage.DEV),), recheck_after=0.0, record=record)
+        planned = record.plan is not None or record.task == DOCUMENTATION
+        back = Stage.DEV if planned else Stage.PLAN if record.research is not None else Stage.RESEARCH
+        return said + Decision((Move(ticket.issue.id, back),), recheck_after=0.0, record=record)
     said += follow_base(facts, ticket)
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is None:

@@ -17,6 +17,7 @@ minutes; nothing but a person, or we, moves an issue that has no branch yet.
 from dataclasses import dataclass, replace
 
 from bot.machine.approval import Allowed, may_move
+from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.decision import NOTHING, Blocker, Decision, Dispose, Move, Post, StopRun
 from bot.machine.facts import Comment, Issue, Mover, Rules, Run, RunState, Ticket
 from bot.machine.record import Approval, Record
@@ -70,7 +71,9 @@ def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool, rules: Rules = _RULES)
     if stage is record.stage or stage.over:
         return Arrived(stage, replace(record, stage=stage))
     missing = _missing(ticket, stage, is_epic=is_epic)
-    if stage.rank < record.stage.rank and not (record.stage.over and missing):  # it may be over before it came so far
+    planned = not is_epic and record.task != DOCUMENTATION
+    jumped = missing and (record.stage.over or planned)  # it may never have come so far
+    if stage.rank < record.stage.rank and not jumped:
         return _back(ticket, stage, record)
     if is_epic and _is_unheard(issue, stage, record):
         return Arrived(record.stage, record, Decision((Move(issue.id, record.stage),)))

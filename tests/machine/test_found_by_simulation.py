@@ -6,7 +6,7 @@ import pytest
 
 from bot.machine.decision import CleanUp, CreateTickets, Remember, Retarget
 from bot.machine.facts import Rules
-from bot.machine.pull_request import Mergeable, Remark
+from bot.machine.pull_request import Mergeable, PullRequest, Remark
 from bot.machine.record import Approval, Record
 from bot.machine.stages import Stage
 
@@ -200,3 +200,23 @@ def test_work_that_is_done_again_after_its_pull_request_was_closed_gets_a_new_on
     board.settle().work(2)
     assert board.stage("storage") is Stage.CODE_REVIEW
     assert board.issues["storage"].record.pull_request is None, "the newest is looked for, not the one that was closed"
+
+
+@pytest.mark.parametrize("back", ["a wish", "a person"])
+def test_what_jumped_over_its_plan_is_not_implemented_without_one(boards, back):
+    board = begun(boards)
+    board.work(1)
+    assert board.stage("feed") is Stage.PLAN
+    board.pulls["feed"] = PullRequest(9, "https://github/pull", "node", True, False, "head", "agent/YOU-4", "main")
+    board.moves("feed", Stage.CODE_REVIEW)
+    board.settle()
+    assert board.stage("feed") is Stage.CODE_REVIEW
+    if back == "a wish":
+        board.comments("feed", "Make it blue")
+        board.settle().begin()
+        assert board.stage("feed") is Stage.PLAN
+    else:
+        board.moves("feed", Stage.DEV)
+        board.settle()
+        assert "needs an implementation plan" in board.why("feed")
+    assert not [one for one in board.orders if (one.issue, one.prompt) == ("feed", "implement")]
