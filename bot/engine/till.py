@@ -16,7 +16,10 @@ from bot.engine.port import Service, Verdict
 
 log = structlog.get_logger(__name__)
 
-RESERVE = "SELECT verdict, spent, budget, until, why FROM callboard_reserve(%s, %s::float8, %s::float8)"
+RESERVE = """
+    SELECT verdict, spent, budget, until, why
+    FROM set_config('synchronous_commit', 'off', true), callboard_reserve(%s, %s::float8, %s::float8)
+"""
 SETTLE = """
     UPDATE spending SET reserved = greatest(0, reserved - %(reserved)s::float8), usd = usd + %(usd)s::float8,
         calls = calls + 1, tokens_read = tokens_read + %(read)s, tokens_written = tokens_written + %(written)s
@@ -65,14 +68,13 @@ class Till:
         await self._do(LEFT_OVER, (run_id,))
 
     async def reserve(self, run_id: str, usd: float, day_usd: float) -> Verdict:
-        """Take off what a call costs at most."""
-        async with self._pool.connection() as connection, connection.pipeline():
-            async with connection.transaction():
-                # An agent waits for this, and not for the disk: a server that loses power forgets what was taken off
-                # in its last second, and its calls with it.
-                await connection.execute("SET LOCAL synchronous_commit TO off")
-                answer = await connection.execute(RESERVE, (run_id, usd, day_usd))
-            row = await answer.fetchone()
+        """Take off what a call costs at most.
+
+        An agent waits for this one statement, and not for the disk: a server that loses power forgets what was taken
+        off in its last second, and its calls with it.
+        """
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(RESERVE, (run_id, usd, day_usd))).fetchone()
         assert row is not None
         return Verdict(*row)
 
