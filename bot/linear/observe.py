@@ -23,6 +23,7 @@ from bot.linear.newest import Ledger, with_newest
 from bot.linear.operations import combined, operation
 from bot.linear.reading import OVER, Reader, document, labels_of
 from bot.machine.facts import Call, Document, Issue
+from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 
 PAGE = 50
@@ -113,6 +114,8 @@ class Observer:
     async def observe_epic(self, issue: str, ledger: Ledger | None = None) -> LinearPicture:
         """The epic with this id or identifier: tickets, labels, relations, records, comments, documents.
 
+        What is below it and was called by itself is none of its tickets.
+
         Where an issue is not in the stage that its record remembers, one more request tells who moved it. Whoever acts
         upon the picture gives the ledger, against which its records are held.
 
@@ -130,6 +133,7 @@ class Observer:
             more = {"id": epic.id, "after": epic.children.pageInfo.endCursor, **shape}
             _extend(epic.children, (await self._client.execute("tickets", more))["issue"]["children"])
         await self._complete([epic, *epic.children.nodes])
+        epic.children.nodes = [one for one in epic.children.nodes if not self._stands_alone(one)]
         self._remember(issue, epic)
         reader = Reader(self._states, self._keys, viewer, await self._teams())
         seen = [reader.issue(node) for node in (epic, *epic.children.nodes)]
@@ -168,8 +172,9 @@ class Observer:
     async def resolve(self, reference: str) -> Root:
         """The root of the issue with this id or identifier, or of the issue that the document with this id is on.
 
-        It is the issue above it (or itself) that is labelled `orchestrate`, else itself when labelled `worker`, else
-        its parent, else itself; `called` tells whether it bears a label at all.
+        It is the nearest that was called already; else the highest that is labelled `orchestrate`, else itself when
+        labelled `worker`, else its parent, else itself. So whoever labels what is above something that runs, a guest
+        perhaps, takes nothing away from it. `called` tells whether it bears a label at all.
 
         Raises:
             NotFound: there is neither.
@@ -185,6 +190,8 @@ class Observer:
         line = [node]
         while line[-1].parent is not None:
             line.append(line[-1].parent)
+        if own := next((one for one in line if self._stands_alone(one)), None):
+            return _root(own)
         roots = [_root(one) for one in line]
         epic = next((one for one in reversed(roots) if ORCHESTRATE in one.labels), None)
         if epic or WORKER in roots[0].labels:
@@ -198,12 +205,21 @@ class Observer:
         return Viewer(who["id"], who["name"], who["app"], who["admin"], where["name"], where["urlKey"])
 
     def _live(self, node: wire.Root) -> bool:
-        if node.parent and ORCHESTRATE in labels_of(node.parent.labels.nodes):
+        if node.parent and ORCHESTRATE in labels_of(node.parent.labels.nodes) and not self._stands_alone(node):
             return False  # its epic speaks for it
         if node.state is None or node.state.type not in OVER:
             return True
-        record, _ = Reader(self._states, self._keys).record(node.id, node.attachments.nodes)
+        record = self._record(node)
         return record is not None and not (record.stage.over and record.closed)
+
+    def _stands_alone(self, node: wire.Root | wire.Issue) -> bool:
+        """Whether it was called by somebody who may, with a label that it still bears."""
+        record = self._record(node)
+        return record is not None and record.called in {ORCHESTRATE, WORKER} & labels_of(node.labels.nodes)
+
+    def _record(self, node: wire.Root | wire.Issue) -> Record | None:
+        record, _ = Reader(self._states, self._keys).record(node.id, node.attachments.nodes)
+        return record
 
     async def _teams(self) -> Mapping[str, tuple[str, ...]]:
         return await self._directory.memberships() if self._directory else {}

@@ -164,6 +164,29 @@ async def test_a_lone_ticket_is_its_own_root_unless_an_epic_has_it(office: Any) 
     assert (await office.observer.resolve(owned.id)).id == epic.id
 
 
+@pytest.mark.attack("S-10")
+async def test_a_label_on_what_is_above_takes_nothing_away_from_what_was_called_already(office: Any) -> None:
+    alice, gina = office.person("alice"), office.person("gina")
+    above = alice.creates("YOU", "Above")
+    other = alice.creates("YOU", "Other", parent=above)
+    epic = alice.creates("YOU", "Epic", labels=("orchestrate",), parent=above, state="Todo")
+    ticket = alice.creates("YOU", "Ticket", parent=epic)
+    lone = alice.creates("YOU", "Lone", labels=("worker",), parent=above, state="Todo")
+    for issue, label in ((epic, "orchestrate"), (lone, "worker")):
+        writes, record = office.writes(), Record(issue.id, called=label)
+        writes.record((await office.sees(issue)).epic, record, title="Callboard", url="https://c.test")
+        await writes.send()
+    gina.labels(above, "orchestrate")
+    roots = {one.id: (await office.observer.resolve(one.id)).id for one in (ticket, epic, lone, other)}
+    assert roots == {ticket.id: epic.id, epic.id: epic.id, lone.id: lone.id, other.id: above.id}
+    found = await office.observer.observe_roots([ORCHESTRATE, WORKER], ["YOU"], office.world.moment())
+    assert {one.id for one in found} == {above.id, epic.id, lone.id}
+    assert [one.id for one in (await office.sees(above)).tickets] == [other.id]
+    assert [one.id for one in (await office.sees(epic)).tickets] == [ticket.id]
+    alice.unlabels(epic, "orchestrate")
+    assert (await office.observer.resolve(ticket.id)).id == above.id
+
+
 async def test_what_bears_no_label_of_ours_resolves_to_its_parent_and_is_not_called(office: Any) -> None:
     alice = office.person("alice")
     parent = alice.creates("YOU", "Parent")
