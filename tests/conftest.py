@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.canaries import Canaries
+
 
 class OutsideError(AssertionError):
     """A test tried to leave the machine."""
@@ -75,5 +77,6 @@ class Attacks:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Canaries())
     if config.option.markexpr == "attack" and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Attacks())

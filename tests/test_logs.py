@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import logging
+import subprocess
+import sys
 from urllib.parse import quote
 
 import pytest
@@ -99,3 +101,16 @@ def test_the_password_of_the_database_is_a_secret_too():
 def test_ordinary_words_stay():
     text = "Phase 2 of 7: made a parser in 3.2 s, see src/parser.py and https://example.org/a?b=c"
     assert pattern_of([SECRET]).sub("[secret]", text) == text
+
+
+@pytest.mark.proves("S-51")
+def test_no_library_writes_past_the_logs():
+    """PyGithub did: what it says at debug level holds the tokens that it was given."""
+    listing = (
+        "import logging, bot.app, bot.cli, bot.doctor.github, bot.setup.steps\n"
+        "for name, one in logging.root.manager.loggerDict.items():\n"
+        "    for handler in getattr(one, 'handlers', ()):\n"
+        "        isinstance(handler, logging.NullHandler) or print(name, handler)"
+    )
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
+    assert done.stdout == ""

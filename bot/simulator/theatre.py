@@ -49,7 +49,7 @@ class Plan:
     database_url: str | None = None
     model_url: str | None = None
     """A real model instead of the scripted one, with `model_key`."""
-    model_key: str = "scripted"
+    model_key: str = field(default_factory=lambda: f"sk-ant-api03-{secrets.token_hex(24)}")
     stages: bool = True
     """Whether the team has the workflow states of all stages."""
     login: bool = False
