@@ -76,7 +76,7 @@ def register(world: "GitHubWorld", manifest: Mapping[str, Any], owner: str, name
         install=False,
     )
     app.callback_urls = tuple(manifest.get("callback_urls", ()))
-    code = secrets.token_hex(20)
+    code = secrets.token_urlsafe(30)
     world.new_apps[code] = NewApp(app, world.now() + CODE_LIFE)
     return code
 

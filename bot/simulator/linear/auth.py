@@ -134,7 +134,7 @@ class Credentials:
 
     def code(self, code: Code) -> str:
         """A code for what a person just agreed to."""
-        value = secrets.token_hex(20)
+        value = secrets.token_urlsafe(20)
         self.codes[value] = code
         return value
 
