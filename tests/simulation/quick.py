@@ -1,7 +1,8 @@
 """What makes thousands of rounds a second possible without changing what any of them does.
 
-GraphQL documents are not printed and parsed (`linear_door.together`), nothing is logged, and pure functions of text
-remember what they said. It lasts as long as the `with` block.
+GraphQL documents are not printed and parsed (`linear_door.together`), records are not packed, requests come whole,
+nothing is logged or counted, and pure functions remember what they said. Frozen dataclasses are made and copied without
+`object.__setattr__`, so nothing but mypy keeps them frozen here. It lasts as long as the `with` block.
 """
 
 import contextlib
@@ -126,6 +127,11 @@ def _by_issue(function: Any) -> Any:
     return remembered
 
 
+async def _whole(request: Any, _limit: int) -> bytes:
+    """The body of a request that came at once."""
+    return bytes((await request.receive())["body"])
+
+
 def _tells_nobody(_facts: Any, _decision: Any) -> None: ...
 
 
@@ -204,6 +210,8 @@ def quick() -> Iterator[None]:
         (plan, "read", functools.lru_cache(_KEPT)(plan.read)),
         (github_observe, "pulls_document", functools.lru_cache(64)(github_observe.pulls_document)),
         (intake, "datetime", told),
+        (intake, "_read", _whole),
+        (ensure, "fitting", lambda queue: len(queue[: batch.MOST_WRITES])),
         (reconcile, "_tell", _tells_nobody),
         (watchdog, "_on_linear", _by_issue(watchdog._on_linear)),
         (url_safe, "zlib", SimpleNamespace(compress=bytes, decompress=zlib.decompress)),

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bot.engine.port import Delivery, RunOrder, RunState
@@ -62,7 +63,7 @@ class Seen:
     sealed: Node | None
     thrown_away: bool
 
-    @property
+    @cached_property
     def record(self) -> Record | None:
         """Its record, when it is to be believed."""
         if self.sealed is None:
@@ -70,7 +71,7 @@ class Seen:
         read = reading.unseal(self.sealed, self.id, KEYS)
         return read if isinstance(read, Record) else None
 
-    @property
+    @cached_property
     def stage(self) -> Stage | None:
         """Where it is; where automation put it says nothing."""
         if self.mover == "automation":
