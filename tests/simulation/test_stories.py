@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.setting import EVERY, REMAINDER, SPECIAL, setting_of
 from tests.simulation.story import play
 
 SAMPLE = range(12)
@@ -21,6 +22,14 @@ def test_whatever_happens_nothing_is_violated(first):
     for seed in SAMPLE[first : first + 4]:
         ended = play(seed, 60)
         assert not ended.found, f"make simulate SEED={seed} ARGS='--steps 60': {ended.found[0]}"
+
+
+@pytest.mark.parametrize("place", range(2, len(SPECIAL)), ids=lambda place: SPECIAL[place].name)
+def test_in_special_worlds_nothing_is_violated_either(place):
+    seed = REMAINDER + EVERY * place
+    assert setting_of(seed) is SPECIAL[place]
+    ended = play(seed, 60)
+    assert not ended.found, f"make simulate SEED={seed} ARGS='--steps 60': {ended.found[0]}"
 
 
 @pytest.mark.parametrize("seed", FOUND)
