@@ -233,6 +233,8 @@ class Watch:
             return  # the same order again, which is nothing new
         issue, epic = order.issue, order.key.removeprefix("epic:")
         name = self.world.linear.issues[issue].identifier
+        if order.generation <= self.newest.get(issue, 0) and self._begun_anew(process, self.world.linear.issues[issue]):
+            self._forgets(process, issue, order.generation - 1)
         if order.run_id in self.runs:
             self.violated("a generation is started twice", f"{name} g{order.generation}")
         self.runs[order.run_id] = (issue, order.generation)
@@ -437,7 +439,7 @@ class Watch:
         """Whether a person asked for it, after the service had said that it does not believe what is there."""
         seen = next((one.issues[holder.id] for (name, _), one in self.sights.items()
                      if name == process.name and holder.id in one.issues), None)  # fmt: skip
-        known = self.written[holder.id].number
+        known = self.written[holder.id].number if holder.id in self.written else 0
         if seen is None or (seen.record is not None and seen.record.number >= known - 1):
             return False
         told = [one["createdAt"] for one in seen.comments if _ours(one) and _topic(one) == "record-refused"]
