@@ -105,6 +105,8 @@ class Watch:
     newest: dict[str, int] = field(default_factory=dict)
     written: dict[str, Record] = field(default_factory=dict)
     """The last record of every issue that the service wrote; what others put there is not what it knew."""
+    written_in: "dict[str, MemoryDatabase]" = field(default_factory=dict)
+    """Which database knows of it."""
     topics: set[tuple[str, str]] = field(default_factory=set)
     approved: set[str] = field(default_factory=set)
     enqueued: set[str] = field(default_factory=set)
@@ -233,7 +235,9 @@ class Watch:
             return  # the same order again, which is nothing new
         issue, epic = order.issue, order.key.removeprefix("epic:")
         name = self.world.linear.issues[issue].identifier
-        if order.generation <= self.newest.get(issue, 0) and self._begun_anew(process, self.world.linear.issues[issue]):
+        holder = self.world.linear.issues[issue]
+        unknowable = self._begun_anew(process, holder) or self._put_back(process, holder)
+        if unknowable and order.generation <= self.newest.get(issue, 0):
             self._forgets(process, issue, order.generation - 1)
         if order.run_id in self.runs:
             self.violated("a generation is started twice", f"{name} g{order.generation}")
@@ -408,11 +412,14 @@ class Watch:
         if new.issue != holder.id:
             self.violated("the record of another issue is believed", holder.identifier)
         old, name = self.written.get(holder.id), holder.identifier
+        if put_back := self._put_back(process, holder):
+            old = put_back
+            self._forgets(process, holder.id, old.generation)
         if old is not None and new.number < old.number:
             if process.engine in process.database.engines:
                 self.violated("an older record is written", f"{name}: {new.number}, after {old.number}")
             return  # a process that was taken for dead writes late: the newest is put back, and is what must be known
-        self.written[holder.id] = new
+        self.written[holder.id], self.written_in[holder.id] = new, process.database
         strangers = [one for one in holder.comments if one["id"] in {*new.heard, *new.guidance} and _ours(one)]
         if strangers:
             self.violated("the service hears itself", f"{name}: {strangers[0]['body'][:40]}")
@@ -445,6 +452,14 @@ class Watch:
         told = [one["createdAt"] for one in seen.comments if _ours(one) and _topic(one) == "record-refused"]
         return any(_human(one) and _word(one) == "retry" and one["createdAt"] > min(told, default=one["createdAt"])
                    for one in seen.comments)  # fmt: skip
+
+    def _put_back(self, process: "Process", holder: Issue) -> Record | None:
+        """An older record of ours that stands in the place of the last one, of which this database never heard."""
+        sealed, last = holder.attachments.get(effect_id("record", holder.id)), self.written.get(holder.id)
+        shown = reading.unseal(sealed["metadata"], holder.id, KEYS) if sealed else None
+        if not isinstance(shown, Record) or last is None or self.written_in[holder.id] is process.database:
+            return None
+        return shown if shown.number < last.number else None
 
     def _forgets(self, process: "Process", issue: str, generation: int) -> None:
         """Nobody can know a run above that generation whose record and database are both gone."""
