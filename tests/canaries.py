@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from bot.logs import Redactor
 
@@ -53,6 +54,15 @@ def holds_one(data: bytes | mmap.mmap) -> bool:
     return any(data.find(needle) >= 0 for needle in NEEDLES)
 
 
+_AS_SERVICE = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+    structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+]
+"""Tracebacks as the service writes them; those that structlog makes by itself tell what every variable holds."""
+
+
 class Listener(logging.Handler):
     """Hears what the libraries say, at debug level, and keeps what would be written with a secret in it.
 
@@ -81,6 +91,8 @@ class Listener(logging.Handler):
                 logger.addHandler(self)
         for name in SILENT:
             logging.getLogger(name).setLevel(logging.WARNING)
+        if not structlog.is_configured():
+            structlog.configure(processors=_AS_SERVICE)
 
 
 class Canaries:

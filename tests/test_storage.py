@@ -84,5 +84,10 @@ async def test_a_running_service_says_it_until_it_is_mended_also_while_its_datab
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
 def test_git_on_such_a_disk_has_failed_for_now_not_for_good(number: int) -> None:
-    said = f"fatal: sha1 file 'x' write error: {os.strerror(number)}\nfatal: refused\n"
+    said = f"fatal: cannot create 'x': {os.strerror(number)}\nfatal: refused\n"
     assert isinstance(failure(("fetch",), 128, said), Transient)
+
+
+def test_git_does_not_always_say_that_it_was_the_disk() -> None:
+    said = "fatal: update_ref failed for ref 'x': cannot update ref 'x': couldn't write '/m/refs/x.lock'\n"
+    assert isinstance(failure(("update-ref",), 128, said), Transient)

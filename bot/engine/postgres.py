@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
+import psycopg
 import structlog
 
 from bot.engine.database import Database
@@ -243,7 +244,8 @@ class _Rounds:
         try:
             async with asyncio.timeout(self._pace.reconcile_limit):
                 again = await self._callbacks.reconcile(key)
-        except Exception as error:
+        except Exception as raised:
+            error = _from_outside(raised)
             failure = await self._inbox.failed(noted, error)
             expected = isinstance(error, Transient | Refused | UserError)  # anything else is a bug: show where
             log.warning(
@@ -258,6 +260,13 @@ class _Rounds:
             await self._inbox.done(noted, again)
             log.debug("round_done", key=key, deliveries=len(noted.deliveries), again=again)
         self._sweeper.look_again()
+
+
+def _from_outside(error: Exception) -> Exception:
+    """A database that is away, or whose disk is full, is nobody's mistake: it passes, and parks nothing."""
+    if isinstance(error, psycopg.OperationalError):
+        return Transient(f"the database: {error}", retry_after=0.0)
+    return error
 
 
 @contextlib.asynccontextmanager

@@ -61,7 +61,11 @@ _NETWORK = re.compile(
     r"hung up unexpectedly|the remote end hung up|recv failure|send failure|gnutls_|ssl_|rpc failed|transfer closed",
     re.IGNORECASE,
 )
-_DISK = re.compile(r"No space left on device|Disk quota exceeded|Read-only file system", re.I)
+_DISK = re.compile(
+    r"No space left on device|Disk quota exceeded|Read-only file system|"
+    r"couldn't write '|unable to write |write error|failed to write",  # where git doesn't say why it could not
+    re.IGNORECASE,
+)
 _AUTHORITY = re.compile(
     r"authentication failed|could not read (username|password)|returned error: (401|403|404)|http (401|403|404)|"
     r"repository not found|permission to .* denied|repository '.*' not found",

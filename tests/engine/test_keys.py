@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from bot.engine.port import Accepted, RunState
@@ -222,6 +223,18 @@ async def test_a_key_that_fails_too_often_is_parked_while_others_go_on(bench: Be
     await bench.engine.accept(bench.delivery("epic-2"))
     await bench.until(lambda: "epic-2" in bench.calls.rounds)
     assert bench.calls.rounds.count("poison") == 3
+
+
+async def test_a_database_whose_disk_is_full_parks_nothing(postgres: Bench) -> None:
+    bench = postgres
+    await bench.start()
+    bench.calls.fail["epic-1"] = psycopg.errors.DiskFull("could not extend file")
+    await bench.engine.accept(bench.delivery("epic-1"))
+    await bench.until(lambda: len(bench.calls.rounds) > 3)
+    assert (await bench.engine.parked()).keys == ()
+    del bench.calls.fail["epic-1"]
+    before = len(bench.calls.rounds)
+    await bench.until(lambda: len(bench.calls.rounds) > before)
 
 
 async def test_a_parked_key_is_tried_once_for_each_new_hint(bench: Bench) -> None:
