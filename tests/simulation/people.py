@@ -317,6 +317,9 @@ class People:
                 made = git.commit((made, tip), {**tree, **mended}, ours=False, brings="by hand")
         self.hub.pushed(base, made, "alice")
 
+    def on_runs_per_ticket(self, issue: Issue, blocker: Blocker) -> None:
+        self.says_once(issue, "retry")
+
     def on_dropped(self, issue: Issue, blocker: Blocker) -> None:
         epic = self.epic_of(issue)
         if ORCHESTRATE not in epic.labels:
