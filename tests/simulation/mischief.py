@@ -139,11 +139,11 @@ class Meanwhile:
 
     def after_merge(self, pull: Pull) -> None:
         """Somebody thinks better of the rest: takes the approval back, or pushes to what is still to be merged."""
-        if not self._now():
+        if not self._now(often=3):
             return
         people, ticket = self.people, ticket_of(self.people, pull)
         others = [one for one in people.hub.pulls.values() if one.open]
-        if ticket is not None and people.chance.random() < 0.5:
+        if ticket is not None and people.world.setting.doubts:
             takes_back(people, ticket)
         elif others:
             people.pushes_to(people.chance.choice(others).branch)
@@ -159,9 +159,9 @@ class Meanwhile:
         if issue.parent is not None and earlier is not None and self._now():
             self.people.moves_to(issue, earlier)
 
-    def _now(self) -> bool:
+    def _now(self, often: int = 1) -> bool:
         people = self.people
-        return bool(self.how_often) and not people.world.calm and people.world.races.random() < self.how_often
+        return bool(self.how_often) and not people.world.calm and people.world.races.random() < self.how_often * often
 
 
 def ticket_of(people: "People", pull: Pull) -> Issue | None:

@@ -56,18 +56,21 @@ PLANTED = (
         "bot/machine/moving.py",
         "    return record.settled if goes_on else record.generation\n",
         "    return record.settled\n",
+        found_by=4,
     ),
     Planted(
         "a failing stage is tried again for ever",
         "bot/machine/running.py",
         "    if failed.attempts <= facts.rules.max_retries:",
         "    if failed.attempts >= 0:",
+        found_by=32,
     ),
     Planted(
         "an agent may push when its lease is another's",
         "bot/engine/memory.py",
         "row.attempt_of_start == self.fence and row.stop_reason is None\n",
         "row.attempt_of_start > 0\n",
+        found_by=82,
     ),
     Planted(
         "the cap of workers is forgotten",
@@ -81,12 +84,14 @@ PLANTED = (
         "bot/machine/running.py",
         "cost_usd=round(record.cost_usd + cost, 6)) if cost",
         "cost_usd=round(record.cost_usd + 2 * cost, 6)) if cost",
+        found_by=34,
     ),
     Planted(
         "the budget is not looked at",
         "bot/machine/running.py",
         "    if spent(facts) >= budget(facts):",
         "    if spent(facts) < 0:",
+        found_by=7,
     ),
     # ---- order
     Planted(
@@ -100,24 +105,28 @@ PLANTED = (
         "bot/machine/running.py",
         "    for one in (ticket, facts.epic):\n        if one.issue.disposition is not None:",
         "    for one in ():\n        if one.issue.disposition is not None:",
+        found_by=28,
     ),
     Planted(
         "a pause of the epic is ignored by its tickets",
         "bot/machine/running.py",
         "    for one in (ticket, facts.epic):\n",
         "    for one in (ticket,):\n",
+        found_by=28,
     ),
     Planted(
         "a ticket begins before the breakdown is approved",
         "bot/machine/running.py",
         "or record_of(facts.epic).approval is not None\n",
         "or True\n",
+        found_by=46,
     ),
     Planted(
         "runs go on when their ticket is over",
         "bot/machine/running.py",
         "for run in ticket.runs if run.state in live)\n",
         "for run in ticket.runs if False)\n",
+        found_by=34,
     ),
     # ---- who may
     Planted(
@@ -125,12 +134,14 @@ PLANTED = (
         "bot/linear/reading.py",
         "            person=not strange and user.active and not user.guest and not user.app,\n",
         "            person=user.active and not user.guest and not user.app,\n",
+        found_by=5,
     ),
     Planted(
         "an edited comment approves",
         "bot/machine/approval.py",
         "    if comment.edited and act is not Act.ASK:",
         "    if False:",
+        found_by=4,
     ),
     Planted(
         "the service hears itself",
@@ -149,12 +160,14 @@ PLANTED = (
         "bot/linear/records.py",
         "            fields = _serializer([key]).loads(text)\n",
         "            fields = _serializer([key]).loads_unsafe(text)[1]\n",
+        found_by=6,
     ),
     Planted(
         "a record copied from another issue is believed",
         "bot/linear/records.py",
         "    if record.issue != issue:",
         "    if False:",
+        found_by=34,
     ),
     # ---- the merge
     Planted(
@@ -162,18 +175,21 @@ PLANTED = (
         "bot/machine/approval.py",
         "    return head == given[ticket.issue.id] or carried == (given[ticket.issue.id], head)\n",
         "    return True\n",
+        found_by=4,
     ),
     Planted(
         "what was carried from anywhere counts as approved",
         "bot/machine/approval.py",
         "or carried == (given[ticket.issue.id], head)\n",
         "or (carried is not None and carried[1] == head)\n",
+        found_by=10,
     ),
     Planted(
         "a merge is not bound to the head that was approved",
         "bot/github/landing.py",
         '        wanted = {"sha": head, "commit_title": title}\n',
         '        wanted = {"commit_title": title}\n',
+        found_by=4,
     ),
     Planted(
         "an approval that was taken back still counts",
@@ -187,48 +203,56 @@ PLANTED = (
         "    if subject is None or subject.shown_at is None or comment.created_at <= subject.shown_at:\n"
         "        return _TOO_EARLY[act]\n    if not subject.unchanged:",
         "    if subject is None:\n        return _TOO_EARLY[act]\n    if False:",
+        found_by=22,
     ),
     Planted(
         "a stack is merged from its top",
         "bot/machine/train.py",
         "    if below:\n        names = ",
         "    if False:\n        names = ",
+        found_by=16,
     ),
     Planted(
         "red checks are no obstacle",
         "bot/github/checks.py",
         "if one and not _is_own(one, own))\n",
         'if one and not _is_own(one, own) and one.get("conclusion") != "FAILURE")\n',
+        found_by=52,
     ),
     Planted(
         "checks that still run are no obstacle",
         "bot/machine/train.py",
         "    if not checks_are_green(facts, ticket, pull):\n",
         "    if False:\n",
+        found_by=34,
     ),
     Planted(
         "somebody who wants changes is no obstacle",
         "bot/machine/train.py",
         "    if pull.changes_requested_by:\n",
         "    if False:\n",
+        found_by=4,
     ),
     Planted(
         "a ticket that stands still is merged",
         "handlers/merge.py",
         "    running = facts.epic.issue.stage is Stage.MERGE and _stands_still(facts, ticket) is None\n",
         "    running = facts.epic.issue.stage is Stage.MERGE\n",
+        found_by=52,
     ),
     Planted(
         "a merge into a branch counts as landed",
         "bot/machine/stack.py",
         "        if facts.repository is None or pull.base_branch == facts.repository.base:\n",
         "        if True:\n",
+        found_by=52,
     ),
     Planted(
         "a branch is deleted below an open pull request",
         "bot/machine/train.py",
         "    if any(other.open and other.base_branch == pull.head_branch for other in others):\n",
         "    if False:\n",
+        found_by=10,
     ),
     # ---- effects
     Planted(
@@ -260,18 +284,21 @@ PLANTED = (
         "bot/observe.py",
         '        return [f"epic:{root.id}" for root in roots]\n',
         "        return []\n",
+        found_by=40,
     ),
     Planted(
         "the service is triggered by itself on GitHub",
         "bot/github/webhook.py",
         "    if own and event.cause() == own:\n",
         "    if False:\n",
+        found_by=4,
     ),
     Planted(
         "Linear is told what GitHub refused",
         "bot/perform.py",
         "        if failure is not None:\n",
         "        if False:\n",
+        found_by=64,
     ),
     Planted(
         "a comment gets a new id each time",
@@ -290,23 +317,27 @@ PLANTED = (
         "bot/github/talking.py",
         '                if comment.user.id == own and topic_of(comment.body or "") == topic:\n',
         "                if False:\n",
+        found_by=16,
     ),
     Planted(
         "a checkout is never cleaned up",
         "bot/perform.py",
         "                await self.clean_up(repository, branch)\n",
         "",
+        found_by=10,
     ),
     Planted(
         "a ticket is done when its pull request is closed",
         "bot/machine/train.py",
         "    if not has_landed(facts, ticket):\n        return Decision(blockers=(_merged_elsewhere(",
         "    if False:\n        return Decision(blockers=(_merged_elsewhere(",
+        found_by=52,
     ),
     Planted(
         "a stage may be skipped by hand without what it needs",
         "bot/machine/moving.py",
         "    if not missing:\n",
         "    if True:\n",
+        found_by=16,
     ),
 )

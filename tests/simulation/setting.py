@@ -19,6 +19,8 @@ MERGING_DEEDS = {
     "pushes_to_main": 1,
 }  # fmt: skip
 """What people do while pull requests are about to be merged, and most of it is what nobody should do."""
+TRAIN_DEEDS = {"takes_turn": 20, "resumes": 1}
+"""What people do who only want everything merged."""
 MEDDLING_DEEDS = {
     "takes_turn": 20, "cancels_work": 2, "moves_back": 3, "copies_record": 6, "labels": 3, "resumes": 8, "wishes": 1,
     "approves_by_edit": 2,
@@ -43,6 +45,8 @@ class Setting:
     red: float = 0.15
     """How likely a check fails."""
     races: float = 0.0
+    doubts: bool = False
+    """What is approved is taken back when some of it was merged; else somebody pushes to the rest then."""
     deaf: bool = False
     """No webhook ever arrives."""
     processes: int = 1
@@ -53,9 +57,9 @@ class Setting:
 ORDINARY = Setting("ordinary")
 SPECIAL = (
     Setting("merging", MERGING_DEEDS, {}, tasks=2, smooth=True, red=0.35, races=0.2),
-    Setting("merging", MERGING_DEEDS, tasks=2, smooth=True, red=0.35, races=0.2),
+    Setting("train", TRAIN_DEEDS, {}, tasks=3, smooth=True, red=0.0, races=0.3),
     Setting("ill", MERGING_DEEDS, ILL, tasks=2, smooth=True),
-    Setting("merging", MERGING_DEEDS, {}, tasks=2, smooth=True, red=0.35, races=0.2),
+    Setting("doubts", TRAIN_DEEDS, {}, tasks=3, smooth=True, red=0.0, races=0.3, doubts=True),
     Setting("meddling", MEDDLING_DEEDS, {}, tasks=3, races=0.5),
     Setting("crowded", MEDDLING_DEEDS, {"freeze": 0.01, "second process": 0.3}, tasks=3, processes=2),
     Setting("deaf", deaf=True),
