@@ -196,6 +196,7 @@ PLANTED = (
         "bot/machine/train.py",
         "or not stands(approval, asked, facts.rules):",
         "or False:",
+        found_by=22,
     ),
     Planted(
         "an approval counts for what was shown after it",

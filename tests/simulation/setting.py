@@ -45,6 +45,8 @@ class Setting:
     red: float = 0.15
     """How likely a check fails."""
     races: float = 0.0
+    stacked: bool = False
+    """Every ticket builds upon all before it."""
     doubts: bool = False
     """What is approved is taken back when some of it was merged; else somebody pushes to the rest then."""
     deaf: bool = False
@@ -59,7 +61,7 @@ SPECIAL = (
     Setting("merging", MERGING_DEEDS, {}, tasks=2, smooth=True, red=0.35, races=0.2),
     Setting("train", TRAIN_DEEDS, {}, tasks=3, smooth=True, red=0.0, races=0.3),
     Setting("ill", MERGING_DEEDS, ILL, tasks=2, smooth=True),
-    Setting("doubts", TRAIN_DEEDS, {}, tasks=3, smooth=True, red=0.0, races=0.3, doubts=True),
+    Setting("doubts", TRAIN_DEEDS, {}, tasks=3, smooth=True, red=0.0, races=0.3, doubts=True, stacked=True),
     Setting("meddling", MEDDLING_DEEDS, {}, tasks=3, races=0.5),
     Setting("crowded", MEDDLING_DEEDS, {"freeze": 0.01, "second process": 0.3}, tasks=3, processes=2),
     Setting("deaf", deaf=True),

@@ -188,7 +188,7 @@ class FakeWorker:
         keys = ["store", "page", "feed"][: self.world.tasks]
         tasks: list[dict[str, Any]] = []
         for place, key in enumerate(keys):
-            below = [one for one in keys[:place] if chance.random() < 0.5]
+            below = [one for one in keys[:place] if chance.random() < 0.5 or self.world.setting.stacked]
             tasks.append({"key": key, "title": f"Make the {key}", "description": "As said.", "scope": key,
                           "depends_on": ["nobody"] if lies else below})  # fmt: skip
         return {"summary": "Three parts.", "tasks": tasks}
