@@ -60,9 +60,9 @@ def update(facts: Facts, ticket: Ticket) -> Order:
     assert facts.repository is not None
     record = record_of(ticket)
     stacked = record.stands_on not in ("", facts.repository.base)
-    must = ticket.pull_request is not None and (
-        ticket.pull_request.mergeable is Mergeable.CONFLICT or ticket.pull_request.behind
-    )
+    pull = ticket.pull_request
+    must = pull is not None and (pull.mergeable is Mergeable.CONFLICT or pull.behind)
+    must = must or _left_behind(facts, record, base_of(facts, ticket).branch)
     about = {"kind": UPDATE, "must": must}
     return Order("update", _stage(ticket), {}, about, upstream=record.base_at if stacked else "")
 

@@ -220,3 +220,14 @@ def test_what_jumped_over_its_plan_is_not_implemented_without_one(boards, back):
         board.settle()
         assert "needs an implementation plan" in board.why("feed")
     assert not [one for one in board.orders if (one.issue, one.prompt) == ("feed", "implement")]
+
+
+def test_a_branch_whose_base_went_on_must_follow_it(boards):
+    board = begun(boards)
+    board.work(12)
+    board.updates = False
+    board.pull(board.pulls["storage"].number, head="went-on")
+    board.change("storage", record=replace(board.issues["storage"].record, head="went-on"))
+    board.step()
+    update = board.orders[-1]
+    assert (update.issue, update.prompt, update.about["must"]) == ("theme", "update", True)
