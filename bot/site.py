@@ -35,7 +35,7 @@ def site(
 ) -> Starlette:
     """The application; without `pages` it tells about health only, and takes no webhooks.
 
-    `own` is our GitHub App's login, to leave out what we caused; `wrong` tells what the watchdog found, in sentences.
+    `own` is our GitHub App's login, to leave out what we did; `wrong` tells what the watchdog found, in sentences.
     A route that is put in none of the three lists below is closed to everybody but visitors (`bot/web/walls.py`).
     """
     settings = board.settings
@@ -73,7 +73,7 @@ def _webhooks(board: Board, engine: PostgresEngine, own: str) -> list[Route]:
     settings = board.settings
 
     def linear(headers: Headers, body: bytes, now: datetime) -> intake.Reception:
-        return linear_webhook.receive(headers, body, settings.linear_webhook_secrets, now)
+        return linear_webhook.receive(headers, body, settings.linear_webhook_secrets, now, own=board.linear_reads.app)
 
     def github(headers: Headers, body: bytes, now: datetime) -> intake.Reception:
         return github_webhook.receive(headers, body, settings.github_webhook_secrets, now, own=own)

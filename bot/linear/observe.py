@@ -110,6 +110,8 @@ class Observer:
     ) -> None:
         self._client, self._states, self._keys, self._directory = client, states, keys, directory
         self._seen: dict[str, tuple[int, int]] = {}
+        self.app = ""
+        """The id of the app user that we are; empty until an epic was read, and when we use a person's key."""
 
     async def observe_epic(self, issue: str, ledger: Ledger | None = None) -> LinearPicture:
         """The epic with this id or identifier: tickets, labels, relations, records, comments, documents.
@@ -128,6 +130,7 @@ class Observer:
         answer = await self._client.execute("epic", {"id": issue, **shape})
         epic = wire.Issue.model_validate(answer["issue"])
         viewer = str(answer["viewer"]["id"])
+        self.app = viewer if answer["viewer"]["app"] else ""
         while epic.children.pageInfo.hasNextPage:
             shape = shape_for(PAGE, "tickets")
             more = {"id": epic.id, "after": epic.children.pageInfo.endCursor, **shape}

@@ -36,8 +36,13 @@ def verify(body: bytes, signature: str | None, secrets: Sequence[str]) -> bool:
     return signed(body, signature, secrets)
 
 
-def receive(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> Reception:
+def receive(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime, *, own: str = ""
+) -> Reception:
     """Judge one request to the webhook address. `headers` is asked for lower-case names.
+
+    `own` is the id of the app user that we are, to leave out what we did: Linear tells an app of some of its own writes
+    (facts on Linear, section 1.2). Not a person's, whose comments count.
 
     Raises:
         ValueError: there is no secret, or an empty one.
@@ -61,6 +66,9 @@ def receive(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now
     kind, action = str(fields.get("type", "")), str(fields.get("action", ""))
     event = f"{kind}.{action}" if action else kind
     delivery = Delivery("linear", name, event, None, body, now, late=age > FRESH)
+    actor = fields.get("actor")
+    if own and isinstance(actor, dict) and actor.get("id") == own:
+        return _stored(replace(delivery, ignored="our own act"))
     return _reduced(delivery, kind, fields)
 
 

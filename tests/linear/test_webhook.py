@@ -46,6 +46,23 @@ def test_a_signed_issue_event_becomes_a_hint() -> None:
     assert reception.parent == EPIC
 
 
+@pytest.mark.attack("S-15")
+def test_what_we_did_ourselves_is_kept_and_wakes_nobody() -> None:
+    body = json.dumps({"webhookTimestamp": NOW.timestamp() * 1000, "actor": {"id": "we"}, **issue()}).encode()
+    told = {"linear-delivery": "d-1", "linear-signature": signed(body)}
+    ours = receive(told, body, [SECRET], NOW, own="we").delivery
+    assert ours is not None
+    assert (ours.subject, ours.ignored) == (None, "our own act")
+    for own in ("", "somebody else"):
+        theirs = receive(told, body, [SECRET], NOW, own=own).delivery
+        assert theirs is not None
+        assert (theirs.subject, theirs.ignored) == (f"linear:{ISSUE}", None)
+    for actor in (None, "we", {"name": "we"}, ["we"]):
+        delivery = delivered({**issue(), "actor": actor}).delivery
+        assert delivery is not None
+        assert delivery.ignored is None
+
+
 NOT_SIGNATURES = {
     "missing": None,
     "empty": "",

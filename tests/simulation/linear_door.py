@@ -59,7 +59,10 @@ class LinearDoor(LinearClient):
         linear = self._linear
         match name:
             case "epic":
-                return {"viewer": {"id": US["id"]}, "issue": linear.picture(linear.issue(wanted["id"]))}
+                return {
+                    "viewer": {"id": US["id"], "app": US["app"]},
+                    "issue": linear.picture(linear.issue(wanted["id"])),
+                }
             case "called":
                 return {"issue": {"creator": ALICE, "history": {"nodes": []}}}
             case "roots":

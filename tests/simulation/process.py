@@ -163,9 +163,10 @@ class Process:
         self.callbacks = Told(reconciler, worker, observer, _nothing, watchdog, Till())  # type: ignore[arg-type]
         self.callbacks.process = self
         self._intake = {
-            "linear": intake.route(intake.Source("linear", 5 * intake.MEGABYTE, _linear), self.engine.accept),
+            "linear": intake.route(intake.Source("linear", 5 * intake.MEGABYTE, self._linear), self.engine.accept),
             "github": intake.route(intake.Source("github", 25 * intake.MEGABYTE, _github), self.engine.accept),
         }
+        self._reads = reads
         self.tasks: set[asyncio.Task[Any]] = set()
         self.begin(self.engine.run(self.callbacks))
 
@@ -260,9 +261,8 @@ class Process:
         answer = await self._intake[source].endpoint(Request(scope, read))
         return int(answer.status_code)
 
-
-def _linear(headers: Headers, body: bytes, now: datetime) -> intake.Reception:
-    return linear_webhook.receive(headers, body, (LINEAR_SECRET,), now)
+    def _linear(self, headers: Headers, body: bytes, now: datetime) -> intake.Reception:
+        return linear_webhook.receive(headers, body, (LINEAR_SECRET,), now, own=self._reads.app)
 
 
 def _github(headers: Headers, body: bytes, now: datetime) -> intake.Reception:

@@ -21,7 +21,7 @@ from tests.simulation.clock import VirtualLoop
 from tests.simulation.doors import STALE_SECONDS, WEBHOOK, Chaos
 from tests.simulation.git import Git
 from tests.simulation.hub import NAME, House, Hub
-from tests.simulation.linear import TEAM, Issue, Linear, Node
+from tests.simulation.linear import TEAM, US, Issue, Linear, Node
 from tests.simulation.mischief import Meanwhile
 from tests.simulation.process import GITHUB_SECRET, LINEAR_SECRET, Process
 from tests.simulation.setting import Setting, setting_of
@@ -269,7 +269,9 @@ class World:
 
     def _linear_changed(self, event: str, action: str, data: Node, who: str) -> None:
         if who != "service" or self.echo == "everything" or event == self.echo:
-            self._send("linear", f"{event}.{action}", {"type": event, "action": action, "data": data})
+            actor = {"id": US["id"]} if who == "service" and self.echo != "everything" else None  # it may be missing
+            body = {"type": event, "action": action, "data": data, "actor": actor}
+            self._send("linear", f"{event}.{action}", body)
 
     def _github_changed(self, event: str, body: Node) -> None:
         self._send("github", event, body)
