@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.machine.decision import NOTHING, Blocker, Decision, StartRun
+from bot.machine.decision import NOTHING, Blocker, Decision, Move, StartRun
 from bot.machine.facts import Facts, Issue, RunState, Ticket
 from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
@@ -68,7 +68,7 @@ def _explained(facts: Facts, decision: Decision, ticket: Ticket) -> bool:
         for one in everything
         if not (stage_of(one.issue).over or _stands_still(facts, decision, one))
     }
-    ordered = {action.issue for action in decision.actions if isinstance(action, StartRun)}
+    ordered = {action.issue for action in decision.actions if isinstance(action, StartRun | Move)}
     at_work = {
         one.issue.identifier
         for one in everything

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from bot.machine import watchdog
-from bot.machine.decision import Blocker, Decision
+from bot.machine.decision import Blocker, Decision, Move
 from bot.machine.facts import Comment, RunState
+from bot.machine.stages import Stage
 from bot.machine.watchdog import Change, Memory, overdue, silent, stuck, unannounced
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -75,6 +76,17 @@ def test_who_waits_for_what_is_ordered_just_now_is_not_stuck(approved):
     facts = replace(facts, unchanged=long_ago)
     assert stuck(facts, Decision((run,), waits)).blockers == ()
     assert {one.issue for one in stuck(facts, Decision((), waits)).blockers} == {run.issue}
+
+
+def test_what_moves_on_just_now_has_no_reason_and_needs_none(approved):
+    approved.runs.clear()
+    facts = approved.facts()
+    long_ago = dict.fromkeys((one.issue.id for one in (facts.epic, *facts.tickets)), facts.now - timedelta(seconds=700))
+    rest = tuple(Blocker(key, "draft", {"number": 1}) for key in approved.issues if key != "epic")
+    moves = Decision((Move("epic", Stage.CODE_REVIEW),), rest)
+    assert stuck(replace(facts, unchanged=long_ago), moves).blockers == ()
+    still = stuck(replace(facts, unchanged=long_ago), Decision((), rest)).blockers
+    assert [one.issue for one in still] == ["epic"]
 
 
 def test_who_waits_for_what_is_at_work_is_not_stuck_though_that_gives_no_reason_of_its_own(approved):

@@ -325,6 +325,9 @@ class People:
         if ORCHESTRATE not in epic.labels:
             self.linear.label(epic, add=(ORCHESTRATE,))
 
+    def on_cost_unknown(self, issue: Issue, blocker: Blocker) -> None:
+        self.says_once(self.linear.issue(str(blocker.values["issue"])), "retry")
+
     def on_budget(self, issue: Issue, blocker: Blocker) -> None:
         self.says_once(self.linear.issue(str(blocker.values["issue"])), "budget $900")
 
