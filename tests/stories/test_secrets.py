@@ -191,6 +191,7 @@ def told():
         for one in list(root.manager.loggerDict.values()):
             if isinstance(one, logging.Logger):
                 one.setLevel(logging.NOTSET)
+                one.propagate = True  # else only what watches over every test hears it (tests/canaries.py)
         for talker in (
             "psycopg.pool",
             "markdown_it",
