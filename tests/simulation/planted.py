@@ -141,7 +141,7 @@ PLANTED = (
         "bot/machine/approval.py",
         "    if comment.edited and act is not Act.ASK:",
         "    if False:",
-        found_by=4,
+        found_by=52,
     ),
     Planted(
         "the service hears itself",
@@ -160,7 +160,7 @@ PLANTED = (
         "bot/linear/records.py",
         "            fields = _serializer([key]).loads(text)\n",
         "            fields = _serializer([key]).loads_unsafe(text)[1]\n",
-        found_by=6,
+        found_by=149,
     ),
     Planted(
         "a record copied from another issue is believed",
@@ -175,7 +175,7 @@ PLANTED = (
         "bot/machine/approval.py",
         "    return head == given[ticket.issue.id] or carried == (given[ticket.issue.id], head)\n",
         "    return True\n",
-        found_by=4,
+        found_by=10,
     ),
     Planted(
         "what was carried from anywhere counts as approved",
@@ -232,7 +232,7 @@ PLANTED = (
         "bot/machine/train.py",
         "    if pull.changes_requested_by:\n",
         "    if False:\n",
-        found_by=4,
+        found_by=16,
     ),
     Planted(
         "a ticket that stands still is merged",
@@ -292,7 +292,7 @@ PLANTED = (
         "bot/github/webhook.py",
         "    if own and event.cause() == own:\n",
         "    if False:\n",
-        found_by=4,
+        found_by=16,
     ),
     Planted(
         "Linear is told what GitHub refused",
