@@ -4,6 +4,7 @@ A branch that nobody but the service wrote to is rebased when what it stood on c
 that no commit is there twice. To every other branch the base is merged: it is only ever added to.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from bot.git.commit import Conflict, carried, commit_tree, merged
@@ -26,6 +27,8 @@ async def update(start: Start) -> dict[str, Any]:
     order, mirror, tip = start.order, start.mirror, start.commit
     if start.old is None:
         raise Refused(f"the branch {order.branch} is gone")
+    if order.head and tip != order.head and await _is_ours(start):
+        return {**ended(Ending.SUCCESS), "head": tip, "carried": [order.head, tip]}
     if await mirror.descends(tip, start.base) or await mirror.descends(start.base, tip):
         return {**ended(Ending.SUCCESS), "unchanged": True}
     own = await _own(start)
@@ -36,6 +39,18 @@ async def update(start: Start) -> dict[str, Any]:
         clash = {"paths": list(head.paths), "with": order.base, "commit": start.base}
         return {**ended(Ending.SUCCESS), "conflict": clash}
     return {**ended(Ending.SUCCESS), "head": head, "carried": [tip, head]}
+
+
+async def _is_ours(start: Start) -> bool:
+    """Whether the branch is what an earlier start of this run made of it, and was killed before it could say so.
+
+    The same commits on the same base, made for the same order, are the same to the last bit; by nobody else.
+    """
+    if not await start.mirror.has(start.order.head):
+        return False
+    before = replace(start, commit=start.order.head)
+    own = await _own(before)
+    return start.commit == (await _rebased(before, own) or await _merged(before, own))
 
 
 async def _own(start: Start) -> tuple[Own, ...]:

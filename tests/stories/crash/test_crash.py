@@ -18,6 +18,7 @@ SAMPLE = {
     "built/github.merge/applied/lost",
     "built/github.ensure_pull/applied/kept",
     "built/linear.comment-2/applied/lost",
+    "stack/git.push/applied/kept",
 }
 PLAN = """## Phase 1: Write it
 Write the module.
