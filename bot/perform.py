@@ -41,7 +41,7 @@ from bot.machine.decision import (
     WriteBreakdown,
 )  # fmt: skip
 from bot.machine.errors import Transient
-from bot.machine.facts import Facts, Issue, RunState
+from bot.machine.facts import Facts, Issue
 from bot.machine.inert import disarmed
 from bot.machine.progress import AGENT_STEPS
 from bot.machine.pull_request import Failure
@@ -184,7 +184,7 @@ class Performer:
     async def _allow(self, facts: Facts, decision: Decision) -> None:
         """The engine knows what the epic may cost before any of its runs calls a model."""
         everything = {one.issue.id: one for one in (facts.epic, *facts.tickets)}
-        live = any(run.state in (RunState.QUEUED, RunState.RUNNING) for one in everything.values() for run in one.runs)
+        live = any(run.live for one in everything.values() for run in one.runs)
         if not live and not any(isinstance(action, StartRun) for action in decision.actions):
             return
         for action in decision.actions:

@@ -82,8 +82,6 @@ def append(writes: list[Write], write: Write) -> None:
 
 def fitting(queue: Sequence[Write]) -> int:
     """How many writes from the front go into one document, at least one."""
-    if len(queue) == 1:
-        return 1
     size, count = 0, 0
     for write in queue[:MOST_WRITES]:
         size += len(json.dumps(write.variables)) + 200

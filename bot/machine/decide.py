@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from bot.machine import calling, doubt
 from bot.machine.comments import SAYINGS, Word
 from bot.machine.decision import NOTHING, Action, Blocker, Decision, Dispose, Move, Post, Remember, ShowCheck, StopRun
-from bot.machine.facts import Facts, Issue, RunState, Ticket
+from bot.machine.facts import Facts, Issue, Ticket
 from bot.machine.listening import Heard, listen, reply
 from bot.machine.moving import Arrived, arrive, stage_of
 from bot.machine.record import Record
@@ -121,7 +121,7 @@ def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) ->
         return before
     if not one.stage.over and (blocker := calling.standstill(facts, issue.id)):
         why_stopped = "the label was taken away" if facts.dropped else "nobody who may put the label there"
-        stops = tuple(StopRun(run.id, why_stopped) for run in one.ticket.runs if _live(run.state))
+        stops = tuple(StopRun(run.id, why_stopped) for run in one.ticket.runs if run.live)
         return before + Decision(stops, (blocker,))
     pair = handlers.get(one.stage, StageHandlers())
     handler = pair.epic if is_epic else pair.ticket
@@ -233,7 +233,3 @@ def _with(ticket: Ticket, record: Record, disposition: Disposition | None) -> Ti
 def _thrown_away(issue: Issue) -> bool:
     """Whether a person archived or deleted it before it was over: Linear keeps showing it for a while."""
     return issue.archived and not stage_of(issue).over
-
-
-def _live(state: RunState) -> bool:
-    return state in (RunState.QUEUED, RunState.RUNNING)

@@ -153,6 +153,11 @@ class Run:
     spent_usd: float = 0.0
     """What it has cost until now."""
 
+    @property
+    def live(self) -> bool:
+        """Whether it waits for a worker, or has one."""
+        return self.state in (RunState.QUEUED, RunState.RUNNING)
+
 
 @dataclass(frozen=True)
 class Service:

@@ -13,7 +13,7 @@ from bot.machine.approval import Act, Allowed, Denied, act_of, authorise
 from bot.machine.comments import Command, Word, parse
 from bot.machine.decision import Action, Decision, Dispose, Move, Post, StopRun
 from bot.machine.echo import MOST_HOPS, MOST_REPEATS, Line, is_echo
-from bot.machine.facts import Comment, Facts, RunState, Ticket
+from bot.machine.facts import Comment, Facts, Ticket
 from bot.machine.guidance import heard_as
 from bot.machine.record import Record
 from bot.machine.running import record_of
@@ -106,7 +106,7 @@ def _obey(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment, command:
         case Word.RESUME:
             return _act(heard, ticket, comment, "resumed", Dispose(issue, None))
         case Word.STOP:
-            stops = [_stop(run.id, comment) for one in (ticket, *everything) for run in one.runs if _live(run.state)]
+            stops = [_stop(run.id, comment) for one in (ticket, *everything) for run in one.runs if run.live]
             return _act(heard, ticket, comment, "stopped", Dispose(issue, Disposition.PAUSED), *stops)
         case Word.RETRY:
             fresh = replace(
@@ -122,10 +122,6 @@ def _obey(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment, command:
                 replace(heard, record=allowed), ticket, comment, "budget", {"amount": f"{command.amount:.2f}"}
             )
     raise AssertionError(command.word)
-
-
-def _live(state: RunState) -> bool:
-    return state in (RunState.QUEUED, RunState.RUNNING)
 
 
 def _stop(run: str, comment: Comment) -> StopRun:

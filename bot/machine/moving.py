@@ -173,7 +173,7 @@ def _is_due(run: Run, record: Record) -> bool:
 
 
 def _is_live(run: Run, record: Record) -> bool:
-    return run.state in (RunState.QUEUED, RunState.RUNNING) and run.generation == record.generation
+    return run.live and run.generation == record.generation
 
 
 def _is_unheard(issue: Issue, stage: Stage, record: Record) -> bool:
@@ -199,9 +199,7 @@ def _cut_short(ticket: Ticket, record: Record) -> bool:
 
 def _stops(ticket: Ticket, stage: Stage) -> tuple[StopRun, ...]:
     return tuple(
-        StopRun(run.id, f"the ticket was moved to {stage}")
-        for run in ticket.runs
-        if run.state in (RunState.QUEUED, RunState.RUNNING) and run.stage != stage
+        StopRun(run.id, f"the ticket was moved to {stage}") for run in ticket.runs if run.live and run.stage != stage
     )
 
 

@@ -50,8 +50,7 @@ def record_of(ticket: Ticket) -> Record:
 
 def stops(ticket: Ticket, how: str) -> tuple[StopRun, ...]:
     """End what runs of a ticket that is over; `how` it ended is the end of a sentence."""
-    live = (RunState.QUEUED, RunState.RUNNING)
-    return tuple(StopRun(run.id, f"{ticket.issue.identifier} was {how}") for run in ticket.runs if run.state in live)
+    return tuple(StopRun(run.id, f"{ticket.issue.identifier} was {how}") for run in ticket.runs if run.live)
 
 
 def current_run(ticket: Ticket) -> Run | None:

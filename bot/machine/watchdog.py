@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.machine.decision import NOTHING, Blocker, Decision, Move, StartRun
-from bot.machine.facts import Facts, Issue, RunState, Ticket
+from bot.machine.facts import Facts, Issue, Ticket
 from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
 from bot.machine.stages import DISPOSITIONS
@@ -70,9 +70,7 @@ def _explained(facts: Facts, decision: Decision, ticket: Ticket) -> bool:
     }
     ordered = {action.issue for action in decision.actions if isinstance(action, StartRun | Move)}
     at_work = {
-        one.issue.identifier
-        for one in everything
-        if one.issue.id in ordered or any(_live(run.state) for run in one.runs)
+        one.issue.identifier for one in everything if one.issue.id in ordered or any(run.live for run in one.runs)
     }
     if ticket.issue.identifier in at_work:
         return True
@@ -88,10 +86,6 @@ def _explained(facts: Facts, decision: Decision, ticket: Ticket) -> bool:
 
 def _below(decision: Decision, ticket: Ticket) -> bool:
     return any(one.issue == ticket.issue.id and one.reason in BELOW for one in decision.blockers)
-
-
-def _live(state: RunState) -> bool:
-    return state in (RunState.QUEUED, RunState.RUNNING)
 
 
 @dataclass(frozen=True)

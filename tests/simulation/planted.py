@@ -124,7 +124,7 @@ PLANTED = (
     Planted(
         "runs go on when their ticket is over",
         "bot/machine/running.py",
-        "for run in ticket.runs if run.state in live)\n",
+        "for run in ticket.runs if run.live)\n",
         "for run in ticket.runs if False)\n",
         found_by=34,
     ),
