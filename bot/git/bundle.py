@@ -109,7 +109,7 @@ async def import_bundle(
         found = await _examine(mirror, file, header, quarantine, base, bars, limits)
         if isinstance(found, Imported):
             _accept(quarantine, mirror)
-            await mirror.git("update-ref", f"refs/callboard/runs/{run}", found.commit)
+            await mirror.keep(run, found.commit)
         return found
 
 

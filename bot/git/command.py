@@ -27,6 +27,8 @@ SAFE: Mapping[str, str] = {
     "fetch.fsckObjects": "true",
     "gc.auto": "0",
     "http.followRedirects": "false",  # a token must not follow to another host
+    "http.lowSpeedLimit": "1",  # with the next: a git that outlives its service leaves a dead connection
+    "http.lowSpeedTime": "300",
     "init.defaultBranch": "main",
     "init.templateDir": "",
     "maintenance.auto": "false",
@@ -115,11 +117,13 @@ async def git(
     token: str | None = None,
     accept: Collection[int] = (0,),
     seconds: float = 600.0,
+    inherits: Collection[int] = (),
 ) -> Result:
     """Run `git` on the git directory `repository` and return what it said, if its exit code is in `accept`.
 
     `input` is bytes for standard input, or a file descriptor. `config` is added to `SAFE`; `environment` to the
-    clean one. `token` is sent as HTTP basic authentication of `x-access-token`. After `seconds` it is killed.
+    clean one. `token` is sent as HTTP basic authentication of `x-access-token`. After `seconds` it is killed. For as long
+    as it lives it keeps the open files `inherits` open.
 
     Raises:
         Transient: the network or the other side failed, or it took too long.
@@ -127,7 +131,8 @@ async def git(
         GitError: anything else.
     """
     command = ("git", *(("--git-dir", str(repository)) if repository else ()), *arguments)
-    return await run(command, _environment(config or {}, environment or {}, token), input, token, accept, seconds)
+    clean = _environment(config or {}, environment or {}, token)
+    return await run(command, clean, input, token, accept, seconds, inherits=inherits)
 
 
 async def run(
@@ -138,6 +143,7 @@ async def run(
     accept: Collection[int] = (0,),
     seconds: float = 600.0,
     cwd: Path | None = None,
+    inherits: Collection[int] = (),
 ) -> Result:
     """Run one git command in exactly this environment; `secret` is blotted out of what it says. Raises as `git`."""
     process = await asyncio.create_subprocess_exec(
@@ -148,6 +154,7 @@ async def run(
         env=dict(environment),
         cwd=cwd,
         start_new_session=True,
+        pass_fds=tuple(inherits),
     )
     try:
         async with asyncio.timeout(seconds):

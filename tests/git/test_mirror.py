@@ -1,6 +1,8 @@
 """The mirror against real git over HTTP."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,59 @@ async def test_fetches_at_the_same_time_all_end_well(remote, mirror, token):
     other = Mirror(mirror.path, mirror.url)
     await asyncio.gather(*(one.fetch(token) for one in (mirror, other) * 3))
     assert await mirror.tip("b4") == remote.git("rev-parse", "b4")
+
+
+LEFT = [
+    "packed-refs.lock",
+    "packed-refs.new",
+    "refs/heads/gone.lock",
+    "refs/heads/new.lock",
+    "HEAD.lock",
+    "config.lock",
+]
+
+
+@pytest.mark.parametrize("left", LEFT)
+async def test_what_a_killed_git_left_locked_stops_nobody(remote, mirror, token, main, left):
+    remote.commit({"a.txt": "a"}, branch="gone")
+    await mirror.fetch(token)
+    await mirror.git("pack-refs", "--all")
+    remote.git("branch", "-D", "gone")
+    remote.commit({"a.txt": "a"}, branch="new")
+    (mirror.path / left).write_text("")
+    await mirror.fetch(token)
+    assert (await mirror.tip("gone"), await mirror.tip("new")) == (None, remote.git("rev-parse", "new"))
+    (mirror.path / "refs/callboard/runs").mkdir(parents=True)
+    (mirror.path / "refs/callboard/runs/run-1.lock").write_text("")
+    await mirror.keep("run-1", main)
+
+
+async def test_a_git_that_outlives_its_service_is_waited_for(remote, mirror, token, monkeypatch, tmp_path):
+    slow = tmp_path / "git"
+    slow.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
+    slow.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        patched.setattr(os, "killpg", lambda *_: None)  # as when the service itself is killed
+        patched.setattr(asyncio.subprocess.Process, "wait", lambda _: asyncio.sleep(0))
+        first = asyncio.create_task(mirror.fetch(token))
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            await asyncio.sleep(0.01)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+    second = asyncio.create_task(Mirror(mirror.path, mirror.url).fetch(token))
+    await asyncio.sleep(0.3)
+    assert not second.done()
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    await asyncio.wait_for(second, 10)
+
+
+async def test_a_mirror_of_which_only_a_part_was_made_is_made_anew(remote, token, tmp_path):
+    mirror = Mirror(tmp_path / "fresh" / "youlab.git", remote.url)
+    (tmp_path / "fresh" / "youlab.git.new").mkdir(parents=True)
+    (tmp_path / "fresh" / "youlab.git.new" / "HEAD").write_text("")
+    await mirror.fetch(token)
+    assert await mirror.tip("main") == remote.git("rev-parse", "main")
 
 
 async def test_a_file_is_read_from_a_commit(mirror, main):

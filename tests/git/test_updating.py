@@ -235,8 +235,10 @@ async def test_a_base_of_its_own_takes_in_what_its_blockers_became(remote, updat
 async def test_a_run_that_is_sent_again_after_its_answer_got_lost_changes_nothing_more(remote, stack, update):
     remote.land(A, "squash")
     first = await update(B, head=stack[B], upstream=stack[A])
+    before = remote.git("for-each-ref")
     again = await update(B, head=stack[B], upstream=stack[A])
-    assert (again["unchanged"], again["head"]) == (True, first["head"])
+    assert (again["head"], again["carried"]) == (first["head"], [stack[B], first["head"]]), "as the first would say it"
+    assert remote.git("for-each-ref") == before
 
 
 async def test_a_branch_that_is_gone_is_not_made_again(remote, stack, update):
