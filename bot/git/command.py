@@ -122,8 +122,8 @@ async def git(
     """Run `git` on the git directory `repository` and return what it said, if its exit code is in `accept`.
 
     `input` is bytes for standard input, or a file descriptor. `config` is added to `SAFE`; `environment` to the
-    clean one. `token` is sent as HTTP basic authentication of `x-access-token`. After `seconds` it is killed. For as long
-    as it lives it keeps the open files `inherits` open.
+    clean one. `token` is sent as HTTP basic authentication of `x-access-token`. After `seconds` it is killed. While it
+    lives it keeps the open files `inherits` open.
 
     Raises:
         Transient: the network or the other side failed, or it took too long.

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,24 +71,29 @@ async def test_what_a_killed_git_left_locked_stops_nobody(remote, mirror, token,
     await mirror.keep("run-1", main)
 
 
-async def test_a_git_that_outlives_its_service_is_waited_for(remote, mirror, token, monkeypatch, tmp_path):
-    slow = tmp_path / "git"
-    slow.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
+SERVICE = """
+import asyncio, sys
+from pathlib import Path
+from bot.git.mirror import Mirror
+asyncio.run(Mirror(Path(sys.argv[1]), sys.argv[2]).fetch(None))
+"""
+
+
+async def test_a_git_that_outlives_its_service_is_waited_for(remote, mirror, token, tmp_path):
+    slow, told = tmp_path / "git", tmp_path / "pid"
+    slow.write_text(f"#!/bin/sh\necho $$ > {told}.new\nmv {told}.new {told}\nexec sleep 60\n")
     slow.chmod(0o755)
-    with monkeypatch.context() as patched:
-        patched.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-        patched.setattr(os, "killpg", lambda *_: None)  # as when the service itself is killed
-        patched.setattr(asyncio.subprocess.Process, "wait", lambda _: asyncio.sleep(0))
-        first = asyncio.create_task(mirror.fetch(token))
-        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-            await asyncio.sleep(0.01)
-        first.cancel()
-        await asyncio.gather(first, return_exceptions=True)
-    second = asyncio.create_task(Mirror(mirror.path, mirror.url).fetch(token))
+    command = [sys.executable, "-c", SERVICE, str(mirror.path), mirror.url]
+    service = subprocess.Popen(command, env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    while not told.exists():
+        await asyncio.sleep(0.01)
+    service.kill()
+    service.wait()
+    fetching = asyncio.create_task(mirror.fetch(token))
     await asyncio.sleep(0.3)
-    assert not second.done()
-    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
-    await asyncio.wait_for(second, 10)
+    assert not fetching.done()
+    os.kill(int(told.read_text()), signal.SIGKILL)
+    await asyncio.wait_for(fetching, 10)
 
 
 async def test_a_mirror_of_which_only_a_part_was_made_is_made_anew(remote, token, tmp_path):
