@@ -96,6 +96,23 @@ class Mirror:
                 inherits=(lock,),
             )
 
+    async def obtain(self, commit: str, token: str | None) -> bool:
+        """Whether this commit is here, or can be had from the other side, as long as that keeps it without a branch.
+
+        Git's protocol 2 gives any commit by its id; GitHub does so for what was pushed over.
+
+        Raises:
+            Transient, Refused: as `bot.git.command.git`.
+        """
+        if await self.has(commit):
+            return True
+        arguments = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", self.url, commit)
+        result = await self.git(*arguments, token=token, accept=range(256))
+        error = failure(arguments, result.code, result.message) if result.code else None
+        if error is not None and not isinstance(error, GitError):
+            raise error
+        return error is None and await self.has(commit)
+
     async def keep(self, run: str, commit: str) -> None:
         """Remember here what a run made, as `refs/callboard/runs/<run>`."""
         await self._note(f"refs/callboard/runs/{checked(run)}", commit)

@@ -15,7 +15,7 @@ from bot.machine.decision import Action, Blocker, Decision, Dispose, Post, Reque
 from bot.machine.facts import Facts, Ticket
 from bot.machine.pull_request import BotWord, Checks, Failure, Mergeable, PullRequest
 from bot.machine.record import Record
-from bot.machine.running import Order, record_of
+from bot.machine.running import Order, has_a_run_out, record_of
 from bot.machine.stack import base_of, branch_of
 from bot.machine.stages import Disposition, Stage
 
@@ -36,7 +36,7 @@ def wanted(facts: Facts, ticket: Ticket) -> Order | Decision | None:
     points = tuple(one for one in open_points(pull) if one.key not in record.answered)
     if points:
         return answer(ticket, pull, points, FEEDBACK)
-    if _out_of_date(facts, ticket, pull):
+    if _out_of_date(facts, ticket, pull) or _moved_by_nobody_knows_whom(ticket, pull):
         error = f"It conflicts with `{pull.base_branch}`, and bringing it up to date did not help."
         return bounded(ticket, UPDATE, update(facts, ticket), error, _MOST_UPDATES)
     if pull.failing_details:
@@ -196,6 +196,14 @@ def _out_of_date(facts: Facts, ticket: Ticket, pull: PullRequest) -> bool:
         return True
     conflict = pull.mergeable is Mergeable.CONFLICT and not _is_to_follow(facts, record, pull)
     return _left_behind(facts, record, base.branch) or conflict
+
+
+def _moved_by_nobody_knows_whom(ticket: Ticket, pull: PullRequest) -> bool:
+    """Whether a run pushed to the approved branch, perhaps, and was lost with the database before it could say so.
+
+    An update knows what an update made, and that stays approved; it leaves alone what somebody else did.
+    """
+    return ticket.issue.stage is Stage.MERGE and has_a_run_out(ticket) and pull.head != record_of(ticket).head
 
 
 def _is_to_follow(facts: Facts, record: Record, pull: PullRequest) -> bool:

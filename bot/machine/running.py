@@ -62,6 +62,12 @@ def current_run(ticket: Ticket) -> Run | None:
     return newest
 
 
+def has_a_run_out(ticket: Ticket) -> bool:
+    """Whether a result is still due; also that of a run which was lost with the database, until there is another."""
+    record = record_of(ticket)
+    return record.settled < record.generation
+
+
 def is_running(ticket: Ticket) -> bool:
     """Whether a worker is at it now."""
     run = current_run(ticket)

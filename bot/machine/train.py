@@ -13,7 +13,7 @@ from bot.machine.inert import disarmed
 from bot.machine.mending import update
 from bot.machine.pull_request import Mergeable, PullRequest
 from bot.machine.record import Approval, Record
-from bot.machine.running import current_run, record_of, start
+from bot.machine.running import has_a_run_out, record_of, start
 from bot.machine.stack import (
     base_branch_of,
     base_of,
@@ -173,7 +173,7 @@ def riding(facts: Facts, approval: Approval | None) -> tuple[Ticket, ...]:
         pull = ticket.pull_request
         if approval is None or pull is None or ticket.issue.disposition is not None:
             continue
-        moving = current_run(ticket) is not None and counts_for(approval, ticket, record_of(ticket).head)
+        moving = has_a_run_out(ticket) and counts_for(approval, ticket, record_of(ticket).head)
         if not moving and not covers(approval, ticket):
             continue
         against = what_stands_against(facts, ticket, pull)

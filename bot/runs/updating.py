@@ -5,6 +5,7 @@ that no commit is there twice. To every other branch the base is merged: it is o
 """
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.git.commit import Conflict, carried, commit_tree, merged
@@ -42,15 +43,22 @@ async def update(start: Start) -> dict[str, Any]:
 
 
 async def _is_ours(start: Start) -> bool:
-    """Whether the branch is what an earlier start of this run made of it, and was killed before it could say so.
+    """Whether the branch is what an earlier update made of it that was killed before it could say so.
 
-    The same commits on the same base, made for the same order, are the same to the last bit; by nobody else.
+    The same commits on the same base give the same ones again, to the last bit: their dates are those of what they are
+    made of. So it is known even when the database, and with it the run, got lost.
     """
-    if not await start.mirror.has(start.order.head):
+    if not await start.mirror.obtain(start.order.head, start.access.token):
         return False
     before = replace(start, commit=start.order.head)
     own = await _own(before)
     return start.commit == (await _rebased(before, own) or await _merged(before, own))
+
+
+async def _newest(start: Start) -> datetime:
+    """When the newest of what is brought together was committed."""
+    shown = await start.mirror.git("show", "--no-patch", "--format=%ct", start.commit, start.base)
+    return datetime.fromtimestamp(max(int(line) for line in shown.text.split()), UTC)
 
 
 async def _own(start: Start) -> tuple[Own, ...]:
@@ -81,7 +89,7 @@ async def _rebased(start: Start, own: tuple[Own, ...]) -> str | None:
         return None
     if any(len(one.parents) != 1 or one.committer != author.email for one in own):
         return None
-    head = await replay(mirror, own, onto=start.base, author=author, at=order.ordered_at)
+    head = await replay(mirror, own, onto=start.base, author=author, at=await _newest(start))
     if isinstance(head, Conflict) or head == start.base:
         return None  # with nothing left of its own the pull request would be closed by the push
     whole = await carried(mirror, start.commit, upstream=order.upstream, onto=start.base)
@@ -107,5 +115,5 @@ async def _merged(start: Start, own: tuple[Own, ...]) -> str | Conflict:
         (start.commit, start.base),
         message=f"Merge {start.order.base} into {start.order.branch}",
         author=start.access.author,
-        at=start.order.ordered_at,
+        at=await _newest(start),
     )

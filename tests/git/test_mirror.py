@@ -71,6 +71,18 @@ async def test_what_a_killed_git_left_locked_stops_nobody(remote, mirror, token,
     await mirror.keep("run-1", main)
 
 
+async def test_a_commit_that_was_pushed_over_is_had_as_long_as_it_is_there(remote, mirror, main, token):
+    over = remote.commit({"a.txt": "a"})
+    remote.git("update-ref", "refs/heads/main", main)
+    await mirror.fetch(token)
+    assert not await mirror.has(over)
+    assert await mirror.obtain(over, token)
+    assert await mirror.has(over)
+    assert not await mirror.obtain("12" * 20, token)
+    with pytest.raises(Transient):
+        await Mirror(mirror.path, "http://127.0.0.1:1/x").obtain("12" * 20, token)
+
+
 SERVICE = """
 import asyncio, sys
 from pathlib import Path

@@ -1,5 +1,7 @@
 """A branch is brought up to date with its base: nothing lost, no commit twice, a person's commits only added to."""
 
+import shutil
+
 import pytest
 
 A, B, C = "agent/YOU-1", "agent/YOU-2", "agent/YOU-3"
@@ -245,3 +247,20 @@ async def test_a_branch_that_is_gone_is_not_made_again(remote, stack, update):
     remote.git("update-ref", "-d", f"refs/heads/{B}")
     result = await update(B, head=stack[B], upstream=stack[A])
     assert (result["kind"], remote.has(B)) == ("work_failed", False)
+
+
+async def test_an_update_is_known_again_after_everything_but_the_other_side_got_lost(remote, stack, update, tmp_path):
+    remote.land(A, "squash")
+    first = await update(B, head=stack[B], upstream=stack[A])
+    shutil.rmtree(tmp_path / "repositories")
+    again = await update(B, run="run-9", head=stack[B], upstream=stack[A])
+    assert (again["head"], again["carried"]) == (first["head"], [stack[B], first["head"]])
+
+
+async def test_a_persons_push_is_not_taken_for_an_update(remote, stack, update, tmp_path):
+    remote.land(A, "squash")
+    await update(B, head=stack[B], upstream=stack[A])
+    remote.add({"theirs.py": "1\n"}, branch=B, message="By hand")
+    shutil.rmtree(tmp_path / "repositories")
+    again = await update(B, run="run-9", head=stack[B], upstream=stack[A])
+    assert (again["unchanged"], "carried" in again) == (True, False)

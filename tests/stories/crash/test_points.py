@@ -68,8 +68,9 @@ ENGINE_LEAVES_OUT = {
 }
 MIRROR_LEAVES_OUT = {
     "delete": "nothing calls it; branches are deleted by `github.delete_branch`",
-    "fetch": "changes only the mirror, which is fetched again",
+    **dict.fromkeys(("fetch", "obtain"), "changes only the mirror, which is fetched again"),
     "git": "what the others are made of",
+    "keep": "changes only the mirror; the run brings its bundle again",
     **dict.fromkeys(("tip", "work", "has", "contains", "descends", "fork", "read", "tree", "differing"), "reads"),
 }
 HANDS = {
