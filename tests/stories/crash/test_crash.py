@@ -86,6 +86,7 @@ async def epic(world, _follows):
 async def talk(world, _follows):
     """What people say about a ticket that waits, and the labels that come and go."""
     ticket, _ = await world.stands("Write talk.py")
+    await world.says(ticket, "**Turns 2 and 3.**")
     world.alice.comments(ticket, "pause")
     await world.until(lambda: "paused" in ticket.label_names, "paused")
     world.alice.comments(ticket, "help")
@@ -131,7 +132,8 @@ async def checks(world, follows):
 
 async def review(world, _follows):
     """A review with a remark on a line is worked in and answered."""
-    _, pull = await world.stands("Write feed.py")
+    ticket, pull = await world.stands("Write feed.py")
+    await world.says(ticket, "**Turns 2 and 3.**")
     bob = world.on_github("bob")
     await bob.reviews(pull, "request changes", "One small thing.", comments=[("feed.py", 1, "Call it FEED")])
     await world.until(lambda: bob.user in pull.requested and pull.threads[0].resolved_by, "bob is asked again")
