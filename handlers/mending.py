@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from bot.machine import mending
-from bot.machine.conversation import half_answered, refusals, topic_of
+from bot.machine.conversation import half_answered, is_heard, refusals, topic_of
 from bot.machine.decision import NOTHING, Action, Answer, Decision, Dispose, RequestReview
 from bot.machine.facts import Facts, Ticket
 from bot.machine.mending import BOTS, CHECKS, CONFLICT, FEEDBACK, UPDATE
-from bot.machine.pull_request import PullRequest
+from bot.machine.pull_request import Opinion, PullRequest
 from bot.machine.record import Record
-from bot.machine.running import Order, Taken, current_run, record_of, start, work
+from bot.machine.running import Order, Taken, current_run, has_a_run_out, record_of, start, work
 from bot.machine.stages import Disposition, Stage
 from handlers.results import with_record
 
@@ -36,7 +36,7 @@ def mend(facts: Facts, ticket: Ticket) -> Decision | None:
     if half := _half_answered(facts, ticket):
         return half
     if want is None:
-        return None
+        return _left_by_a_lost_run(facts, ticket) if has_a_run_out(ticket) else None
     if isinstance(want, Decision):
         return replace(want, record=want.record or record_of(ticket))
     keys = tuple(str(point["key"]) for point in want.about.get("points") or ())
@@ -60,6 +60,20 @@ def refused(facts: Facts, ticket: Ticket) -> Decision:
             for one in refusals(pull)
         )
     )
+
+
+def _left_by_a_lost_run(facts: Facts, ticket: Ticket) -> Decision | None:
+    """The end of a run that got lost with the database: nothing is wanted any more, so its result is no longer due.
+
+    What it was to answer is answered; whoever asked for changes may not have been asked to look again.
+    """
+    pull, record = ticket.pull_request, record_of(ticket)
+    if pull is None or facts.repository is None:
+        return None
+    asked = {one.author for one in pull.reviews if one.state is Opinion.CHANGES_REQUESTED and is_heard(one)}
+    again = tuple(sorted(asked & set(pull.changes_requested_by)))
+    actions = (RequestReview(facts.repository.name, pull.number, again),) if again else ()
+    return Decision(actions, recheck_after=0.5, record=replace(record, settled=record.generation))
 
 
 def _half_answered(facts: Facts, ticket: Ticket) -> Decision | None:

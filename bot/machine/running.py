@@ -282,7 +282,7 @@ def charged(facts: Facts, before: Ticket, record: Record) -> Record:
     known = record_of(before)
     cost = sum(_cost(run) for run in before.runs if known.settled < run.generation <= record.settled)
     lost = known.generation > known.settled and not before.runs  # one that knows an earlier run knows each that began
-    if lost and record.generation > known.generation:
+    if lost and (record.generation > known.generation or record.settled > known.settled):
         everything = (facts.epic, *facts.tickets)
         cost += max((ran.usd for one in everything for ran in record_of(one).ran), default=0.0)
     return replace(record, cost_usd=round(record.cost_usd + cost, 6)) if cost else record
