@@ -90,6 +90,8 @@ class Board:
     merges: list[Merge] = field(default_factory=list)
     updates: bool = True
     """The service brings branches up to date at once; a test that wants to look between says no."""
+    unheard: dict[str, str] = field(default_factory=dict)
+    """Heads that an update pushed and was killed before it could say so, and what it made them of."""
     done: list[Any] = field(default_factory=list)
     """Answers, re-runs, requests and places in the queue, as they were asked for."""
     created: int = 0
@@ -337,8 +339,9 @@ class Board:
             }
             result["outcome"]["document"] = PLAN if order.prompt == "plan" else "# Found"
         elif order.prompt == "update":
-            before = self.pulls[run.issue].head
-            result |= {"head": f"{before}+", "carried": [before, f"{before}+"], "cost_usd": 0.0}
+            now = self.pulls[run.issue].head
+            before, after = (self.unheard[now], now) if now in self.unheard else (now, f"{now}+")
+            result |= {"head": after, "carried": [before, after], "cost_usd": 0.0}
         elif order.prompt in ("feedback", "fix"):
             result |= {"head": f"{self.pulls[run.issue].head}.{run.generation}"}
             points = order.about.get("points", [])

@@ -200,6 +200,23 @@ def test_a_review_that_asks_for_changes_is_answered_and_asked_for_again(reviewed
     assert len(orders(reviewed, "feed", "feedback")) == 1
 
 
+def test_after_a_lost_run_whoever_asked_for_changes_is_asked_to_look_again(reviewed):
+    """Killed after the answer and before the request, with the database lost: nothing else is left to be done."""
+    pull = reviewed.pulls["feed"]
+    review = Review(
+        "v1", "bob", Opinion.CHANGES_REQUESTED, "Handle empty input", pull.head, reviewed.now, person=True, may=True
+    )
+    reviewed.pull(pull.number, reviews=(review,), changes_requested_by=("bob", "carol"))
+    reviewed.settle().begin().finish()
+    before, asked = reviewed.issues["feed"].record, len(did(reviewed, RequestReview))
+    reviewed.change("feed", record=replace(before, settled=before.settled - 1))
+    reviewed.runs.clear()
+    reviewed.settle()
+    assert [one.logins for one in did(reviewed, RequestReview)[asked:]] == [("bob",)]
+    assert reviewed.issues["feed"].record.settled == before.generation
+    assert len(orders(reviewed, "feed", "feedback")) == 1
+
+
 def test_a_flaky_check_runs_once_more_before_anybody_repairs_anything(reviewed):
     fails(reviewed, "feed", actions_run=5)
     reviewed.settle()

@@ -72,6 +72,19 @@ def test_an_approval_counts_no_more_for_what_stands_on_work_that_was_canceled_si
     assert computing.stage("epic") is Stage.CODE_REVIEW
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_an_approved_head_that_moved_under_a_lost_run_is_looked_at_before_anybody_is_asked_anew(computing, ours):
+    """The update was pushed, and the database lost before it could say so; or somebody else pushed meanwhile."""
+    pull, record = computing.pulls["feed"], computing.issues["feed"].record
+    computing.unheard = {"moved": pull.head} if ours else {}
+    computing.change("feed", record=replace(record, generation=record.generation + 1))
+    computing.pull(pull.number, head="moved")
+    known(computing)
+    assert [one.prompt for one in computing.orders if one.issue == "feed"][-1] == "update"
+    assert ("moved" in [one.head for one in computing.merges]) is ours
+    assert computing.stage("epic") is (Stage.DONE if ours else Stage.CODE_REVIEW)
+
+
 @pytest.fixture
 def queued(asked):
     """The approved pull requests are in GitHub's merge queue."""
