@@ -16,8 +16,9 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from bot.engine.embedded import DatabaseUnavailable, embedded_server
+from bot.machine.errors import Transient
 
-__all__ = ["Connection", "Database", "DatabaseUnavailable", "Pool", "open_database"]
+__all__ = ["Connection", "Database", "DatabaseUnavailable", "Pool", "from_outside", "open_database"]
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,13 @@ async def open_database(url: str | None, folder: Path, *, schema: str = "callboa
         await _migrate(url, schema)
         pool = await stack.enter_async_context(_pool(url, schema))
         yield Database(pool, fresh)
+
+
+def from_outside(error: Exception) -> Exception:
+    """The same error; a database that is away, or whose disk is full, is nobody's mistake: it passes."""
+    if isinstance(error, psycopg.OperationalError):
+        return Transient(f"the database: {error}", retry_after=0.0)
+    return error
 
 
 async def _check(connection: psycopg.AsyncConnection[Any]) -> None:

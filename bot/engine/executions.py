@@ -15,16 +15,18 @@ again before it gave a sign of life. So a start waits until an earlier one of th
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import structlog
 
+from bot.engine.database import from_outside
 from bot.engine.pace import Pace
 from bot.engine.port import Callbacks, RunOrder
 from bot.engine.runs import Aftermath, Runs
 
 log = structlog.get_logger(__name__)
+_Said = TypeVar("_Said")
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,11 @@ class RowLease:
     run_id: str
     fence: int
     runs: Runs
+    pace: Pace
 
     async def still_mine(self) -> bool:
         """True while this start is the current one and nobody stopped it."""
-        return await self.runs.still_mine(self.run_id, self.fence)
+        return await _patiently(lambda: self.runs.still_mine(self.run_id, self.fence), self.run_id, self.pace)
 
 
 @dataclass
@@ -144,12 +147,14 @@ class Executions:
             return
         execution.in_callback = True
         try:
-            result = await self._callbacks.execute(order, RowLease(order.run_id, execution.fence, self._runs))
+            lease = RowLease(order.run_id, execution.fence, self._runs, self._pace)
+            result = await self._callbacks.execute(order, lease)
         except asyncio.CancelledError:
             execution.in_callback = False
             await self._interrupted(order, execution)
             return
-        except Exception as error:
+        except Exception as raised:
+            error = from_outside(raised)
             log.exception("run_raised", run=order.run_id, key=order.key)
             result = {"error": {"type": type(error).__name__, "message": str(error)}}
         execution.in_callback = False
@@ -161,19 +166,25 @@ class Executions:
         await self._settle(after)
 
     async def _store(self, order: RunOrder, execution: Execution, result: Mapping[str, Any]) -> None:
-        """Store a result; an hour's work is worth waiting for a database that is away."""
-        attempt = 1
-        while True:
-            try:
-                stored, after = await self._runs.finish(order.run_id, execution.fence, result)
-                break
-            except psycopg.OperationalError as error:
-                if attempt == self._pace.tries:
-                    raise
-                log.warning("run_result_waits", run=order.run_id, attempt=attempt, reason=str(error))
-                await asyncio.sleep(self._pace.retry_delay(attempt))
-                attempt += 1
+        """Store a result."""
+        stored, after = await _patiently(
+            lambda: self._runs.finish(order.run_id, execution.fence, result), order.run_id, self._pace
+        )
         log.info(
             "run_ended" if stored else "run_result_discarded", run=order.run_id, key=order.key, fence=execution.fence
         )
         await self._settle(after)
+
+
+async def _patiently(ask: Callable[[], Awaitable[_Said]], run_id: str, pace: Pace) -> _Said:
+    """What the database says, also when it is away for a while: an hour's work is worth waiting for it."""
+    attempt = 1
+    while True:
+        try:
+            return await ask()
+        except psycopg.OperationalError as error:
+            if attempt == pace.tries:
+                raise
+            log.warning("run_waits_for_the_database", run=run_id, attempt=attempt, reason=str(error))
+            await asyncio.sleep(pace.retry_delay(attempt))
+            attempt += 1

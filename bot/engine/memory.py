@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from bot.engine.admission import admit
+from bot.engine.database import from_outside
 from bot.engine.memory_inbox import MemoryInbox
 from bot.engine.memory_ledger import MemoryLedger
 from bot.engine.pace import Pace
@@ -336,7 +337,8 @@ class MemoryEngine:
     async def _execute(self, callbacks: Callbacks, order: RunOrder, lease: _Lease) -> Mapping[str, Any]:
         try:
             return await callbacks.execute(order, lease)
-        except Exception as error:
+        except Exception as raised:
+            error = from_outside(raised)
             log.exception("run_raised", run=order.run_id)
             return {"error": {"type": type(error).__name__, "message": str(error)}}
 

@@ -229,7 +229,8 @@ class Callbacks(Protocol):
         """Do a run and return its result (JSON).
 
         Cancelled by asyncio when the run is stopped or the service ends: kill the process, then let the cancellation
-        through. An exception becomes the result `{"error": {"type", "message"}}`.
+        through. An exception becomes the result `{"error": {"type", "message"}}`; where the database was away, the
+        type is `Transient`.
         """
 
     async def resync(self) -> Iterable[str]:

@@ -9,10 +9,9 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
-import psycopg
 import structlog
 
-from bot.engine.database import Database
+from bot.engine.database import Database, from_outside
 from bot.engine.executions import Executions
 from bot.engine.inbox import Inbox
 from bot.engine.jobs import Jobs
@@ -245,7 +244,7 @@ class _Rounds:
             async with asyncio.timeout(self._pace.reconcile_limit):
                 again = await self._callbacks.reconcile(key)
         except Exception as raised:
-            error = _from_outside(raised)
+            error = from_outside(raised)
             failure = await self._inbox.failed(noted, error)
             expected = isinstance(error, Transient | Refused | UserError)  # anything else is a bug: show where
             log.warning(
@@ -260,13 +259,6 @@ class _Rounds:
             await self._inbox.done(noted, again)
             log.debug("round_done", key=key, deliveries=len(noted.deliveries), again=again)
         self._sweeper.look_again()
-
-
-def _from_outside(error: Exception) -> Exception:
-    """A database that is away, or whose disk is full, is nobody's mistake: it passes, and parks nothing."""
-    if isinstance(error, psycopg.OperationalError):
-        return Transient(f"the database: {error}", retry_after=0.0)
-    return error
 
 
 @contextlib.asynccontextmanager

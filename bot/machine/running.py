@@ -104,7 +104,7 @@ def take_in(facts: Facts, ticket: Ticket, order: Order, result: Mapping[str, Any
     record = _branch_now(facts, record, result)
     if at := result.get("loop"):
         record = replace(record, resume=False, step=f"{at['at']} ({at['next']})")
-    match result.get("kind"):
+    match _kind(result):
         case "success":
             return taken(replace(_told(record, result), attempts=0, hiccups=0, wait_until=None), result)
         case "needs_input":
@@ -136,6 +136,18 @@ def take_in(facts: Facts, ticket: Ticket, order: Order, result: Mapping[str, Any
         case "stopped":
             return Decision(record=record)
     return _work_failed(facts, ticket, record, order, result)
+
+
+def _kind(result: Mapping[str, Any]) -> str:
+    """How a run ended, in the words of `bot.runs.contract.Ending`; one that raised has only an error."""
+    error = result.get("error")
+    passes = isinstance(error, Mapping) and error.get("type") == "Transient"
+    return str(result.get("kind") or ("transport_failed" if passes else "work_failed"))
+
+
+def _error(result: Mapping[str, Any]) -> str:
+    error = result.get("error") or result.get("summary") or ""
+    return f"{error.get('type')}: {error.get('message')}" if isinstance(error, Mapping) else str(error)
 
 
 def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
@@ -306,7 +318,7 @@ def _work_failed(facts: Facts, ticket: Ticket, record: Record, order: Order, res
     values: dict[str, object] = {
         "stage": str(order.stage),
         "attempts": failed.attempts,
-        "error": result.get("error") or result.get("summary") or "",
+        "error": _error(result),
         "tried": [],
     }
     fresh = replace(failed, attempts=0)  # the label holds it back from here on; whoever takes it off starts anew

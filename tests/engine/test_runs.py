@@ -1,11 +1,14 @@
 """Runs: every cap at every instant, a fair order, and one end for each. Both engines."""
 
 import asyncio
+from typing import Any, cast
 
+import psycopg
 import pytest
 
+from bot.engine.executions import RowLease
 from bot.engine.port import RunState
-from tests.engine.conftest import Bench
+from tests.engine.conftest import FAST, Bench
 
 
 async def states(bench: Bench, key: str = "epic-1") -> dict[str, RunState]:
@@ -172,6 +175,31 @@ async def test_an_exception_becomes_the_result(bench: Bench) -> None:
     await bench.engine.start_run(bench.order("a"))
     (row,) = await bench.until_runs("epic-1", lambda rows: rows[0].state is RunState.FINISHED)
     assert row.result == {"error": {"type": "ValueError", "message": "no such prompt"}}
+
+
+async def test_a_database_that_is_away_for_a_run_is_an_outside_failure(bench: Bench) -> None:
+    await bench.start()
+    bench.calls.raises["a"] = psycopg.OperationalError("server closed the connection unexpectedly")
+    bench.calls.release["a"].set()
+    await bench.engine.start_run(bench.order("a"))
+    (row,) = await bench.until_runs("epic-1", lambda rows: rows[0].state is RunState.FINISHED)
+    assert row.result is not None
+    assert row.result["error"]["type"] == "Transient"
+
+
+async def test_a_run_that_asks_whether_it_still_may_waits_for_a_database_that_is_away() -> None:
+    away = [psycopg.OperationalError("the database system is starting up")] * 2
+
+    class Runs:
+        async def still_mine(self, _run: str, _fence: int) -> bool:
+            if away:
+                raise away.pop()
+            return True
+
+    assert await RowLease("a", 1, cast("Any", Runs()), FAST).still_mine()
+    away = [psycopg.OperationalError("gone")] * (FAST.tries + 1)
+    with pytest.raises(psycopg.OperationalError):
+        await RowLease("a", 1, cast("Any", Runs()), FAST).still_mine()
 
 
 async def test_the_end_of_the_service_kills_a_run_and_queues_it_again(bench: Bench) -> None:

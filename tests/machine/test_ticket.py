@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bot.machine.facts import Rules, RunState
 from bot.machine.stages import Disposition, Stage
 
@@ -31,8 +33,12 @@ def test_a_label_taken_off_by_hand_also_starts_anew(approved):
     assert [run.issue for run in approved.live()] == ["feed"]
 
 
-def test_a_transport_that_fails_counts_no_attempt_and_waits(approved):
-    approved.begin().finish(kind="transport_failed", error="502")
+RAISED = {"type": "Transient", "message": "the database: the server closed the connection"}
+
+
+@pytest.mark.parametrize("result", [{"kind": "transport_failed", "error": "502"}, {"kind": None, "error": RAISED}])
+def test_a_transport_that_fails_counts_no_attempt_and_waits(approved, result):
+    approved.begin().finish(**result)
     assert approved.live() == []
     assert "trying again at" in approved.why("storage")
     assert approved.decision.recheck_after is not None
@@ -40,6 +46,12 @@ def test_a_transport_that_fails_counts_no_attempt_and_waits(approved):
     approved.settle()
     assert orders_of(approved, "storage")[-1].attempt == 1
     assert len(approved.live()) == 2
+
+
+def test_a_bug_in_a_run_counts_as_a_try_and_is_told_in_words(approved):
+    for _ in range(4):
+        approved.begin().finish(kind=None, error={"type": "KeyError", "message": "'head'"})
+    assert "KeyError: 'head'" in approved.said("feed", "blocked")[0]
 
 
 def test_a_usage_limit_waits_until_it_resets(approved):
