@@ -1,5 +1,6 @@
-"""The disk is full while the whole service works on it: nothing is lost, nothing is said twice."""
+"""The disk is full, or read-only, while the whole service works on it: nothing is lost, nothing is said twice."""
 
+import asyncio
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import httpx2
 import pytest
+
+from bot.engine.embedded import embedded_server
 
 SIZE = 700
 """Megabytes: room for a database, four checkouts and their transcripts."""
@@ -45,6 +48,14 @@ def _fill(disk: Path) -> Callable[[], None]:
     return ballast.unlink
 
 
+async def _lock(disk: Path) -> Callable[[], None]:
+    """Make it read-only, at a moment when nobody has a file open to write; what comes back makes it writable again."""
+    async with asyncio.timeout(60):
+        while _mount("-o", "remount,bind,ro", str(disk)).returncode:
+            await asyncio.sleep(0.02)
+    return lambda: _mount("-o", "remount,bind,rw", str(disk)).check_returncode()
+
+
 async def _writable(world: Any) -> bool:
     async with httpx2.AsyncClient() as client:
         text = (await client.get(f"{world.theatre.url}/metrics")).text
@@ -53,16 +64,33 @@ async def _writable(world: Any) -> bool:
 
 async def test_a_disk_that_fills_up_in_the_middle_costs_time_and_nothing_else(disk, opens):
     world = await opens()
+    epic = await _in_dev(world)
+    await _goes_on_when_it_may_write_again(world, epic, _fill(disk))
+
+
+async def test_a_disk_that_turns_read_only_in_the_middle_costs_time_and_nothing_else(disk, opens, tmp_path):
+    """The database is elsewhere: it has its files open, and such a disk can't be made read-only for a test."""
+    async with embedded_server(tmp_path / "database") as server:
+        world = await opens(database_url=server.url)
+        epic = await _in_dev(world)
+        await _goes_on_when_it_may_write_again(world, epic, await _lock(disk))
+        await world.theatre.stop()
+
+
+async def _in_dev(world: Any) -> Any:
     epic = world.epic()
     world.alice.labels(epic, "orchestrate")
     await world.approved(epic)
     await world.until(lambda: any(one.state.name == "In Dev" for one in world.linear.children(epic)), "a ticket in dev")
-    make_room = _fill(disk)
+    return epic
+
+
+async def _goes_on_when_it_may_write_again(world: Any, epic: Any, mends: Callable[[], None]) -> None:
     while await _writable(world):
         await world.quiet(0.5)
     await world.quiet(6)
     assert not await _writable(world)
-    make_room()
+    mends()
     while not await _writable(world):
         await world.quiet(0.5)
     await world.asked(epic)
