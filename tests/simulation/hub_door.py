@@ -100,7 +100,7 @@ class _GraphQL:
                 return {"node": {"comments": {"nodes": told}}}
             case "ReplyThread":
                 pull, thread = self._thread(wanted["thread"])
-                self._door.world.watch.replies(pull, thread.id, thread.remarks, wanted["body"])
+                self._door.world.watch.pulls.replies(pull, thread.id, thread.remarks, wanted["body"])
                 hub.remarks(pull, thread, wanted["body"], OWN)
             case "ResolveThread":
                 pull, thread = self._thread(wanted["thread"])
@@ -108,7 +108,7 @@ class _GraphQL:
             case "Enqueue":
                 pull = hub.get(int(str(wanted["pull"]).removeprefix("PR_")))
                 hub.enqueues(pull, wanted.get("head"))
-                self._door.world.watch.merges(self._door.process, pull, hub.head(pull), "enqueue")
+                self._door.world.watch.pulls.merges(self._door.process, pull, hub.head(pull), "enqueue")
             case "Dequeue":
                 pull = hub.get(int(str(wanted["pull"]).removeprefix("PR_")))
                 if pull.queued:
@@ -253,7 +253,7 @@ class _Api:
     def create_pull(self, *, base: str, head: str, title: str, body: str) -> Any:
         self.wrote = True
         pull = self._hub.opens(head, base, title, OWN)
-        self._door.world.watch.opened(pull)
+        self._door.world.watch.pulls.opened(pull)
         return SimpleNamespace(number=pull.number)
 
     def get_pull(self, number: int) -> Any:
@@ -272,7 +272,7 @@ class _Api:
 
         def create(body: str) -> Any:
             self.wrote = True
-            self._door.world.watch.replies(pull, "", pull.conversation, body)
+            self._door.world.watch.pulls.replies(pull, "", pull.conversation, body)
             return SimpleNamespace(id=hub.says(pull, body, OWN).id)
 
         def edit(remark: Remark, body: str) -> None:
@@ -306,7 +306,7 @@ class _Api:
                 self._door.world.meanwhile.before_merge(pull)
                 head = hub.head(pull)
                 hub.merges(pull, body["merge_method"], body.get("sha"), OWN)
-                self._door.world.watch.merges(self._door.process, pull, head, "merge")
+                self._door.world.watch.pulls.merges(self._door.process, pull, head, "merge")
                 self._door.world.meanwhile.after_merge(pull)
             case "GET", ["pulls", number]:
                 pull = hub.get(int(number))

@@ -108,7 +108,7 @@ class LinearDoor(LinearClient):
                   "documentCreate": "Document", "issueRelationCreate": "IssueRelation"}.get(name, "")  # fmt: skip
         if entity and values["id"] in linear.made:
             raise _conflict(entity, values["id"])
-        self._door.world.watch.before_write(self._door.process, name, wanted)
+        self._door.world.watch.writes.before(self._door.process, name, wanted)
         match name:
             case "issueCreate":
                 names = {key: label for label, key in linear.labels.items()}
@@ -153,7 +153,7 @@ class LinearDoor(LinearClient):
                 linear.made.add(values["id"])
             case _:
                 raise AssertionError(name)
-        self._door.world.watch.after_write(self._door.process, name, wanted)
+        self._door.world.watch.writes.after(self._door.process, name, wanted)
         return {"success": True}
 
     def _update(self, issue: Issue, values: Node) -> None:

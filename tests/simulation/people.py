@@ -12,7 +12,7 @@ from bot.machine.stages import ORCHESTRATE, STATES, Disposition, Stage
 from tests.simulation.hub import Pull
 from tests.simulation.linear import ALICE, BOB, GINA, OLAF, ROBOT, Issue, Linear, Node
 from tests.simulation.mischief import DEEDS
-from tests.simulation.watch import KEYS
+from tests.simulation.watch.seen import KEYS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

@@ -54,14 +54,14 @@ class Engine(MemoryEngine):
         """Store a delivery."""
         await self.process.door.asks_database()
         accepted = await super().accept(delivery)
-        self.process.world.watch.accepted(delivery)
+        self.process.world.watch.deliveries.accepted(delivery)
         await self.process.door.stored()
         return accepted
 
     async def start_run(self, order: RunOrder) -> None:
         """Queue a run."""
         await self.process.door.asks_database()
-        self.process.world.watch.starts(self.process, order)
+        self.process.world.watch.starts.ordered(self.process, order)
         await super().start_run(order)
         await self.process.door.stored()
 
@@ -78,7 +78,7 @@ class Engine(MemoryEngine):
     async def forget(self, key: str) -> None:
         """An epic is over."""
         await super().forget(key)
-        self.process.world.watch.wishes.pop(key, None)
+        self.process.world.watch.rounds.wishes.pop(key, None)
 
     async def cancel_run(self, run_id: str, reason: str) -> None:
         """Stop a run."""
@@ -109,15 +109,15 @@ class Told(Callbacks):
     async def reconcile(self, key: str) -> float | None:
         """One round."""
         watch = self.process.world.watch
-        watch.round_begins(key)
+        watch.rounds.begins(key)
         try:
             again = await super().reconcile(key)
         except Exception as error:
-            watch.round_failed(self.process, key)
+            watch.rounds.failed(self.process, key)
             if not isinstance(error, Transient | Refused | UserError | TimeoutError):
                 watch.broke("a round", error)
             raise
-        watch.round_ends(key, again)
+        watch.rounds.ends(key, again)
         return again
 
 

@@ -157,9 +157,9 @@ async def _rests(world: World) -> None:
     while world.on_the_way:  # what somebody said is heard at last, however late its webhook comes
         await asyncio.sleep(60.0)
     await asyncio.sleep(900.0)
-    undone = world.watch.undone()  # a webhook that was long on its way may have come just now
+    undone = world.watch.deliveries.undone()  # a webhook that was long on its way may have come just now
     await asyncio.sleep(120.0)
-    if undone := sorted({*undone} & {*world.watch.undone()}):
+    if undone := sorted({*undone} & {*world.watch.deliveries.undone()}):
         world.watch.violated("an accepted delivery is not processed", ", ".join(undone[:3]))
     before = (world.writes, world.github_writes)
     await asyncio.sleep(IDLE_SECONDS)
@@ -178,7 +178,7 @@ async def _rests(world: World) -> None:
             continue
         if branch in world.checkouts and ticket.id not in world.forged:  # a record put back may be an older one
             world.watch.violated("something is left behind", f"the checkout of {branch}")
-        theirs = ticket.mover == "person" or branch in world.watch.left_to_people
+        theirs = ticket.mover == "person" or branch in world.watch.moves.left_to_people
         if merged and branch in world.git.refs and not theirs:
             world.watch.violated("something is left behind", f"the branch {branch}")
 

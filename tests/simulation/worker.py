@@ -62,7 +62,7 @@ class FakeWorker:
         issue, generation = world.run_of(order.run.run_id)
         agent = Agent(order.run.run_id, issue, generation, self.process)
         about = {"about": dict(order.about)}
-        world.watch.agent_begins(agent)
+        world.watch.agents.begins(agent)
         world.agents.append(agent)
         cost = 0.0
         try:
@@ -132,7 +132,7 @@ class FakeWorker:
         if git.tip(order.branch) != begun.old:
             return ended(Ending.TRANSPORT_FAILED, f"somebody pushed to {order.branch} meanwhile")
         assert rewrites or begun.old is None or git.descends(head, begun.old), "only an update may rewrite"
-        self.world.watch.agent_pushes(agent, order, self._life(lease))
+        self.world.watch.agents.pushes(agent, order, self._life(lease))
         if order.run.prompt == "implement":
             git.unfinished.add(order.branch)
         self.world.hub.pushed(order.branch, head, OWN)

@@ -25,7 +25,8 @@ from tests.simulation.linear import TEAM, US, Issue, Linear, Node
 from tests.simulation.mischief import Meanwhile
 from tests.simulation.process import GITHUB_SECRET, LINEAR_SECRET, Process
 from tests.simulation.setting import Setting, setting_of
-from tests.simulation.watch import PullSight, Sight, Watch
+from tests.simulation.watch import Watch
+from tests.simulation.watch.seen import PullSight, Sight
 from tests.simulation.worker import ENDS, UNLUCKY, Agent
 
 PACE = Pace(tick=60.0, resync=240.0, parked_retry=600.0)
@@ -122,8 +123,8 @@ class World:
         self.hub.red = self.setting.red
         self.linear = Linear(self._linear_changed)
         self.watch = Watch(self)
-        self.hub.queue_merges = lambda pull, head: self.watch.merges(None, pull, head, "queue")
-        self.hub.deleting = self.watch.deletes
+        self.hub.queue_merges = self.watch.pulls.queue_merges
+        self.hub.deleting = self.watch.pulls.deletes
         self._pictures: dict[str, list[tuple[float, Node, Sight]]] = {}
         self._pulls: dict[tuple[int, ...], tuple[float, Node, dict[str, PullSight]]] = {}
         self._webhooks = 0
@@ -182,11 +183,11 @@ class World:
             _, answer, sight = old
         else:
             answer = read()
-            sight = self.watch.sight(epic)
+            sight = self.watch.sights.look(epic)
             if "linear stale read" in self.chaos.rates:
                 kept.append((self.loop.time(), answer, sight))
                 del kept[:-5]
-        self.watch.saw(process, epic, sight)
+        self.watch.sights.saw(process, epic, sight)
         return answer
 
     def pulls_picture(
@@ -195,9 +196,9 @@ class World:
         """The same for pull requests."""
         old = self._pulls.get(numbers)
         if not (stale and old is not None and old[0] > self.loop.time() - STALE_SECONDS):
-            old = (self.loop.time(), act(), self.watch.pulls(numbers))
+            old = (self.loop.time(), act(), self.watch.sights.look_at_pulls(numbers))
             self._pulls[numbers] = old
-        self.watch.saw_pulls(process, old[2])
+        self.watch.sights.saw_pulls(process, old[2])
         return old[1]
 
     def decided(self, process: Process, facts: Facts, decision: Decision) -> None:
@@ -213,7 +214,7 @@ class World:
         self.decisions[facts.key] = (facts, decision)
         for action in decision.actions:
             self.fired[f"action {type(action).__name__}"] += 1
-        self.watch.decided(facts, decision)
+        self.watch.decisions.made(facts, decision)
         if self.verbose:
             names = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
             stages = " ".join(
@@ -254,7 +255,7 @@ class World:
 
     def run_of(self, run_id: str) -> tuple[str, int]:
         """Issue and generation of a run."""
-        return self.watch.run_of(run_id)
+        return self.watch.runs.known[run_id]
 
     # ---- the epic
 
@@ -329,7 +330,7 @@ class World:
                 "x-hub-signature-256": f"sha256={signature}", "x-github-delivery": delivery, "x-github-event": event,
             }  # fmt: skip
         status = await process.receives(source, headers, raw)
-        self.watch.answered(process, source, delivery, status)
+        self.watch.deliveries.answered(process, source, delivery, status)
         return status
 
     def _fails(self, source: str, event: str, delivery: str, body: Node, tries: int) -> None:

@@ -1,0 +1,61 @@
+"""Moves of issues on the board: no stage without its artifact."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bot.machine.stages import ORCHESTRATE, Stage
+from tests.simulation.hub import Pull
+from tests.simulation.linear import Issue
+from tests.simulation.watch.part import Part
+from tests.simulation.watch.seen import OVER, STAGES
+from tests.simulation.watch.sights import Sights
+
+if TYPE_CHECKING:
+    from tests.simulation.process import Process
+
+
+@dataclass
+class Moves(Part):
+    """See the top of this file."""
+
+    sights: Sights
+    left_to_people: set[str] = field(default_factory=set)
+    """Branches of tickets that were given up before their pull request was seen to be merged."""
+
+    def before(self, process: "Process", issue: Issue, state: str) -> None:
+        """The service is about to move an issue to a workflow state."""
+        stage = STAGES.get(str(self.world.linear.states[state]["name"]))
+        if issue.id == "epic-1" or issue.parent is None:
+            self._epic(issue, stage)
+        else:
+            self._ticket(process, issue, stage)
+
+    def _epic(self, epic: Issue, stage: Stage | None) -> None:
+        linear = self.world.linear
+        open_ = [one for one in linear.children(epic.id) if linear.kind_of(one) not in OVER]
+        if stage is Stage.DONE and open_ and ORCHESTRATE in epic.labels:
+            self.violated("a stage is skipped", f"the epic is done, {open_[0].identifier} is not")
+
+    def _ticket(self, process: "Process", ticket: Issue, stage: Stage | None) -> None:
+        name, branch = ticket.identifier, f"agent/{ticket.identifier}"
+        pulls, known = self.world.hub.of(branch), self.sights.pull(process, branch)
+        self.left_to_people.discard(branch)
+        if stage is Stage.CANCELED and not (known is not None and known.merged):
+            self.left_to_people.add(branch)
+        elif stage is Stage.DONE and ticket.id not in self.world.nothing_to_do:
+            if not any(one.merged and self._is_on_base(one) for one in pulls):
+                self.violated("a stage is skipped", f"{name} is done and nothing of it is on main")
+        elif stage is Stage.MERGE and not any(one.open or one.merged for one in pulls):
+            self.violated("a stage is skipped", f"{name} is ready to merge without a pull request")
+        elif stage is Stage.CODE_REVIEW and not pulls and self.world.git.tip(branch) is None:
+            self.violated("a stage is skipped", f"{name} is in review without a branch")
+
+    def _is_on_base(self, pull: Pull) -> bool:
+        seen = set[int]()
+        while pull.landed_in != "main" and pull.number not in seen:
+            seen.add(pull.number)
+            below = next((one for one in self.world.hub.of(pull.landed_in) if one.merged), None)
+            if below is None:
+                return self.world.git.descends(self.world.git.refs["main"], pull.merge_commit)
+            pull = below
+        return pull.landed_in == "main"

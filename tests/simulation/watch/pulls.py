@@ -1,0 +1,71 @@
+"""Merges, and whatever else the service does to pull requests: only what was approved is merged, and nothing twice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bot.github.marks import topic_of
+from bot.machine.stages import WORKER
+from tests.simulation.hub import OWN, Pull
+from tests.simulation.watch.part import Part
+from tests.simulation.watch.seen import PullSight
+from tests.simulation.watch.sights import Sights
+from tests.simulation.watch.voices import approved_heads, unheard
+
+if TYPE_CHECKING:
+    from tests.simulation.process import Process
+
+
+@dataclass
+class Pulls(Part):
+    """See the top of this file."""
+
+    sights: Sights
+    enqueued: set[str] = field(default_factory=set)
+    """Heads that the service merged, or put into the merge queue."""
+
+    def merges(self, process: "Process", pull: Pull, head: str, how: str) -> None:
+        """Something is merged, or put into the merge queue, at a head."""
+        self.enqueued.add(head)
+        ticket = next(one for one in self.world.linear.issues.values() if f"agent/{one.identifier}" == pull.branch)
+        root = ticket.parent if ticket.parent and WORKER not in ticket.labels else ticket.id
+        sight = self.sights.epics[process.name, root]
+        asked = sight.issues[root]
+        if not {one[:12] for one in self._carried(head)} & approved_heads(asked, pull.number):
+            self.violated("a merge without an approval of this head", f"#{pull.number} at {head[:12]}, {how}")
+        for one in (asked, sight.issues[ticket.id]):
+            if one.stands_still and not (unheard(asked) or unheard(one)):
+                self.violated("what stands still is merged", f"#{pull.number}: {sorted(one.labels)}")
+        known = self.sights.pulls[process.name].get(pull.branch, PullSight(green=True, merged=False, content=True))
+        if not known.merged and not (known.green and known.content):
+            self.violated("what is not well is merged", f"#{pull.number}")
+        if pull.base != "main" and pull.landed_in != "main":
+            self.violated("a merge into another branch", f"#{pull.number} into {pull.base}")
+
+    def _carried(self, head: str) -> list[str]:
+        """A head, and those before it that the service only brought up to date with main."""
+        line = [head]
+        while (made := self.world.carried.get(line[-1])) is not None and made[1] == "main":
+            line.append(made[0])
+        return line
+
+    def queue_merges(self, pull: Pull, head: str) -> None:
+        """The merge queue merges a head."""
+        if head not in self.enqueued:
+            self.violated("a merge without an approval of this head", f"#{pull.number} by the queue")
+
+    def opened(self, pull: Pull) -> None:
+        """The service opened a pull request."""
+        if sum(one.open for one in self.world.hub.of(pull.branch)) > 1:
+            self.violated("a pull request twice", pull.branch)
+
+    def deletes(self, branch: str, hit: list[Pull]) -> None:
+        """The service deletes a branch."""
+        if hit:
+            self.violated("deleting a branch closes pull requests", f"{branch}: {[one.number for one in hit]}")
+
+    def replies(self, pull: Pull, thread: str, remarks: Sequence[Any], body: str) -> None:
+        """The service answers on a pull request."""
+        topic = topic_of(body)
+        if any(one.by == OWN and topic_of(one.body) == topic for one in remarks):
+            self.violated("an answer twice", f"#{pull.number} {thread} {topic}")

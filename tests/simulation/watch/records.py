@@ -1,0 +1,127 @@
+"""Records that the service writes: of their own issue, forgetting nothing, taking only the newest run's result."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bot.engine.port import RunRow, RunState
+from bot.linear import reading
+from bot.linear.marker import effect_id
+from bot.machine.record import Artifact, Record
+from tests.simulation.linear import Issue, Node
+from tests.simulation.watch.part import Part
+from tests.simulation.watch.runs import Runs
+from tests.simulation.watch.seen import KEYS
+from tests.simulation.watch.sights import Sights
+from tests.simulation.watch.voices import human, ours, wants_new_record
+
+if TYPE_CHECKING:
+    from bot.engine.memory import MemoryDatabase
+    from tests.simulation.process import Process
+
+
+@dataclass
+class Records(Part):
+    """See the top of this file."""
+
+    sights: Sights
+    runs: Runs
+    written: dict[str, Record] = field(default_factory=dict)
+    """The last record of every issue that the service wrote; what others put there is not what it knew."""
+    written_in: "dict[str, MemoryDatabase]" = field(default_factory=dict)
+    """Which database knows of it."""
+
+    def remembers(self, process: "Process", holder: Issue, metadata: Node) -> None:
+        """The record of an issue is about to be written."""
+        new, name = reading.unseal(metadata, holder.id, KEYS), holder.identifier
+        assert isinstance(new, Record), new
+        if new.issue != holder.id:
+            self.violated("the record of another issue is believed", name)
+        old = self.written.get(holder.id)
+        if put_back := self.put_back(process, holder):
+            old = put_back
+            self.runs.forget(process.database, holder.id, old.generation)
+        if old is not None and new.number < old.number:
+            if process.engine in process.database.engines:
+                self.violated("an older record is written", f"{name}: {new.number}, after {old.number}")
+            return  # a process that was taken for dead writes late: the newest is put back, and is what must be known
+        self.written[holder.id], self.written_in[holder.id] = new, process.database
+        self._heard_people(holder, new)
+        if new.settled > new.generation:
+            self.violated("a result of nobody is accepted", f"{name}: {new.settled} of {new.generation}")
+        if old is None:
+            return
+        if self.begun_anew(process, holder):
+            self.runs.forget(process.database, holder.id, new.generation)
+            return
+        self._forgets_nothing(name, old, new)
+        self._takes_result(process, holder, old, new)
+
+    def begun_anew(self, process: "Process", holder: Issue) -> bool:
+        """Whether a person asked for it, after the service had said that it does not believe what is there."""
+        seen = next((one.issues[holder.id] for one in self.sights.of(process) if holder.id in one.issues), None)
+        known = self.written[holder.id].number if holder.id in self.written else 0
+        if seen is None or (seen.record is not None and seen.record.number >= known - 1):
+            return False
+        return wants_new_record(seen)
+
+    def put_back(self, process: "Process", holder: Issue) -> Record | None:
+        """An older record of ours that stands in the place of the last one, of which this database never heard."""
+        sealed, last = holder.attachments.get(effect_id("record", holder.id)), self.written.get(holder.id)
+        shown = reading.unseal(sealed["metadata"], holder.id, KEYS) if sealed else None
+        if not isinstance(shown, Record) or last is None or self.written_in[holder.id] is process.database:
+            return None
+        return shown if shown.number < last.number else None
+
+    def _heard_people(self, holder: Issue, new: Record) -> None:
+        """What was heard is not the service's own, and what goes on to an agent is a person's."""
+        strangers = [one for one in holder.comments if one["id"] in {*new.heard, *new.guidance} and ours(one)]
+        if strangers:
+            self.violated("the service hears itself", f"{holder.identifier}: {strangers[0]['body'][:40]}")
+        told = [one for one in holder.comments if one["id"] in new.guidance and not human(one)]
+        if told:
+            self.violated(
+                "words of somebody who may not reach an agent", f"{holder.identifier}: {told[0]['body'][:40]}"
+            )
+
+    def _forgets_nothing(self, name: str, old: Record, new: Record) -> None:
+        for what in ("generation", "settled", "cost_usd", "turns"):
+            before, now = getattr(old, what), getattr(new, what)
+            if now < before:
+                self.violated("what was known is forgotten", f"{name}: {what} {before}, {now}")
+        if set(old.heard) - set(new.heard):
+            self.violated("what was known is forgotten", f"{name}: words that were heard")
+
+    def _takes_result(self, process: "Process", holder: Issue, old: Record, new: Record) -> None:
+        """A result is of the newest run, and costs what it cost."""
+        rows = {run.row.order.generation: run.row for run in process.database.runs.values()
+                if run.row.order.issue == holder.id}  # fmt: skip
+        row = rows.get(new.settled) if new.settled > old.settled else None
+        cost, due = new.cost_usd - old.cost_usd, _cost_of(row) if rows else self._dearest(process)
+        if abs(cost) > 1e-6 and abs(cost - due) > 1e-6:
+            self.violated("a cost is counted wrong", f"{holder.identifier}: {cost:.2f} instead of {due:.2f}")
+        for artifact, folder in ((new.research, "research"), (new.plan, "plans")):
+            if artifact is None:
+                continue
+            if f"/{folder}/" not in artifact.path:
+                self.violated("a result of another stage is accepted", f"{holder.identifier}: {artifact.path}")
+            made_by = self.world.git.commits[artifact.commit].made_by
+            if artifact in (old.research, old.plan) or made_by is None or _is_told(artifact, made_by, holder, row):
+                continue
+            if made_by != (holder.id, new.settled):
+                self.violated("a result of an older generation is accepted", f"{holder.identifier}: g{made_by[1]}")
+
+    def _dearest(self, process: "Process") -> float:
+        """The database was lost: a run is taken to have cost as much as the dearest of the epic."""
+        sight = next(iter(self.sights.of(process)), None)
+        known = [one.record for one in sight.issues.values() if one.record] if sight else []
+        return max((ran.usd for record in known for ran in record.ran), default=0.0)
+
+
+def _is_told(artifact: Artifact, made_by: tuple[str, int], holder: Issue, row: RunRow | None) -> bool:
+    """Whether the newest run found it so already, made by another run for the same issue, and says so itself."""
+    told = ((row.result or {}).get("document") or {}) if row else {}
+    return made_by[0] == holder.id and bool(told.get("commit") == artifact.commit)
+
+
+def _cost_of(row: RunRow | None) -> float:
+    return float((row.result or {}).get("cost_usd") or 0.0) if row and row.state is RunState.FINISHED else 0.0

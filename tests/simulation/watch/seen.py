@@ -1,0 +1,80 @@
+"""What one look shows: values that stay as they were, whatever happens after it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple
+
+from bot.linear import reading
+from bot.machine.record import Record
+from bot.machine.stages import STATES, Disposition, Stage
+from tests.simulation.linear import Node
+
+KEYS = ("k" * 32,)
+OVER = ("completed", "canceled", "duplicate")
+"""Types of workflow states in which an issue is over."""
+STAGES = {state.name: stage for stage, state in STATES.items()}
+"""The stage that a workflow state of this name stands for."""
+_DISPOSITIONS = frozenset(map(str, Disposition))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An issue as a process saw it."""
+
+    id: str
+    identifier: str
+    state: str
+    kind: str
+    mover: str
+    labels: frozenset[str]
+    blocked_by: tuple[str, ...]
+    comments: Sequence[Node]
+    sealed: Node | None
+    thrown_away: bool
+
+    @cached_property
+    def record(self) -> Record | None:
+        """Its record, when it is to be believed."""
+        if self.sealed is None:
+            return None
+        read = reading.unseal(self.sealed, self.id, KEYS)
+        return read if isinstance(read, Record) else None
+
+    @cached_property
+    def stage(self) -> Stage | None:
+        """Where it is; where automation put it says nothing."""
+        if self.mover == "automation":
+            record = self.record
+            return record.stage if record else None
+        if self.kind in OVER:
+            return Stage.DONE if self.kind == "completed" else Stage.CANCELED
+        return STAGES.get(self.state)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.stage is not None and self.stage.over
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether a label says so."""
+        return bool(self.labels & _DISPOSITIONS)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What one look at an epic showed."""
+
+    at: datetime
+    issues: Mapping[str, Seen]
+    document: str
+
+
+class PullSight(NamedTuple):
+    """A pull request as a process saw it: `content` says that nobody wants changes."""
+
+    green: bool
+    merged: bool
+    content: bool

@@ -1,0 +1,92 @@
+"""What each process saw last, which is all that it may be judged by."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bot.linear.marker import effect_id
+from tests.simulation.linear import Issue
+from tests.simulation.watch.seen import PullSight, Seen, Sight
+from tests.simulation.watch.voices import turn_1
+
+if TYPE_CHECKING:
+    from tests.simulation.process import Process
+    from tests.simulation.world import World
+
+
+@dataclass
+class Sights:
+    """Looks at the world, and remembers who looked."""
+
+    world: "World"
+    epics: dict[tuple[str, str], Sight] = field(default_factory=dict)
+    """By the name of the process, and the epic."""
+    pulls: dict[str, dict[str, PullSight]] = field(default_factory=dict)
+    """By the name of the process, and the branch."""
+    approved: set[str] = field(default_factory=set)
+    """Epics of which some process saw that their breakdown is approved."""
+    over: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Since when a process sees that an issue is over."""
+    known: dict[str, tuple[tuple[object, ...], Seen]] = field(default_factory=dict)
+    """How each issue looked last, which is how it looks until it changes."""
+
+    def look(self, epic: str) -> Sight:
+        """What a look at an epic shows now."""
+        linear = self.world.linear
+        root = linear.issue(epic)
+        issues = {one.id: self._seen(one) for one in (root, *linear.children(root.id))}
+        for one in tuple(issues.values()):
+            for below in one.blocked_by:
+                if below not in issues:
+                    issues[below] = self._seen(linear.issues[below])
+        document = next((str(one["content"]) for one in root.documents.values()), "")
+        return Sight(self.world.loop.now(), issues, document)
+
+    def _seen(self, one: Issue) -> Seen:
+        shape = self.world.linear.shape(one)
+        known = self.known.get(one.id)
+        if known is None or known[0] != shape:
+            known = self.known[one.id] = shape, self._looks(one)
+        return known[1]
+
+    def _looks(self, one: Issue) -> Seen:
+        linear = self.world.linear
+        sealed = one.attachments.get(effect_id("record", one.id))
+        return Seen(
+            one.id, one.identifier, linear.name_of(one), linear.kind_of(one), one.mover, frozenset(one.labels),
+            tuple(one.blocked_by), one.comments[:], sealed["metadata"] if sealed else None,
+            one.archived is not None,
+        )  # fmt: skip
+
+    def saw(self, process: "Process", epic: str, sight: Sight) -> None:
+        """A process looked at an epic."""
+        self.epics[process.name, epic] = sight
+        for one in sight.issues.values():
+            if one.over:
+                self.over.setdefault((process.name, one.id), self.world.loop.time())
+            else:
+                self.over.pop((process.name, one.id), None)
+        if epic not in self.approved and turn_1(sight.issues[epic]):
+            self.approved.add(epic)
+
+    def look_at_pulls(self, numbers: tuple[int, ...]) -> dict[str, PullSight]:
+        """What a look at pull requests shows now, by branch."""
+        hub = self.world.hub
+        found = {}
+        for pull in (hub.pulls[one] for one in numbers if one in hub.pulls):
+            head = hub.head(pull)
+            asked = any(one.state == "CHANGES_REQUESTED" for one in hub.opinions(pull).values())
+            green = hub.green(head) and (not hub.house.ci or bool(hub.latest(head)))
+            found[pull.branch] = PullSight(green, pull.merged, content=not asked)
+        return found
+
+    def saw_pulls(self, process: "Process", pulls: dict[str, PullSight]) -> None:
+        """A process looked at pull requests."""
+        self.pulls.setdefault(process.name, {}).update(pulls)
+
+    def of(self, process: "Process") -> list[Sight]:
+        """What a process saw of every epic that it looked at."""
+        return [sight for (name, _), sight in self.epics.items() if name == process.name]
+
+    def pull(self, process: "Process", branch: str) -> PullSight | None:
+        """What a process saw of the pull request of a branch."""
+        return self.pulls.get(process.name, {}).get(branch)

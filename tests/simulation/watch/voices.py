@@ -1,0 +1,77 @@
+"""Whose word counts, and for what: said of the comments that a look showed."""
+
+import re
+
+from bot.linear.marker import marker_of
+from tests.simulation.linear import Node
+from tests.simulation.watch.seen import Seen
+
+PEOPLE = frozenset({"user-alice", "user-bob"})
+_MERGE_WORDS = frozenset({"approve", "approved", "merge"})
+_REVIEW_WORDS = frozenset({"approve", "approved", "lgtm", "yes", "go"})
+_ROW = re.compile(r"^\| YOU-\d+ .*?\| \[#(\d+)\]\([^)]*\) \| `([0-9a-f]{12})` \|", re.M)
+
+
+def ours(comment: Node) -> bool:
+    """The service said it."""
+    return bool(comment["user"]) and comment["user"]["id"] == "user-callboard"
+
+
+def topic_of(comment: Node) -> str:
+    """What a comment of ours is about."""
+    marker = marker_of(comment["body"])
+    return marker.topic if marker else ""
+
+
+def human(comment: Node) -> bool:
+    """Somebody who may steer, as a person in Linear."""
+    strange = comment.get("botActor") or comment.get("externalThread") or comment.get("syncedWith")
+    return bool(comment["user"]) and comment["user"]["id"] in PEOPLE and not strange
+
+
+def _may(comment: Node) -> bool:
+    """Somebody whose word can approve, untouched since."""
+    return human(comment) and comment["editedAt"] is None
+
+
+def _word(comment: Node) -> str:
+    return str(comment["body"]).strip().rstrip(".! ").lower()
+
+
+def unheard(seen: Seen) -> bool:
+    """Whether somebody who may said something that was not heard yet."""
+    heard = seen.record.heard if seen.record else ()
+    return any(one["id"] not in heard and human(one) for one in seen.comments)
+
+
+def handed_on(seen: Seen, root: Seen) -> bool:
+    """Whether a wish said on the epic was found to be about the ticket, which has not heard it yet."""
+    concerns = root.record.concerns if root.record else ()
+    heard = seen.record.heard if seen.record else ()
+    return any(seen.id in tickets and comment not in heard for comment, tickets in concerns)
+
+
+def turn_1(root: Seen) -> bool:
+    """Whether somebody who may approved the breakdown after it was shown."""
+    shown = [one["createdAt"] for one in root.comments if ours(one) and "**Turn 1.**" in one["body"]]
+    return any(_may(one) and _word(one) in _REVIEW_WORDS and min(shown, default=one["createdAt"]) < one["createdAt"]
+               for one in root.comments)  # fmt: skip
+
+
+def approved_heads(root: Seen, number: int) -> set[str]:
+    """Heads of a pull request that somebody who may approved as the newest summary before showed them."""
+    found = set[str]()
+    shown = ""
+    for one in root.comments:
+        if ours(one) and "**Turns 2 and 3.**" in one["body"]:
+            shown = one["body"]
+        elif _may(one) and _word(one) in _MERGE_WORDS:
+            found |= {row[1] for row in _ROW.findall(shown) if int(row[0]) == number}
+    return found
+
+
+def wants_new_record(seen: Seen) -> bool:
+    """Whether a person asked for it, after the service had said that it does not believe what is there."""
+    told = [one["createdAt"] for one in seen.comments if ours(one) and topic_of(one) == "record-refused"]
+    return any(human(one) and _word(one) == "retry" and one["createdAt"] > min(told, default=one["createdAt"])
+               for one in seen.comments)  # fmt: skip

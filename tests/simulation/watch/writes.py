@@ -1,0 +1,62 @@
+"""Writes to Linear: tickets only after turn 1, and nothing twice. Records and moves have files of their own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bot.linear.marker import effect_id
+from tests.simulation.linear import Issue
+from tests.simulation.watch.moves import Moves
+from tests.simulation.watch.part import Part
+from tests.simulation.watch.records import Records
+from tests.simulation.watch.seen import OVER
+from tests.simulation.watch.sights import Sights
+from tests.simulation.watch.voices import topic_of
+
+if TYPE_CHECKING:
+    from tests.simulation.process import Process
+
+
+@dataclass
+class Writes(Part):
+    """See the top of this file."""
+
+    sights: Sights
+    records: Records
+    moves: Moves
+    topics: set[tuple[str, str]] = field(default_factory=set)
+    """Issues, and what the service commented on each."""
+
+    def before(self, process: "Process", name: str, wanted: Mapping[str, Any]) -> None:
+        """The service is about to write."""
+        values = wanted.get("input") or {}
+        if name in ("attachmentCreate", "attachmentUpdate"):
+            holder = self._holder(str(values.get("issueId") or ""), str(wanted.get("id") or ""))
+            self.records.remembers(process, holder, values["metadata"])
+        elif name == "issueUpdate" and "stateId" in values:
+            self.moves.before(process, self.world.linear.issues[wanted["id"]], values["stateId"])
+        elif name == "issueCreate":
+            self._makes_ticket(values)
+
+    def after(self, process: "Process", name: str, wanted: Mapping[str, Any]) -> None:
+        """The service has written."""
+        if name != "commentCreate":
+            return
+        values = wanted["input"]
+        topic = (values["issueId"], topic_of(values))
+        if topic in self.topics:
+            self.violated("a comment twice", f"{topic[1]} on {self.world.linear.issues[topic[0]].identifier}")
+        self.topics.add(topic)
+
+    def _holder(self, issue: str, attachment: str) -> Issue:
+        """The issue that an attachment is made on, or that has it already."""
+        issues = self.world.linear.issues
+        return issues.get(issue) or next(one for one in issues.values() if effect_id("record", one.id) == attachment)
+
+    def _makes_ticket(self, values: Mapping[str, Any]) -> None:
+        epic = values["parentId"]
+        twins = [one for one in self.world.linear.children(epic) if one.title == values["title"]]
+        if any(self.world.linear.kind_of(one) not in OVER for one in twins):
+            self.violated("a ticket twice", str(values["title"]))
+        if epic not in self.sights.approved:
+            self.violated("tickets without turn 1", str(values["title"]))
