@@ -18,7 +18,7 @@ kill: .venv/development  ## the real service killed ROUNDS times (50) at random 
 	@$(BIN)/python -m bot.simulator.kill.command --rounds $(or $(ROUNDS),50) --seed $(or $(SEED),1) $(ARGS)
 
 crash: .venv/development  ## killed before, in and after every side effect, with and without its database: the same end (POINT=name: one; POINT=story or story/verb: a part)
-	@CALLBOARD_CRASH=$(or $(POINT),all) $(BIN)/python -m pytest tests/stories/crash --numprocesses 3 --dist worksteal --tb short $(ARGS)
+	@CALLBOARD_CRASH=$(or $(POINT),all) $(BIN)/python -m pytest tests/stories/crash --numprocesses auto --dist worksteal --tb short $(ARGS)
 
 bench: .venv/development  ## first figures, printed; ARGS="--write docs/performance.md" writes them down
 	@$(BIN)/python -m bot.simulator.bench $(ARGS)
