@@ -64,10 +64,13 @@ def base_of(facts: Facts, ticket: Ticket) -> Base:
 
 
 def goes_into(facts: Facts, record: Record) -> str:
-    """Where the pull request of finished work goes: what it began on, unless that landed (and is gone) meanwhile."""
+    """Where the pull request of finished work goes: what it began on, unless that landed (and is gone) meanwhile.
+
+    Work that was given up, and taken up again with a result that came since, no longer says what it began on.
+    """
     assert facts.repository is not None
     landed = {branch_of(one.issue.identifier) for one in facts.tickets if has_landed(facts, one)}
-    return facts.repository.base if record.base in landed else record.base
+    return facts.repository.base if record.base in {"", *landed} else record.base
 
 
 def has_landed(facts: Facts, ticket: Ticket) -> bool:

@@ -8,6 +8,7 @@ from bot.machine.decision import CleanUp, CreateTickets, Remember, Retarget
 from bot.machine.facts import Rules
 from bot.machine.pull_request import Mergeable, PullRequest, Remark
 from bot.machine.record import Approval, Record
+from bot.machine.stack import goes_into
 from bot.machine.stages import Stage
 
 
@@ -231,3 +232,9 @@ def test_a_branch_whose_base_went_on_must_follow_it(boards):
     board.step()
     update = board.orders[-1]
     assert (update.issue, update.prompt, update.about["must"]) == ("theme", "update", True)
+
+
+def test_work_that_was_given_up_and_taken_up_again_with_its_late_result_goes_into_the_base_branch(approved):
+    given_up = replace(approved.work(3).issues["feed"].record, base="", branch="")
+    assert goes_into(approved.facts(), given_up) == "main"
+    assert goes_into(approved.facts(), replace(given_up, base="agent/YOU-9")) == "agent/YOU-9"

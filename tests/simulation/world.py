@@ -30,8 +30,6 @@ from tests.simulation.watch.seen import PullSight, Sight
 from tests.simulation.worker import ENDS, UNLUCKY, Agent
 
 PACE = Pace(tick=60.0, resync=240.0, parked_retry=600.0)
-CIRCLE_ROUNDS, CIRCLE_SECONDS = 300, 600
-"""More rounds than this in so many seconds: it goes in circles, and Linear's hourly limit would end that."""
 ECHO = ("nothing", "nothing", "nothing", "Comment", "everything")
 """What Linear tells the service of the service's own writes. Somewhere of 1,331 events comments were told and issues
 were not, so nobody may depend on it, nor on its absence."""
@@ -130,11 +128,12 @@ class World:
         self._webhooks = 0
         self.on_the_way = 0
         """Webhooks that are not delivered yet."""
-        self._counted = [0, 0]
         self._kept: set[asyncio.Task[None]] = set()
         self.processes: list[Process] = []
         self.database = MemoryDatabase(PACE, self.loop.now)
         self.names = 0
+        self.jumped_at = -math.inf
+        """When a clock of some process last jumped."""
 
     # ---- processes
 
@@ -204,13 +203,6 @@ class World:
     def decided(self, process: Process, facts: Facts, decision: Decision) -> None:
         """A round came to a decision."""
         self.rounds += 1
-        self._counted[0] += 1
-        if self.loop.time() > self._counted[1] + CIRCLE_SECONDS:
-            self._counted = [1, int(self.loop.time())]
-        elif self._counted[0] > CIRCLE_ROUNDS:
-            kinds = sorted({type(one).__name__ for one in decision.actions})
-            self.watch.violated("the service goes in circles", f"{kinds}, again in {decision.recheck_after}")
-            self._counted = [0, int(self.loop.time())]
         self.decisions[facts.key] = (facts, decision)
         for action in decision.actions:
             self.fired[f"action {type(action).__name__}"] += 1

@@ -1,18 +1,39 @@
-"""Decisions: nothing stands still without a reason."""
+"""Decisions: nothing stands still without a reason, nor goes in circles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.machine.decision import Decision
 from bot.machine.facts import Facts, RunState
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.seen import OVER
 
+CIRCLE_ROUNDS, CIRCLE_SECONDS = 300, 600
+"""More rounds than this in so many seconds: it goes in circles, and Linear's hourly limit would end that."""
+
 
 @dataclass
 class Decisions(Part):
     """See the top of this file."""
 
+    _began: list[float] = field(default_factory=list)
+    """When each round of the time that is counted now came to its decision."""
+
     def made(self, facts: Facts, decision: Decision) -> None:
+        """A round came to a decision."""
+        self._goes_on(decision)
+        self._has_a_reason(facts, decision)
+
+    def _goes_on(self, decision: Decision) -> None:
+        now = self.world.loop.time()
+        if self._began and now > self._began[0] + CIRCLE_SECONDS:
+            self._began.clear()
+        self._began.append(now)
+        if len(self._began) > CIRCLE_ROUNDS:
+            kinds = sorted({type(one).__name__ for one in decision.actions})
+            self.violated("the service goes in circles", f"{kinds}, again in {decision.recheck_after}")
+            self._began.clear()
+
+    def _has_a_reason(self, facts: Facts, decision: Decision) -> None:
         """Everything that is not over has a reason why it does not go on, or goes on."""
         about = {getattr(one, "issue", "") for one in (*decision.actions, *decision.blockers)}
         if decision.recheck_after is not None:

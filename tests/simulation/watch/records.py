@@ -96,7 +96,7 @@ class Records(Part):
         rows = {run.row.order.generation: run.row for run in process.database.runs.values()
                 if run.row.order.issue == holder.id}  # fmt: skip
         row = rows.get(new.settled) if new.settled > old.settled else None
-        cost, due = new.cost_usd - old.cost_usd, _cost_of(row) if rows else self._dearest(process)
+        cost, due = new.cost_usd - old.cost_usd, _cost_of(row) if rows else self._dearest(process, holder)
         if abs(cost) > 1e-6 and abs(cost - due) > 1e-6:
             self.violated("a cost is counted wrong", f"{holder.identifier}: {cost:.2f} instead of {due:.2f}")
         for artifact, folder in ((new.research, "research"), (new.plan, "plans")):
@@ -110,9 +110,9 @@ class Records(Part):
             if made_by != (holder.id, new.settled):
                 self.violated("a result of an older generation is accepted", f"{holder.identifier}: g{made_by[1]}")
 
-    def _dearest(self, process: "Process") -> float:
+    def _dearest(self, process: "Process", holder: Issue) -> float:
         """The database was lost: a run is taken to have cost as much as the dearest of the epic."""
-        sight = next(iter(self.sights.of(process)), None)
+        sight = next((one for one in self.sights.of(process) if holder.id in one.issues), None)
         known = [one.record for one in sight.issues.values() if one.record] if sight else []
         return max((ran.usd for record in known for ran in record.ran), default=0.0)
 
