@@ -19,6 +19,7 @@ from bot.machine.errors import UserError
 from bot.machine.facts import Call, Facts, Issue, Repository, Rules, Run, RunState, Service, Ticket
 from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
+from bot.machine.stack import branch_of
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 from bot.machine.watchdog import Memory
 from bot.policy import Policy, RepositoryPolicy
@@ -155,7 +156,7 @@ class Observer:
             record = issue.record
             number = record.pull_request if record else None
             if record and number is None and record.head and stage_of(issue) in _MAY_HAVE_A_PULL_REQUEST:
-                number = await self.github.find_pull(place.name, record.branch)
+                number = await self.github.find_pull(place.name, record.branch or branch_of(issue.identifier))
             if number is not None:
                 numbers[number] = issue.id
         pulls = await self.github.observe_pulls(place.name, tuple(numbers)) if numbers else {}

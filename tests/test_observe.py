@@ -1,0 +1,44 @@
+"""Facts as the service puts them together, where no story brings it there."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+from bot.config import Policy
+from bot.machine.facts import Issue
+from bot.machine.pull_request import PullRequest
+from bot.machine.record import Record
+from bot.machine.stages import Stage
+from bot.observe import Observer
+from bot.policy import RepositoryPolicy
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+PULL = PullRequest(7, "https://github/pull/7", "node", True, False, "sha", "agent/YOU-2", "main")
+WORK = Issue(
+    "feed", "YOU-2", "Feed", "", "https://linear/YOU-2", "YOU", Stage.CODE_REVIEW, "Code Review", "started",
+    frozenset(), 0, NOW, record=Record("feed", stage=Stage.CODE_REVIEW, head="sha", head_at=NOW),
+)  # fmt: skip
+
+
+class GitHub:
+    """Has one pull request, of the branch `agent/YOU-2`."""
+
+    async def find_pull(self, _repository: str, branch: str) -> int | None:
+        return PULL.number if branch == PULL.head_branch else None
+
+    async def observe_pulls(self, _repository: str, numbers: Any) -> dict[int, PullRequest]:
+        return {PULL.number: PULL} if PULL.number in numbers else {}
+
+
+async def test_the_pull_request_of_work_that_was_given_up_and_taken_up_again_is_found() -> None:
+    """Giving up forgets the branch; found by the simulation: a pull request was opened, and never seen."""
+    observer = Observer(
+        cast("Any", None), cast("Any", None), cast("Any", GitHub()), cast("Any", SimpleNamespace()),
+        lambda: Policy.model_validate({}), lambda: NOW,
+    )  # fmt: skip
+    place = RepositoryPolicy(name="acme/youlab")
+    for branch in ("", PULL.head_branch):
+        issue = replace(WORK, record=replace(cast("Record", WORK.record), branch=branch))
+        found = await observer._pulls(place, (issue,))
+        assert [one.number for one in found.values()] == [PULL.number]
