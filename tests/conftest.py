@@ -24,6 +24,7 @@ def _is_loopback(address: Any) -> bool:
         return address[0] == "localhost"
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many more than there are processors: a third of a test's time is waiting for other programs."""
     return (os.cpu_count() or 1) * 3 // 2
