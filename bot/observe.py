@@ -1,7 +1,7 @@
 """The whole picture of one epic: Linear, GitHub and the engine read into facts, and how a subject finds its key."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -37,6 +37,9 @@ class GitHubReads(Protocol):
 
     async def find_pull(self, repository: str, branch: str) -> int | None:
         """The newest pull request of a branch."""
+
+    async def has_branch(self, repository: str, branch: str) -> bool:
+        """Whether there is such a branch."""
 
     async def branch_of_pull(self, repository: str, number: int) -> str | None:
         """The head branch of a pull request; None when there is none."""
@@ -89,7 +92,15 @@ class Observer:
         pulls = await self._pulls(place, issues)
         runs = [_run(row) for row in await self.engine.runs(key)]
         tickets = tuple(
-            Ticket(one, pulls.get(one.id), tuple(run for run in runs if run.issue == one.id)) for one in issues
+            [
+                Ticket(
+                    one,
+                    pull := pulls.get(one.id),
+                    tuple(run for run in runs if run.issue == one.id),
+                    await self._is_branch_gone(place, one, pull),
+                )
+                for one in issues
+            ]
         )
         await self._route(key, place, tickets)
         now = self.clock()
@@ -155,8 +166,8 @@ class Observer:
         for issue in issues:
             record = issue.record
             number = record.pull_request if record else None
-            if record and number is None and record.head and stage_of(issue) in _MAY_HAVE_A_PULL_REQUEST:
-                number = await self.github.find_pull(place.name, record.branch or branch_of(issue.identifier))
+            if number is None and _has_work(issue, _MAY_HAVE_A_PULL_REQUEST):
+                number = await self.github.find_pull(place.name, _branch(issue))
             if number is not None:
                 numbers[number] = issue.id
         pulls = await self.github.observe_pulls(place.name, tuple(numbers)) if numbers else {}
@@ -169,6 +180,17 @@ class Observer:
             )
             for number, pull in pulls.items()
         }
+
+    async def _is_branch_gone(self, place: RepositoryPolicy | None, issue: Issue, pull: PullRequest | None) -> bool:
+        """Whether somebody deleted the branch of finished work; not asked when a pull request shows the work.
+
+        GitHub may be slow to show what was pushed just now.
+        """
+        pushed = issue.record.head_at if issue.record else None
+        if place is None or pull is not None or pushed is None or not _has_work(issue, {Stage.CODE_REVIEW}):
+            return False
+        appeared = (self.clock() - pushed).total_seconds() > APPEARS_SECONDS
+        return appeared and not await self.github.has_branch(place.name, _branch(issue))
 
     async def _with_protected(self, place: RepositoryPolicy, pull: PullRequest, *, asked: bool) -> PullRequest:
         """The pull request with the protected ones of the files that it changes, once it is about to be merged."""
@@ -189,6 +211,19 @@ class Observer:
                 self.known.add((subject, key))
 
 
+def _branch(issue: Issue) -> str:
+    """The branch of its work; what was given up, and is taken up again, does not remember it."""
+    known = issue.record.branch if issue.record else ""
+    return known or branch_of(issue.identifier)
+
+
+def _has_work(issue: Issue, stages: Container[Stage | None]) -> bool:
+    """Whether it is in one of these stages with something pushed."""
+    return issue.record is not None and bool(issue.record.head) and stage_of(issue) in stages
+
+
+APPEARS_SECONDS = 60.0
+"""How long GitHub may take to show a branch that was pushed."""
 _MAY_HAVE_A_PULL_REQUEST = frozenset({Stage.DEV, Stage.CODE_REVIEW, Stage.MERGE, Stage.DONE})
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.machine.breakdown import DOCUMENTATION
-from bot.machine.decision import NOTHING, Blocker, Decision, Move, OpenPullRequest, Post
+from bot.machine.decision import NOTHING, Blocker, Decision, Dispose, Move, OpenPullRequest, Post
 from bot.machine.facts import Facts, Ticket
 from bot.machine.inert import disarmed
 from bot.machine.listening import Heard
@@ -11,7 +11,7 @@ from bot.machine.pull_request import PullRequest
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of
 from bot.machine.stack import branch_of, goes_into, look_again
-from bot.machine.stages import Stage
+from bot.machine.stages import Disposition, Stage
 from bot.machine.summary import (
     arrived,
     ask,
@@ -75,6 +75,8 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 def request_review(facts: Facts, ticket: Ticket) -> Decision:
     """The branch gets a pull request, unless enough of them wait for a person already."""
+    if ticket.branch_gone:
+        return _without_its_branch(ticket)
     waiting = open_reviews(facts, ticket)
     if is_held_back(facts, ticket):
         return Decision(blockers=(Blocker(ticket.issue.id, "open_reviews", {"count": waiting}),))
@@ -99,6 +101,17 @@ def request_review(facts: Facts, ticket: Ticket) -> Decision:
     branch = record.branch or branch_of(issue.identifier)
     opening = OpenPullRequest(issue.id, facts.repository.name, branch, base, title, values)
     return Decision((opening,), (waits,), recheck_after=15.0)
+
+
+def _without_its_branch(ticket: Ticket) -> Decision:
+    """Somebody deleted the branch before it had a pull request: whether to do the work anew is theirs to say."""
+    issue = ticket.issue
+    values = {"state": issue.state_name, "missing": "the branch with its work, and that is gone"}
+    topic = f"missing-{issue.stage}-{record_of(ticket).generation}"
+    return Decision(
+        (Dispose(issue.id, Disposition.NEEDS_INPUT), Post(issue.id, topic, "missing", values)),
+        (Blocker(issue.id, "missing", values),),
+    )
 
 
 def with_pull_request(ticket: Ticket, record: Record, pull: PullRequest) -> tuple[Record, Decision]:

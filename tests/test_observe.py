@@ -1,7 +1,7 @@
 """Facts as the service puts them together, where no story brings it there."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from bot.policy import RepositoryPolicy
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PULL = PullRequest(7, "https://github/pull/7", "node", True, False, "sha", "agent/YOU-2", "main")
+PLACE = RepositoryPolicy(name="acme/youlab")
 WORK = Issue(
     "feed", "YOU-2", "Feed", "", "https://linear/YOU-2", "YOU", Stage.CODE_REVIEW, "Code Review", "started",
     frozenset(), 0, NOW, record=Record("feed", stage=Stage.CODE_REVIEW, head="sha", head_at=NOW),
@@ -22,7 +23,13 @@ WORK = Issue(
 
 
 class GitHub:
-    """Has one pull request, of the branch `agent/YOU-2`."""
+    """Has one pull request, of the branch `agent/YOU-2`; and the branches that it is told."""
+
+    def __init__(self, *branches: str) -> None:
+        self.branches = branches
+
+    async def has_branch(self, _repository: str, branch: str) -> bool:
+        return branch in self.branches
 
     async def find_pull(self, _repository: str, branch: str) -> int | None:
         return PULL.number if branch == PULL.head_branch else None
@@ -31,14 +38,23 @@ class GitHub:
         return {PULL.number: PULL} if PULL.number in numbers else {}
 
 
+def observer(github: GitHub, later: timedelta = timedelta()) -> Observer:
+    nobody = cast("Any", SimpleNamespace())
+    return Observer(nobody, nobody, cast("Any", github), nobody, lambda: Policy.model_validate({}), lambda: NOW + later)
+
+
 async def test_the_pull_request_of_work_that_was_given_up_and_taken_up_again_is_found() -> None:
     """Giving up forgets the branch; found by the simulation: a pull request was opened, and never seen."""
-    observer = Observer(
-        cast("Any", None), cast("Any", None), cast("Any", GitHub()), cast("Any", SimpleNamespace()),
-        lambda: Policy.model_validate({}), lambda: NOW,
-    )  # fmt: skip
-    place = RepositoryPolicy(name="acme/youlab")
     for branch in ("", PULL.head_branch):
         issue = replace(WORK, record=replace(cast("Record", WORK.record), branch=branch))
-        found = await observer._pulls(place, (issue,))
+        found = await observer(GitHub())._pulls(PLACE, (issue,))
         assert [one.number for one in found.values()] == [PULL.number]
+
+
+async def test_a_branch_that_somebody_deleted_is_gone_once_github_had_time_to_show_it() -> None:
+    late = timedelta(minutes=2)
+    assert await observer(GitHub(), late)._is_branch_gone(PLACE, WORK, None)
+    assert not await observer(GitHub())._is_branch_gone(PLACE, WORK, None)
+    assert not await observer(GitHub(PULL.head_branch), late)._is_branch_gone(PLACE, WORK, None)
+    assert not await observer(GitHub(), late)._is_branch_gone(PLACE, WORK, PULL)
+    assert not await observer(GitHub(), late)._is_branch_gone(PLACE, replace(WORK, stage=Stage.DEV), None)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 from github import Github
 
@@ -124,6 +125,15 @@ class Observe:
             return None
         home = (pull["head"].get("repo") or {}).get("full_name", "")
         return str(pull["head"]["ref"]) if home.lower() == repository.lower() else None
+
+    async def has_branch(self, repository: str, branch: str) -> bool:
+        """Whether the repository has this branch."""
+        path = f"/repos/{repository}/branches/{quote(branch)}"
+        try:
+            await self._github.call(repository, lambda api: api.requester.requestJsonAndCheck("GET", path))
+        except NotFound:
+            return False
+        return True
 
     async def repository(self, name: str) -> Place:
         """A repository by `owner/name`.

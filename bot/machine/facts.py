@@ -187,6 +187,8 @@ class Ticket:
     issue: Issue
     pull_request: PullRequest | None = None
     runs: tuple[Run, ...] = ()
+    branch_gone: bool = False
+    """Its work is done and has no pull request yet, and the branch with it was deleted."""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ async def test_from_an_empty_branch_to_a_merged_pull_request(stage):
     number = await stage.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1: Begin", "Body")
     assert await stage.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1: Begin", "Body") == number
     assert await stage.observe.find_pull(PLACE, BRANCH) == number
+    assert await stage.observe.has_branch(PLACE, BRANCH)
+    assert not await stage.observe.has_branch(PLACE, "agent/YOU-99")
     await stage.see(number)  # GitHub begins to compute whether it can be merged
     one = await stage.see(number)
     assert (one.open, one.head, one.head_branch, one.base_branch) == (True, head, BRANCH, "main")

@@ -90,6 +90,8 @@ class Board:
     merges: list[Merge] = field(default_factory=list)
     updates: bool = True
     """The service brings branches up to date at once; a test that wants to look between says no."""
+    gone: set[str] = field(default_factory=set)
+    """Tickets whose branch somebody deleted."""
     unheard: dict[str, str] = field(default_factory=dict)
     """Heads that an update pushed and was killed before it could say so, and what it made them of."""
     done: list[Any] = field(default_factory=list)
@@ -111,9 +113,8 @@ class Board:
     def facts(self) -> Facts:
         def ticket(issue: Issue) -> Ticket:
             blocked = tuple(replace(one, **self._place(one.issue)) for one in issue.blocked_by)
-            return Ticket(
-                replace(issue, blocked_by=blocked), self.pulls.get(issue.id), tuple(self.runs.get(issue.id, ()))
-            )
+            runs = tuple(self.runs.get(issue.id, ()))
+            return Ticket(replace(issue, blocked_by=blocked), self.pulls.get(issue.id), runs, issue.id in self.gone)
 
         epic = ticket(self.issues["epic"])
         rest = (epic,) if self.lone else tuple(ticket(one) for key, one in self.issues.items() if key != "epic")

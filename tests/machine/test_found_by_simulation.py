@@ -9,7 +9,7 @@ from bot.machine.facts import Rules
 from bot.machine.pull_request import Mergeable, PullRequest, Remark
 from bot.machine.record import Approval, Record
 from bot.machine.stack import goes_into
-from bot.machine.stages import Stage
+from bot.machine.stages import Disposition, Stage
 
 
 def begun(boards, **rules):
@@ -238,3 +238,18 @@ def test_work_that_was_given_up_and_taken_up_again_with_its_late_result_goes_int
     given_up = replace(approved.work(3).issues["feed"].record, base="", branch="")
     assert goes_into(approved.facts(), given_up) == "main"
     assert goes_into(approved.facts(), replace(given_up, base="agent/YOU-9")) == "agent/YOU-9"
+
+
+def test_a_branch_that_somebody_deleted_before_it_had_a_pull_request_is_theirs_to_say(approved):
+    approved.work(2).begin()
+    running = next(run for run in approved.live() if run.issue == "feed")
+    approved.end(running, approved._result(running))
+    approved.gone = {"feed"}
+    approved.settle()
+    assert "feed" not in approved.pulls
+    assert approved.issues["feed"].disposition is Disposition.NEEDS_INPUT
+    assert "that is gone" in approved.said("feed", "missing")[0]
+    approved.gone = set()
+    approved.comments("feed", "resume")
+    approved.settle()
+    assert approved.pulls["feed"].open

@@ -314,6 +314,10 @@ class _Api:
                     "merged": pull.merged,
                     "head": {"sha": hub.head(pull), "ref": pull.branch, "repo": {"full_name": NAME}},
                 }
+            case "GET", ["branches", *branch]:
+                if "/".join(branch) not in hub.git.refs:
+                    raise Refusal(404, "Branch not found")
+                return {"name": "/".join(branch)}
             case "PATCH", ["pulls", number]:
                 pull = hub.get(int(number))
                 if "base" in body:

@@ -381,6 +381,8 @@ class People:
         known = issue.attachments.get(ours)
         record = unseal(known["metadata"], issue.id, KEYS) if known else None
         stage = record.stage if isinstance(record, Record) else Stage.TODO
+        if stage is Stage.CODE_REVIEW:  # its branch is gone, and with it everything that was made
+            stage = Stage.RESEARCH
         self.linear.move(issue, self._state(stage), "person", ALICE)
         self.linear.label(issue, remove=tuple(map(str, Disposition)))
 
