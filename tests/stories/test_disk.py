@@ -9,6 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from bot.engine.embedded import embedded_server
+
 SIZE = 700
 """Megabytes: room for a database, four checkouts and their transcripts."""
 LEAVES = 0.2
@@ -61,16 +63,18 @@ async def _writable(world: Any) -> bool:
 
 
 async def test_a_disk_that_fills_up_in_the_middle_costs_time_and_nothing_else(disk, opens):
-    world = await opens(database_url=None)
+    world = await opens()
     epic = await _in_dev(world)
     await _goes_on_when_it_may_write_again(world, epic, _fill(disk))
 
 
-async def test_a_disk_that_turns_read_only_in_the_middle_costs_time_and_nothing_else(disk, opens):
+async def test_a_disk_that_turns_read_only_in_the_middle_costs_time_and_nothing_else(disk, opens, tmp_path):
     """The database is elsewhere: it has its files open, and such a disk can't be made read-only for a test."""
-    world = await opens()
-    epic = await _in_dev(world)
-    await _goes_on_when_it_may_write_again(world, epic, await _lock(disk))
+    async with embedded_server(tmp_path / "database") as server:
+        world = await opens(database_url=server.url)
+        epic = await _in_dev(world)
+        await _goes_on_when_it_may_write_again(world, epic, await _lock(disk))
+        await world.theatre.stop()
 
 
 async def _in_dev(world: Any) -> Any:
