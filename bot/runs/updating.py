@@ -14,6 +14,9 @@ from bot.machine.errors import Refused
 from bot.runs.contract import Ending
 from bot.runs.order import Start, ended
 
+LATEST = 4_102_444_800
+"""2100, in seconds since 1970: well within what every program can read as a date."""
+
 
 async def update(start: Start) -> dict[str, Any]:
     """The branch's new `head`, to be pushed, and `carried` (its tip before and after); or the `conflict`.
@@ -56,9 +59,9 @@ async def _is_ours(start: Start) -> bool:
 
 
 async def _newest(start: Start) -> datetime:
-    """When the newest of what is brought together was committed."""
+    """When the newest of what is brought together was committed. Commits may claim any date; LATEST is the last."""
     shown = await start.mirror.git("show", "--no-patch", "--format=%ct", start.commit, start.base)
-    return datetime.fromtimestamp(max(int(line) for line in shown.text.split()), UTC)
+    return datetime.fromtimestamp(min(LATEST, max(int(line) for line in shown.text.split())), UTC)
 
 
 async def _own(start: Start) -> tuple[Own, ...]:

@@ -264,3 +264,17 @@ async def test_a_persons_push_is_not_taken_for_an_update(remote, stack, update, 
     shutil.rmtree(tmp_path / "repositories")
     again = await update(B, run="run-9", head=stack[B], upstream=stack[A])
     assert (again["unchanged"], "carried" in again) == (True, False)
+
+
+async def test_a_commit_that_claims_a_date_no_program_can_read_holds_nothing_up(remote, stack, update, tmp_path):
+    main = remote.git("rev-parse", "main")
+    told = remote.git("cat-file", "commit", "main").splitlines()
+    by = ("author", "committer")
+    far = [f"{line.rsplit(' ', 2)[0]} 300000000000 +0000" if line.startswith(by) else line for line in told]
+    written = "\n".join([f"parent {main}" if line.startswith("parent") else line for line in far])
+    (tmp_path / "commit").write_text(f"{written}\n")
+    strange = remote.git("hash-object", "-t", "commit", "-w", str(tmp_path / "commit"))
+    remote.git("update-ref", "refs/heads/main", strange)
+    result = await update(A, head=stack[A])
+    assert result["kind"] == "success"
+    assert remote.contains(A, strange)

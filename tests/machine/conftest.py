@@ -261,7 +261,7 @@ class Board:
         self.apply(Move(key, stage))
 
     def live(self) -> list[Run]:
-        return [run for runs in self.runs.values() for run in runs if run.state in (RunState.QUEUED, RunState.RUNNING)]
+        return [run for runs in self.runs.values() for run in runs if run.live]
 
     def begin(self) -> "Board":
         """All queued runs get a worker."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from bot.machine.decision import Decision
-from bot.machine.facts import Facts, RunState
+from bot.machine.facts import Facts
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.seen import OVER
 
@@ -39,7 +39,7 @@ class Decisions(Part):
         if decision.recheck_after is not None:
             return
         for one in (facts.epic, *facts.tickets):
-            live = any(run.state in (RunState.QUEUED, RunState.RUNNING) for run in one.runs)
+            live = any(run.live for run in one.runs)
             stage = one.issue.stage
             over = (stage is not None and stage.over) or one.issue.state_type in OVER
             if not (over or live or one.issue.id in about):
