@@ -28,6 +28,7 @@ from bot.simulator.linear.model import Actor
 from bot.simulator.linear.talk import create_attachment
 from bot.simulator.model import model_app
 from bot.simulator.theatre import POLICY, REPOSITORY, Plan, Theatre, open_theatre
+from tests.databases import Databases, open_databases
 
 AGENT = Path(__file__).with_name("agent.py")
 PYTHON = Path(sys.base_prefix) / "bin" / "python3"
@@ -300,7 +301,10 @@ def _worked_on(ticket: Any, name: str, base: tuple[str, str], head: str) -> Reco
 
 
 async def open_world(home: Path, stack: AsyncExitStack, *, habits: Any = None, **settings: Any) -> World:
-    """Open a world that is gone with the stack; settings of the theatre's plan may be given."""
+    """Open a world that is gone with the stack; settings of the theatre's plan may be given.
+
+    Without a `database_url` the service has a PostgreSQL of its own in its data folder.
+    """
     walls = "off" if await Bubblewrap().missing() else "bwrap"
     plan = Plan(
         home,
@@ -329,12 +333,20 @@ def opening() -> Callable[..., Any]:
     return open_world
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
+    async with open_databases(tmp_path_factory.mktemp("database")) as databases:
+        yield databases
+
+
 @pytest.fixture
-async def opens(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+async def opens(tmp_path: Path, databases: Databases) -> AsyncIterator[Callable[..., Any]]:
     """Open a world; settings of the theatre's plan may be given."""
     async with AsyncExitStack() as stack:
 
         async def open_one(**settings: Any) -> World:
+            if "database_url" not in settings:
+                settings["database_url"] = await stack.enter_async_context(databases.one())
             return await open_world(tmp_path / "theatre", stack, **settings)
 
         yield open_one
@@ -353,7 +365,8 @@ async def follows() -> AsyncIterator[Callable[[Any], Any]]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def shared(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> AsyncIterator[World]:
     """One world for all stories of a file; each has tickets of its own there, or leaves one as it found it."""
     async with AsyncExitStack() as stack:
-        yield await open_world(tmp_path_factory.mktemp("shared"), stack)
+        url = await stack.enter_async_context(databases.one())
+        yield await open_world(tmp_path_factory.mktemp("shared"), stack, database_url=url)

@@ -9,8 +9,6 @@ from typing import Any
 import httpx2
 import pytest
 
-from bot.engine.embedded import embedded_server
-
 SIZE = 700
 """Megabytes: room for a database, four checkouts and their transcripts."""
 LEAVES = 0.2
@@ -63,18 +61,16 @@ async def _writable(world: Any) -> bool:
 
 
 async def test_a_disk_that_fills_up_in_the_middle_costs_time_and_nothing_else(disk, opens):
-    world = await opens()
+    world = await opens(database_url=None)
     epic = await _in_dev(world)
     await _goes_on_when_it_may_write_again(world, epic, _fill(disk))
 
 
-async def test_a_disk_that_turns_read_only_in_the_middle_costs_time_and_nothing_else(disk, opens, tmp_path):
+async def test_a_disk_that_turns_read_only_in_the_middle_costs_time_and_nothing_else(disk, opens):
     """The database is elsewhere: it has its files open, and such a disk can't be made read-only for a test."""
-    async with embedded_server(tmp_path / "database") as server:
-        world = await opens(database_url=server.url)
-        epic = await _in_dev(world)
-        await _goes_on_when_it_may_write_again(world, epic, await _lock(disk))
-        await world.theatre.stop()
+    world = await opens()
+    epic = await _in_dev(world)
+    await _goes_on_when_it_may_write_again(world, epic, await _lock(disk))
 
 
 async def _in_dev(world: Any) -> Any:

@@ -5,22 +5,19 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-import pytest_asyncio
 
-from bot.engine.database import open_database
-from bot.engine.embedded import embedded_server
 from bot.engine.pace import Pace
 from bot.simulator.crash import KILLED, Life, Nursery, Point
 from bot.simulator.crash.ending import Ending, difference, ending_of
 from bot.simulator.theatre import REPOSITORY
+from tests.databases import Databases
 
 BRISK = Pace(
     tick=0.1,
@@ -36,11 +33,6 @@ BRISK = Pace(
 )
 PATIENCE = 120.0
 """Seconds that a story may take to come to its end after the kill."""
-BUSY = """
-    SELECT EXISTS (SELECT FROM keys WHERE wanted > served OR not_before < now() + interval '3 seconds')
-        OR EXISTS (SELECT FROM runs WHERE state IN ('queued', 'running'))
-        OR EXISTS (SELECT FROM deliveries WHERE done_at IS NULL AND parked IS NULL)
-"""
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -58,44 +50,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def _of_points(reports: Any) -> list[str]:
     names = (one.nodeid.partition("same_end[")[2].removesuffix("]") for one in reports)
     return [name for name in names if name]
-
-
-class Databases:
-    """One PostgreSQL for a session, and a database in it for each world."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def url(self, name: str) -> str:
-        return psycopg.conninfo.make_conninfo(self._url, dbname=name)
-
-    async def make(self, name: str) -> None:
-        await self._do(f"CREATE DATABASE {name} TEMPLATE template_callboard")
-
-    async def lose(self, name: str) -> None:
-        await self._do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-    async def quiet(self, name: str) -> bool:
-        """Whether the service of this database has nothing left to do, now or in the next seconds."""
-        async with await psycopg.AsyncConnection.connect(self.url(name), autocommit=True) as connection:
-            row = await (await connection.execute(BUSY)).fetchone()
-        return row == (False,)
-
-    async def _do(self, statement: str) -> None:
-        async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
-            await connection.execute(statement)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
-    async with embedded_server(tmp_path_factory.mktemp("database")) as server:
-        databases = Databases(server.url)
-        await databases._do("ALTER SYSTEM SET fsync = off")
-        await databases._do("SELECT pg_reload_conf()")
-        await databases._do("CREATE DATABASE template_callboard")
-        async with open_database(databases.url("template_callboard"), Path()):
-            pass  # the schema is what every copy begins with
-        yield databases
 
 
 @pytest.fixture(scope="session")
