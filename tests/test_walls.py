@@ -33,9 +33,11 @@ def ends(folder: Path, text: str, *more: str) -> tuple[int, list[str]]:
     (folder / "test_them.py").write_text(text)
     marks = ["-o", "markers=attack(*ids)\nproves(*ids)", "-o", "addopts=--import-mode=importlib"]
     argv = [sys.executable, "-m", "pytest", "-q", "-m", "attack", "-p", "no:cacheprovider", "--rootdir", str(folder)]
+    # The usual one it would close to other users, such as the database of the tests beside it.
+    apart = ["--basetemp", str(folder / "made")]
     plain = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
-        [*argv, *marks, *more, str(folder)], env=plain, cwd=folder, stdout=-1, stderr=-2, text=True, timeout=300
+        [*argv, *marks, *apart, *more, str(folder)], env=plain, cwd=folder, stdout=-1, stderr=-2, text=True, timeout=300
     )
     return done.returncode, done.stdout.splitlines()
 

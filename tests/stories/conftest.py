@@ -346,7 +346,7 @@ async def opens(tmp_path: Path, databases: Databases) -> AsyncIterator[Callable[
 
         async def open_one(**settings: Any) -> World:
             if "database_url" not in settings:
-                settings["database_url"] = await stack.enter_async_context(databases.one())
+                settings["database_url"] = await databases.one()
             return await open_world(tmp_path / "theatre", stack, **settings)
 
         yield open_one
@@ -368,5 +368,4 @@ async def follows() -> AsyncIterator[Callable[[Any], Any]]:
 async def shared(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> AsyncIterator[World]:
     """One world for all stories of a file; each has tickets of its own there, or leaves one as it found it."""
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(databases.one())
-        yield await open_world(tmp_path_factory.mktemp("shared"), stack, database_url=url)
+        yield await open_world(tmp_path_factory.mktemp("shared"), stack, database_url=await databases.one())
