@@ -122,7 +122,7 @@ class Runs(Protocol):
     async def cancel_run(self, run_id: str, reason: str) -> None:
         """Stop a run."""
 
-    async def intend(self, key: str, above: Mapping[str, int]) -> Mapping[str, int]:
+    async def intend(self, key: str, above: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
         """Numbers for records that are about to be written."""
 
     async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:
@@ -295,7 +295,7 @@ class Performer:
                     records += self._create(writes, facts, action)
                 case Remember(_, record):
                     records.append(record)
-        remembered = await self._remember(writes, facts.key, records)
+        remembered = await self._remember(writes, facts, records)
         await writes.send()
         if remembered:
             await self.runs.wrote(facts.key, remembered)
@@ -345,12 +345,12 @@ class Performer:
                 writes.relation(below, above)
         return [Record(issue=made[task.key], task=task.key) for task in new]
 
-    async def _remember(self, writes: Writes, key: str, records: Iterable[Record]) -> dict[str, tuple[int, str]]:
+    async def _remember(self, writes: Writes, facts: Facts, records: Iterable[Record]) -> dict[str, tuple[int, str]]:
         """Write records last; returns their numbers and signed texts. Each gets a number before anything is sent."""
         wanted = {one.issue: one for one in records}
         if not wanted:
             return {}
-        numbers = await self.runs.intend(key, {issue: one.number for issue, one in wanted.items()})
+        numbers = await self.runs.intend(facts.key, {issue: one.number for issue, one in wanted.items()}, facts.given)
         written = {}
         for issue, one in wanted.items():
             spent = f"{one.stage} · run {one.generation} · ${one.cost_usd:.2f}"

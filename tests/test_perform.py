@@ -197,7 +197,7 @@ class Numbers:
     def __init__(self, done):
         self.done = done
 
-    async def intend(self, _key, above):
+    async def intend(self, _key, above, _known):
         self.done.append("intend")
         return {issue: number + 1 for issue, number in above.items()}
 

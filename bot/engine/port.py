@@ -280,8 +280,14 @@ class Engine(Protocol):
     async def records(self, key: str) -> Records:
         """Which records of a key were written last. A cache: may be lost."""
 
-    async def intend(self, key: str, above: Mapping[str, int]) -> Mapping[str, int]:
-        """Numbers, by issue, for records that are about to be written: higher than `above` and any given out before."""
+    async def intend(self, key: str, above: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
+        """Numbers, by issue, for records that are about to be written: higher than `above` and any given out before.
+
+        `known` are the highest that were given out when the facts were read that the records come from.
+
+        Raises:
+            Transient: others were given out since: another process goes on with this, and knows more.
+        """
 
     async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:
         """Records that stand on Linear, by issue: number and signed text. One older than what is known is left out."""

@@ -17,6 +17,10 @@ signed text once it stands on Linear (`wrote`). A read is held against those two
 * The lag is over, and none is shown: somebody took it away. Then it is refused (`bot/machine/doubt.py`); so is one that
   is forged or copied, at once, whatever the database knows.
 
+A process that was frozen in the middle of a round, and was taken for dead, may wake up and write what it had decided
+long ago. Whoever asks for a number tells the highest that was given out when it read (`Newest.given`), and gets none
+when there is a higher one by now. So only what was on its way already can come late: the case of an older one above.
+
 A database that knows nothing of an epic that is older than itself was made anew: whoever worked there before may have
 written just now. It waits one lag, once. That the truth is in Linear, and not in the database, does not change: what is
 kept here is only used against what is older.
@@ -25,7 +29,7 @@ kept here is only used against what is older.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -52,7 +56,14 @@ class Ledger(Protocol):
         """The newest record of an issue that stood on Linear, signed."""
 
 
-async def with_newest(ledger: Ledger, keys: Sequence[str], issues: Sequence[Issue]) -> list[Issue]:
+class Newest(NamedTuple):
+    """Issues with their newest records, and the highest number that was given out for each when they were read."""
+
+    issues: list[Issue]
+    given: Mapping[str, int]
+
+
+async def with_newest(ledger: Ledger, keys: Sequence[str], issues: Sequence[Issue]) -> Newest:
     """The epic and its tickets, in this order, each with the newest record that stood on Linear.
 
     Raises:
@@ -69,7 +80,9 @@ async def with_newest(ledger: Ledger, keys: Sequence[str], issues: Sequence[Issu
     }
     if new:
         await ledger.wrote(key, new)
-    return [await _newest(ledger, keys, one, known.issues.get(one.id, _NEVER)) for one in issues]
+    given = {issue: kept.intended for issue, kept in known.issues.items()}
+    given |= {issue: max(number, given.get(issue, 0)) for issue, (number, _) in new.items()}
+    return Newest([await _newest(ledger, keys, one, known.issues.get(one.id, _NEVER)) for one in issues], given)
 
 
 def seconds_to_wait(known: Records, issues: Sequence[Issue]) -> float:

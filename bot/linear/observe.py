@@ -6,7 +6,7 @@ what the lists leave over is read in any case.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -53,6 +53,8 @@ class LinearPicture:
     tickets: tuple[Issue, ...]
     documents: tuple[Document, ...]
     viewer: str
+    given: Mapping[str, int] = field(default_factory=dict)
+    """By issue id: the highest number that was given out for its record; only for who acts upon the picture."""
 
     @property
     def document(self) -> Document | None:
@@ -140,14 +142,16 @@ class Observer:
         self._remember(issue, epic)
         reader = Reader(self._states, self._keys, viewer, await self._teams())
         seen = [reader.issue(node) for node in (epic, *epic.children.nodes)]
+        given: Mapping[str, int] = {}
         if ledger is not None:
-            seen = await with_newest(ledger, self._keys, seen)
+            seen, given = await with_newest(ledger, self._keys, seen)
         first, *tickets = await with_movers(self._client, reader, seen)
         return LinearPicture(
             epic=first,
             tickets=tuple(tickets),
             documents=tuple(document(node) for node in epic.documents.nodes if not node.trashed),
             viewer=viewer,
+            given=given,
         )
 
     async def caller(self, issue: str, label: str, viewer: str) -> Call:

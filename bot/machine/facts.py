@@ -241,6 +241,8 @@ class Facts:
     lone: bool = False
     dropped: bool = False
     """The label was taken away: nothing new starts, what runs is stopped."""
+    given: Mapping[str, int] = field(default_factory=dict)
+    """By issue id: the highest number that was given out for its record when this was read."""
     unchanged: Mapping[str, datetime] = field(default_factory=dict)
     """By issue id: since when nothing that we know of it has changed. Nothing here: it is new to us."""
     service: Service = Service()

@@ -34,6 +34,11 @@ class Ledger:
     def __init__(self, clock):
         self.ledger = MemoryLedger(clock, LAG)
 
+    def intends(self, issue):
+        known = self.ledger.records("epic:e").issues
+        given = {one: kept.intended for one, kept in known.items()}
+        return self.ledger.intend("epic:e", {issue: 0}, given)[issue]
+
     async def records(self, key):
         return self.ledger.records(key)
 
@@ -73,7 +78,7 @@ def writes(ledger):
     """A record is given a number; it comes to stand on Linear, or nobody learns whether it does."""
 
     def writes(*, noted, **record):
-        number = ledger.ledger.intend("epic:e", {"e": 0})["e"]
+        number = ledger.intends("e")
         if noted:
             ledger.ledger.wrote("epic:e", {"e": (number, text_of(Record("e", number, **record), KEYS[0]))})
         return number
@@ -83,7 +88,7 @@ def writes(ledger):
 
 async def test_the_newest_record_is_believed_at_once(ledger, shows, writes):
     number = writes(noted=True)
-    assert await with_newest(ledger, KEYS, [shows(number)]) == [shows(number)]
+    assert (await with_newest(ledger, KEYS, [shows(number)])).issues == [shows(number)]
 
 
 @pytest.mark.parametrize("noted", [True, False])
@@ -107,7 +112,7 @@ async def test_no_record_just_after_the_first_was_written_may_be_an_old_read(led
 
 async def test_a_ticket_that_is_not_shown_just_after_it_was_made_may_be_missing_in_an_old_read(ledger, shows, writes):
     number = writes(noted=True)
-    ledger.ledger.intend("epic:e", {"ticket": 0})
+    ledger.intends("ticket")
     with pytest.raises(Transient):
         await with_newest(ledger, KEYS, [shows(number)])
 
@@ -116,7 +121,7 @@ async def test_a_write_that_never_came_is_given_up_after_the_lag(ledger, shows, 
     number = writes(noted=True)
     writes(noted=False)
     clock.passes(LAG)
-    assert await with_newest(ledger, KEYS, [shows(number)]) == [shows(number)]
+    assert (await with_newest(ledger, KEYS, [shows(number)])).issues == [shows(number)]
 
 
 async def test_a_write_whose_answer_was_lost_is_noted_when_it_is_seen(ledger, shows, writes):
@@ -132,7 +137,7 @@ async def test_an_older_record_that_stays_is_replaced_by_the_newest_and_has_to_b
     writes(noted=False)
     newest = writes(noted=True, heard=("word",))
     clock.passes(LAG)
-    [epic] = await with_newest(
+    [epic], _ = await with_newest(
         ledger, KEYS, [replace(shows(1), record=None, record_refused="older than what was said")]
     )
     assert epic.record == Record("e", newest, heard=("word",))
@@ -143,22 +148,33 @@ async def test_an_older_record_that_stays_is_replaced_by_the_newest_and_has_to_b
 async def test_a_record_that_is_taken_away_is_refused(ledger, shows, writes, clock):
     writes(noted=True)
     clock.passes(LAG)
-    [epic] = await with_newest(ledger, KEYS, [shows(None)])
+    [epic], _ = await with_newest(ledger, KEYS, [shows(None)])
     assert epic.record_refused == GONE
 
 
 async def test_a_forged_record_is_refused_at_once_and_the_database_puts_nothing_in_its_place(ledger, shows, writes):
     writes(noted=True)
     forged = replace(shows(None), record_refused="not signed with this service's key")
-    assert await with_newest(ledger, KEYS, [forged]) == [forged]
+    assert (await with_newest(ledger, KEYS, [forged])).issues == [forged]
 
 
 async def test_a_database_that_was_made_anew_waits_one_lag_for_what_is_older_than_itself(ledger, shows, clock):
     with pytest.raises(Transient):
         await with_newest(ledger, KEYS, [shows(7, old=True)])
     clock.passes(LAG)
-    assert await with_newest(ledger, KEYS, [shows(7, old=True)]) == [shows(7, old=True)]
+    assert (await with_newest(ledger, KEYS, [shows(7, old=True)])).issues == [shows(7, old=True)]
 
 
 async def test_an_epic_that_is_newer_than_the_database_waits_for_nothing(ledger, shows):
-    assert await with_newest(ledger, KEYS, [shows(None)]) == [shows(None)]
+    assert (await with_newest(ledger, KEYS, [shows(None)])).issues == [shows(None)]
+
+
+async def test_the_highest_number_that_was_given_out_is_told_whether_it_was_written_or_not(
+    ledger, shows, writes, clock
+):
+    number = writes(noted=False)
+    clock.passes(LAG)
+    assert (await with_newest(ledger, KEYS, [shows(number - 1)])).given == {"e": number}
+    assert (await with_newest(ledger, KEYS, [shows(number)])).given == {"e": number}
+    assert (await with_newest(ledger, KEYS, [shows(number + 7)])).given == {"e": number + 7}
+    assert ledger.intends("e") == number + 8

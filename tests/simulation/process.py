@@ -65,10 +65,10 @@ class Engine(MemoryEngine):
         await super().start_run(order)
         await self.process.door.stored()
 
-    async def intend(self, key: str, above: Mapping[str, int]) -> Mapping[str, int]:
+    async def intend(self, key: str, above: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
         """Numbers for records that are about to be written."""
         await self.process.door.asks_database()
-        return await super().intend(key, above)
+        return await super().intend(key, above, known)
 
     async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:
         """These records stand on Linear."""
