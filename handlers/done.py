@@ -5,7 +5,7 @@ from bot.machine.decision import Blocker, Decision, Post
 from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.running import record_of, stops
-from bot.machine.train import leave, leave_checkout
+from bot.machine.train import leave, leave_checkout, put_away
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -23,12 +23,15 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
-    """A ticket that a person closed by hand stops its worker; that its pull request stands open is said."""
-    pull, stopped = ticket.pull_request, Decision(stops(ticket, "done"))
+    """A ticket that a person closed by hand stops its worker; that its pull request stands open is said.
+
+    Its branch goes with the merge, if that ever comes. Its checkout goes now: nobody may look at it again then.
+    """
+    pull, over = ticket.pull_request, _over(ticket, heard) + Decision(stops(ticket, "done"))
     if pull is not None and pull.open:
-        values = {"number": pull.number}
-        return _over(ticket, heard) + stopped + Decision(blockers=(Blocker(ticket.issue.id, "done_but_open", values),))
-    return _over(ticket, heard) + stopped + leave(facts, ticket, heard.record)
+        waits = Blocker(ticket.issue.id, "done_but_open", {"number": pull.number})
+        return over + Decision(blockers=(waits,)) + put_away(facts, heard.record)
+    return over + leave(facts, ticket, heard.record)
 
 
 def _over(ticket: Ticket, heard: Heard) -> Decision:

@@ -40,10 +40,13 @@ def protected_now(facts: Facts) -> tuple[tuple[str, str], ...]:
 
 
 def ask(facts: Facts, asking: Ticket, record: Record) -> Decision:
-    """Show the summary of what would be merged; the approval will count for exactly these heads."""
+    """Show the summary of what would be merged; the approval will count for exactly these heads.
+
+    Its comment names the generation that Linear knows already, not that of a run which is ordered only now.
+    """
     now = heads(facts)
     before = record.shown.comment if record.shown else ""  # so that the newest summary is always the newest comment
-    shown_topic = f"summary-{record.generation}-{hash_of(now, before):x}"
+    shown_topic = f"summary-{record_of(asking).generation}-{hash_of(now, before):x}"
     rows = [
         {
             "identifier": ticket.issue.identifier,

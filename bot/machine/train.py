@@ -251,3 +251,14 @@ def leave_checkout(facts: Facts, record: Record) -> Decision:
         return Decision(record=record)
     clean = CleanUp(facts.repository.name, record.branch, delete_branch=False)
     return Decision((clean,), record=replace(record, branch="", base=""))
+
+
+def put_away(facts: Facts, record: Record) -> Decision:
+    """Take away the checkout, once, of work that is over for now and whose branch may still be merged.
+
+    That the record forgets what the work began on says that it is gone: whatever begins again says so anew.
+    """
+    if facts.repository is None or not record.branch or not record.base:
+        return Decision(record=record)
+    clean = CleanUp(facts.repository.name, record.branch, delete_branch=False)
+    return Decision((clean,), record=replace(record, base=""))

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.machine.decision import CleanUp, CreateTickets, Remember, Retarget
+from bot.machine.decision import CleanUp, CreateTickets, Post, Remember, Retarget, StartRun
 from bot.machine.facts import Rules
 from bot.machine.pull_request import Mergeable, PullRequest, Remark
-from bot.machine.record import Approval, Record
+from bot.machine.record import Approval, Record, generation_of
 from bot.machine.stack import goes_into
 from bot.machine.stages import Disposition, Stage
 
@@ -253,3 +253,32 @@ def test_a_branch_that_somebody_deleted_before_it_had_a_pull_request_is_theirs_t
     approved.comments("feed", "resume")
     approved.settle()
     assert approved.pulls["feed"].open
+
+
+def test_the_checkout_of_what_a_person_calls_done_goes_although_its_pull_request_is_open_and_the_branch_with_its_merge(
+    approved,
+):
+    approved.work(12)
+    approved.moves("storage", Stage.DONE)
+    approved.settle().step()
+    assert "still open" in approved.why("storage")
+    assert approved.cleaned == ["agent/YOU-2"], "once"
+    approved.pull(approved.pulls["storage"].number, open=False, merged=True, merge_commit="m")
+    approved.pulls.pop("theme")  # nothing stands on its branch any more
+    last = [one for _ in range(3) for one in approved.step().actions if isinstance(one, CleanUp)]
+    assert [(one.branch, one.delete_branch) for one in last] == [("agent/YOU-2", True)]
+
+
+def test_a_summary_that_is_shown_while_a_run_is_ordered_names_no_generation_that_linear_does_not_know_yet(approved):
+    approved.work(12)
+    approved.comments("epic", "the settings page needs a toggle")
+    record = approved.issues["epic"].record
+    known = record.generation
+    approved.change("epic", record=replace(record, shown=None))
+    decision = approved.step()
+    ordered = [one.generation for one in decision.actions if isinstance(one, StartRun) and one.issue == "epic"]
+    shown = [one.topic for one in decision.actions if isinstance(one, Post) and one.topic.startswith("summary-")]
+    assert ordered == [known + 1]
+    assert [generation_of(one) for one in shown] == [known]
+    approved.step()
+    assert approved.issues["epic"].record.shown.comment == shown[0], "what was shown is known again"

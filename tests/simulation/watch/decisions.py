@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from bot.machine.decision import Decision
+from bot.machine.decision import Decision, Post
 from bot.machine.facts import Facts
+from bot.machine.record import generation_of
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.seen import OVER
 
@@ -22,6 +23,7 @@ class Decisions(Part):
         """A round came to a decision."""
         self._goes_on(decision)
         self._has_a_reason(facts, decision)
+        self._names_what_is_known(facts, decision)
 
     def _goes_on(self, decision: Decision) -> None:
         now = self.world.loop.time()
@@ -46,3 +48,11 @@ class Decisions(Part):
                 self.violated(
                     "something stands still without a reason", f"{one.issue.identifier}: {one.issue.state_name}"
                 )
+
+    def _names_what_is_known(self, facts: Facts, decision: Decision) -> None:
+        """A comment names no generation that the record has not yet: killed between them, it is refused for ever."""
+        known = {one.issue.id: one.issue.record for one in (facts.epic, *facts.tickets)}
+        for one in decision.actions:
+            record = known.get(one.issue) if isinstance(one, Post) else None
+            if isinstance(one, Post) and record is not None and generation_of(one.topic) > record.generation:
+                self.violated("a comment tells of what the record does not know yet", one.topic)

@@ -40,6 +40,8 @@ class Moves(Part):
         name, branch = ticket.identifier, f"agent/{ticket.identifier}"
         pulls, known = self.world.hub.of(branch), self.sights.pull(process, branch)
         self.left_to_people.discard(branch)
+        if self._puts_back(process, ticket, stage):
+            return
         if stage is Stage.CANCELED and not (known is not None and known.merged):
             self.left_to_people.add(branch)
         elif stage is Stage.DONE and ticket.id not in self.world.nothing_to_do:
@@ -49,6 +51,11 @@ class Moves(Part):
             self.violated("a stage is skipped", f"{name} is ready to merge without a pull request")
         elif stage is Stage.CODE_REVIEW and not pulls and self.world.git.tip(branch) is None:
             self.violated("a stage is skipped", f"{name} is in review without a branch")
+
+    def _puts_back(self, process: "Process", ticket: Issue, stage: Stage | None) -> bool:
+        """Whether it only goes back to where the service had it before automation moved it, whatever happened since."""
+        seen = self.sights.epics[process.name, str(ticket.parent)].issues.get(ticket.id)
+        return ticket.mover == "automation" and bool(seen and seen.record and seen.record.stage is stage)
 
     def _is_on_base(self, pull: Pull) -> bool:
         seen = set[int]()

@@ -44,13 +44,13 @@ class Seen:
 
     @cached_property
     def stage(self) -> Stage | None:
-        """Where it is; where automation put it says nothing."""
-        if self.mover == "automation":
-            record = self.record
-            return record.stage if record else None
+        """Where it is; where automation put it says nothing, nor does a state that means nothing (it was renamed)."""
+        known = STAGES.get(self.state)
+        if self.mover == "automation" or (known is None and self.kind == "started"):
+            return self.record.stage if self.record else None
         if self.kind in OVER:
             return Stage.DONE if self.kind == "completed" else Stage.CANCELED
-        return STAGES.get(self.state)
+        return known
 
     @property
     def over(self) -> bool:
