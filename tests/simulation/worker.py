@@ -213,7 +213,7 @@ class FakeWorker:
         git, task = self.world.git, order.run.task_id
         tree = git.commits[begun.commit].tree
         text = tree.get(order.plan_path)
-        if begun.old is None or text is None:
+        if text is None:
             return asks(f"There is no plan at `{order.plan_path}` on `{order.branch}`.")
         plan = read_plan(text)
         if order.plan_digest and plan.digest != order.plan_digest:
