@@ -9,7 +9,7 @@ from rich.text import Text
 from bot.git.mirror import Mirror
 from bot.local import state as states
 from bot.local import words
-from bot.local.repository import Repository, alone, open_repository
+from bot.local.repository import Repository, held, open_repository
 from bot.local.settings import Rules, Wanted, choose, read_setup, rules
 from bot.local.state import Chosen, Commit, State
 from bot.machine import loop, plan
@@ -29,7 +29,7 @@ async def check(wanted: Wanted) -> int:
     repository = await open_repository(wanted.file)
     console = Console(highlight=False)
     setup = read_setup(repository.root)
-    with alone(repository):
+    with held(repository):
         state = states.read(repository)
         standing = await progress_of(repository)
         if any(one.fatal for one in standing.plan.findings):

@@ -21,7 +21,7 @@ from bot.git.commit import Author
 from bot.local import state as states
 from bot.local import words
 from bot.local.checking import begin, next_of, phases_done, progress_of
-from bot.local.repository import POLICY, Repository, alone, open_repository
+from bot.local.repository import POLICY, Repository, held, open_repository
 from bot.local.settings import NAME, Rules, Setup, Wanted, choose, order, read_setup, rules
 from bot.local.state import Guidance, State
 from bot.local.watching import Display, Watched
@@ -55,7 +55,7 @@ async def run(wanted: Wanted) -> int:
         UserError: something must be put right before it can start; one sentence says what.
     """
     repository = await open_repository(wanted.file)
-    with alone(repository):
+    with held(repository):
         drive = await _prepared(repository, wanted)
         with (repository.folder / "plan.log").open("a") as log:
             logs.configure(out=log, secrets=drive.setup.settings.secrets())

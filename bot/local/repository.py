@@ -5,7 +5,6 @@ the branch and a clean working tree together. Files that git doesn't know don't 
 alone, and refuses when a new file would overwrite one.
 """
 
-import fcntl
 import os
 import re
 import shlex
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.alone import alone
 from bot.git.command import GitError, Result, run
 from bot.git.commit import Author
 from bot.git.mirror import WORK
@@ -158,7 +158,7 @@ async def open_repository(file: Path) -> Repository:
 
 
 @contextmanager
-def alone(repository: Repository) -> Iterator[None]:
+def held(repository: Repository) -> Iterator[None]:
     """Make the folder of ours, which git overlooks, and be the only one who works there.
 
     Raises:
@@ -166,20 +166,8 @@ def alone(repository: Repository) -> Iterator[None]:
     """
     repository.folder.mkdir(mode=0o700, exist_ok=True)
     _exclude(repository.common)
-    lock = os.open(repository.folder / "plan.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            who = os.pread(lock, 20, 0).decode(errors="replace")
-            raise UserError(
-                f"Another `callboard plan` (process {who}) is under way here: wait for it, or end it with Ctrl-C."
-            ) from None
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
+    with alone(repository.folder / "plan.lock", "callboard plan"):
         yield
-    finally:
-        os.close(lock)
 
 
 def _exclude(common: Path) -> None:

@@ -1,7 +1,9 @@
 """The demo as a newcomer runs it: the real agent program, real git, the repository's own tests."""
 
+import argparse
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,8 +15,10 @@ import pytest
 import structlog
 from rich.console import Console
 
+from bot.alone import alone
+from bot.machine.errors import UserError
 from bot.runs.sandbox import Bubblewrap
-from bot.simulator.demo.command import play
+from bot.simulator.demo.command import add_arguments, play, run
 from bot.simulator.demo.report import report
 from bot.simulator.demo.review_story import HELP, MILESTONES, PANEL, REVIEW, STREAKS
 from bot.simulator.demo.script import model
@@ -226,3 +230,18 @@ async def test_all_that_happens_to_pull_requests_in_one_go(tmp_path):
     tests = subprocess.run(command, cwd=tmp_path / "merged", capture_output=True)
     assert tests.returncode == 0, tests.stderr.decode()
     assert [one for one in seen.logged if one["log_level"] in ("error", "critical")] == []
+
+
+async def test_a_second_demo_in_the_same_folder_refuses_and_leaves_the_first_one_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    played = tmp_path / ".callboard" / "demo" / "service.log"
+    played.parent.mkdir(parents=True)
+    played.write_text("the first one's")
+    options = argparse.ArgumentParser()
+    add_arguments(options)
+    with (
+        alone(tmp_path / ".callboard" / "demo.lock", "callboard demo"),
+        pytest.raises(UserError, match=rf"Another `callboard demo` \(process {os.getpid()}\) is under way here"),
+    ):
+        await run(options.parse_args(["--yes"]))
+    assert played.read_text() == "the first one's"

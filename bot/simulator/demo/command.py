@@ -4,7 +4,8 @@ import argparse
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bot import logs
+from bot.alone import alone
 from bot.machine.errors import UserError
 from bot.runs.sandbox import Bubblewrap
 from bot.runs.selftest import Examination, examine
@@ -45,13 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(arguments: argparse.Namespace) -> int:
-    """Play the demo; 0 when the epic is done."""
+    """Play the demo; 0 when the epic is done. Raises UserError when another one is being played in this folder."""
     console = Console()
     scenario = SCENARIOS[arguments.scenario]
     home = _home()
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
-    with (home / "service.log").open("w") as out:
+    with _emptied(home), (home / "service.log").open("w") as out:
         logs.configure(out=out)
         plan = await _plan(scenario, arguments, home, console)
         limit = arguments.minutes * 60 or (600.0 if arguments.yes else None)
@@ -85,6 +85,16 @@ def walls(wanted: str | None, seen: Examination, *, scripted: bool) -> tuple[str
     if seen.reason:
         return "bwrap", f"[yellow]{escape(seen.reason)}[/]"
     return "bwrap", f"The agents run behind walls that {len(seen.tried)} probes tried to get through, and none did"
+
+
+@contextmanager
+def _emptied(home: Path) -> Iterator[None]:
+    """Begin with an empty folder, which is nobody else's while the block lasts."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with alone(home.with_name("demo.lock"), "callboard demo"):
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir()
+        yield
 
 
 def _home() -> Path:

@@ -81,9 +81,7 @@ class Starts(Part):
         merged = known is not None and known.merged
         if below.thrown_away or below.over or (below.kind == "completed" and merged):
             return
-        renamed = below.stage is None and below.record is not None  # the record knows what its state was called before
-        stage = below.record.stage if renamed and below.record else below.stage
-        far = stage in (Stage.CODE_REVIEW, Stage.MERGE) and self.world.policy.gates.dependents_start != "done"
+        far = below.stage in (Stage.CODE_REVIEW, Stage.MERGE) and self.world.policy.gates.dependents_start != "done"
         if not (far and known is not None and (known.green or known.merged)):
             self.violated("a ticket starts before its blockers", f"{name} starts, {below.identifier} is {below.state}")
 
