@@ -189,9 +189,10 @@ def _is_over(world: World, issue: str) -> bool:
 
 
 def _over(world: World) -> bool:
-    """Whether every epic is over, as far as the service has to say so too."""
+    """Whether every epic is over, as far as the service has to say so: it never looks at one that was before."""
     epics = [one for one in world.linear.issues.values() if one.parent is None and not one.deleted]
     if not epics or not all(_is_over(world, one.id) for one in epics):
         return not epics
-    kept = [world.decisions.get(f"epic:{one.id}") for one in epics]
+    begun = [one for one in epics if one.attachments or f"epic:{one.id}" in world.decisions]
+    kept = [world.decisions.get(f"epic:{one.id}") for one in begun]
     return all(one is not None and one[0].epic.issue.stage in (Stage.DONE, Stage.CANCELED) for one in kept)
