@@ -8,14 +8,13 @@ when the generation they carry is remembered.
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
-from bot.engine.port import RunOrder
+from bot.effects import GitHubEffects, Runs
 from bot.github.errors import HeadMoved, NotFound, NotMergeable
 from bot.linear.ensure import NewTicket, Writes, ticket_id
-from bot.linear.marker import effect_id
 from bot.machine.breakdown import Task, code
 from bot.machine.decision import (
     Action,
@@ -43,14 +42,12 @@ from bot.machine.decision import (
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Issue
 from bot.machine.inert import disarmed
-from bot.machine.progress import AGENT_STEPS
 from bot.machine.pull_request import Failure
 from bot.machine.record import Record
 from bot.machine.running import budget
 from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
+from bot.ordering import order_of
 from bot.policy import Policy
-from bot.runs.contract import RunSpec
-from bot.runs.worker import LoopOrder, WorkOrder
 from bot.words import say, sentence
 
 log = structlog.get_logger()
@@ -63,70 +60,6 @@ PANEL_SECONDS = 3.0
 """The panel of one epic is edited no oftener than this, so that people can read it and Linear isn't flooded."""
 _LATER = (Move, Dispose, Post, WriteBreakdown, CreateTickets, Remember, StartRun)
 """What waits until everything on GitHub is done: the writes to Linear, then the runs."""
-
-
-class GitHubEffects(Protocol):
-    """The verbs of `bot/github/ensure.py` that decisions need."""
-
-    async def ensure_pull(self, repository: str, branch: str, base: str, title: str, body: str) -> int:
-        """The branch has an open pull request."""
-
-    async def retarget(self, repository: str, number: int, base: str) -> None:
-        """The pull request goes into `base`."""
-
-    async def merge(self, repository: str, number: int, head: str, title: str, methods: tuple[str, ...]) -> None:
-        """The pull request is merged at this head, by the first of these methods that GitHub takes."""
-
-    async def enqueue(self, repository: str, number: int, head: str) -> None:
-        """The pull request is in the merge queue at this head."""
-
-    async def dequeue(self, repository: str, number: int) -> None:
-        """The pull request is in no merge queue."""
-
-    async def rerun(self, repository: str, failure: Failure) -> bool:
-        """The failed check runs once more; False: it can't."""
-
-    async def reply(self, repository: str, thread: str, body: str, topic: str) -> None:
-        """The thread has our reply about a topic."""
-
-    async def resolve(self, repository: str, thread: str) -> None:
-        """The thread is resolved."""
-
-    async def answer(self, repository: str, number: int, body: str, topic: str) -> int:
-        """The conversation has our comment about a topic."""
-
-    async def request_review(self, repository: str, number: int, logins: tuple[str, ...]) -> tuple[str, ...]:
-        """These people are asked to look again; returns those that GitHub refused."""
-
-    async def our_check(
-        self, repository: str, head: str, status: str, conclusion: str, title: str, summary: str, url: str
-    ) -> None:
-        """Our own check on a head says this."""
-
-    async def close_pull(self, repository: str, number: int) -> None:
-        """The pull request is closed."""
-
-    async def delete_branch(self, repository: str, branch: str) -> None:
-        """The branch is gone."""
-
-
-class Runs(Protocol):
-    """The verbs of the engine that decisions need."""
-
-    async def start_run(self, order: RunOrder) -> None:
-        """Queue a run, once."""
-
-    async def allow(self, key: str, budget_usd: float, recorded_usd: float) -> None:
-        """What an epic may cost, and what it has cost by its records."""
-
-    async def cancel_run(self, run_id: str, reason: str) -> None:
-        """Stop a run."""
-
-    async def intend(self, key: str, above: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
-        """Numbers for records that are about to be written."""
-
-    async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:
-        """These records stand on Linear."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +110,7 @@ class Performer:
         for action in decision.actions:
             if isinstance(action, StartRun):
                 self.note(facts, action)
-                await self.runs.start_run(self._order(facts, await self._with_logs(action)))
+                await self.runs.start_run(order_of(self.policy(), facts, await self._with_logs(action)))
         again = max(refused) if refused else decision.recheck_after
         return again if late is None or (again is not None and again < late) else late
 
@@ -358,76 +291,6 @@ class Performer:
             text = writes.record(issue, record, title="Callboard", subtitle=spent, url=f"{self.page}/issues/{issue}")
             written[issue] = numbers[issue], text
         return written
-
-    def _order(self, facts: Facts, start: StartRun) -> RunOrder:
-        policy = self.policy()
-        limits = policy.limits
-        run_id = effect_id("run", start.issue, str(start.generation))
-        work = WorkOrder(
-            run=_spec(policy, start, run_id),
-            repository=start.repository,
-            branch=start.branch,
-            base=start.base,
-            merges=start.merges,
-            plan_digest=start.plan_digest,
-            research_path=start.research_path,
-            plan_path=start.plan_path,
-            about=start.about,
-            head=start.head,
-            upstream=start.upstream,
-            trunk=facts.repository.base if facts.repository else "",
-            protected=policy.git.protected,
-            ordered_at=facts.now,
-            loop=_loop(policy, start),
-        )
-        return RunOrder(
-            run_id=run_id,
-            key=facts.key,
-            issue=start.issue,
-            generation=start.generation,
-            stage=str(start.stage),
-            caps=(
-                ("service", limits.workers),
-                (f"repository:{start.repository}", limits.workers_per_repository),
-                (facts.key, limits.workers_per_epic),
-            ),
-            priority=start.priority,
-            spec=work.model_dump(mode="json"),
-        )
-
-
-def _loop(policy: Policy, start: StartRun) -> LoopOrder:
-    """What the implementation loop is told; its steps may each have an agent of their own."""
-    return LoopOrder(
-        max_retries=policy.limits.max_retries,
-        verify_all=policy.gates.verify == "all",
-        verify_minutes=policy.limits.verify_minutes,
-        resume=start.resume,
-        wishes=start.wishes,
-        agents={str(step): policy.agent.for_step(step, start.stage) for step in sorted(AGENT_STEPS)},
-    )
-
-
-def _spec(policy: Policy, start: StartRun, run_id: str) -> RunSpec:
-    header = start.header
-    return RunSpec(
-        run_id=run_id,
-        prompt=start.prompt,
-        task_id=header["TASK_ID"],
-        stage=header["STAGE"],
-        attempt=start.attempt,
-        title=header["TITLE"],
-        description=header["DESCRIPTION"],
-        scope=header["SCOPE"],
-        dependencies=[name for name in header["DEPENDENCIES"].split(", ") if name != "none"],
-        parent_ticket=header["PARENT_TICKET"] if header["PARENT_TICKET"] != "none" else "",
-        variables=dict(start.variables),
-        **policy.agent.for_step(start.prompt, start.stage),
-        minutes=policy.limits.run_minutes,
-        budget_usd=policy.budget.run_usd,
-        max_turns=policy.limits.max_turns,
-        command=list(policy.agent.command),
-    )
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:

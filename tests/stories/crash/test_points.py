@@ -10,11 +10,12 @@ from typing import get_args
 
 import pytest
 
+from bot.effects import GitHubEffects, Runs
 from bot.engine.port import Engine
 from bot.git.mirror import Mirror
 from bot.linear.ensure import Writes
 from bot.machine import decision
-from bot.perform import GitHubEffects, Performer, Runs
+from bot.perform import Performer
 from bot.simulator.crash import POINTS, VERBS, Moment
 from bot.simulator.crash.trap import LINEAR
 
