@@ -4,7 +4,6 @@ Every request passes `Door`: a wait, perhaps a fault before anything happened, t
 done. A process that died, or is frozen, comes through no door.
 """
 
-import asyncio
 import copy
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from github import GithubException
 from bot.github.errors import classify as classify_github
 from bot.linear.errors import by_status, classify
 from bot.machine.errors import Transient
-from tests.simulation.clock import now
+from tests.simulation.clock import Pause, now
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
@@ -134,7 +133,7 @@ class Door:
         await self._leaves(self.world.chaos.strikes(("crash after",)))
 
     async def _comes(self, kinds: Sequence[str]) -> str:
-        await asyncio.sleep(self.world.chaos.chance.uniform(0.02, 0.4))
+        await Pause(self.world.chaos.chance.uniform(0.02, 0.4))
         await self.process.may_pass()
         fault = self.world.chaos.strikes(kinds)
         if fault == "crash before":
@@ -151,7 +150,7 @@ class Door:
         if fault == "crash after":
             await self.process.dies(fault)
         if self.world.chaos.chance.random() < 0.2:
-            await asyncio.sleep(0.1)
+            await Pause(0.1)
             await self.process.may_pass()
 
 

@@ -65,18 +65,22 @@ _LEFT_OUT = object()
 
 
 def _replaced(thing: Any, /, **changes: Any) -> Any:
-    """What `dataclasses.replace` gives, in a tenth of its time."""
-    return _copier(type(thing))(thing, **changes)
+    """What `dataclasses.replace` gives, in a tenth of its time; the same object when nothing changes."""
+    return _copier(type(thing), *changes)(thing, *changes.values())
 
 
 @functools.cache
-def _copier(kind: type) -> Any:
-    """A function that makes a copy of a dataclass with some fields changed."""
-    names = [one.name for one in dataclasses.fields(kind)]
-    lines = [f"    _new.{one} = _old.{one} if {one} is _left_out else {one}" for one in names]
-    takes = ", ".join(f"{one}=_left_out" for one in names)
-    text = (f"def copied(_old, /, *, {takes}):", "    _new = _make(_kind)", *lines, "    return _new")
-    return _function("copied", "\n".join(text), _kind=kind, _make=object.__new__)
+def _copier(kind: type, *changed: str) -> Any:
+    """A function that makes a copy of a dataclass with these fields changed."""
+    lines = [
+        f"    if {' and '.join(f'_old.{name} is {name}' for name in changed) or 'True'}: return _old",
+        "    _new = _make(_kind)",
+        *(f"    _new.{name} = {name}" for name in changed),
+        *(f"    _new.{one.name} = _old.{one.name}" for one in dataclasses.fields(kind) if one.name not in changed),
+        "    return _new",
+    ]
+    text = "\n".join((f"def copied({', '.join(('_old', *changed))}):", *lines))
+    return _function("copied", text, _kind=kind, _make=object.__new__)
 
 
 def _initialised(kind: type) -> Any:
