@@ -48,7 +48,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Run the implementation loop, a run for each step; the finished branch gets its pull request."""
     documentation = heard.record.task == DOCUMENTATION
-    order = orders.documentation(facts) if documentation else orders.implement()
+    order = orders.dev(facts, ticket)
 
     def taken(record: Record, result: Mapping[str, Any]) -> Decision:
         if result.get("nothing_to_do"):

@@ -24,6 +24,11 @@ def plan(findings: tuple[str, ...] = ()) -> Order:
     return Order("plan", Stage.PLAN, {"findings": list(findings)} if findings else {})
 
 
+def dev(facts: Facts, ticket: Ticket) -> Order:
+    """Go on with the plan; the ticket of the documentation has none."""
+    return documentation(facts) if record_of(ticket).task == DOCUMENTATION else implement()
+
+
 def implement() -> Order:
     """Go on with the plan, which is read from the branch when the run starts; so is the step that is due."""
     return Order("implement", Stage.DEV, {})

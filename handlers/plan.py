@@ -51,7 +51,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         if facts.rules.plan_by_person:
             return Decision((post, Move(ticket.issue.id, Stage.PLAN_REVIEW)), recheck_after=0.0, record=record)
         move = Decision((post, Move(ticket.issue.id, Stage.READY)))
-        return move + start(facts, with_record(ticket, record), orders.implement())
+        return move + start(facts, with_record(ticket, record), orders.dev(facts, ticket))
 
     said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
     return said + work(facts, ticket, orders.plan(), taken)

@@ -61,7 +61,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     def begin(given: Approval) -> Decision:
         record = replace(heard.record, approval=given, shown=None, turns=heard.record.turns + 1)
         move = Decision((Move(ticket.issue.id, Stage.READY),))
-        return move + start(facts, with_record(ticket, record), orders.implement())
+        return move + start(facts, with_record(ticket, record), orders.dev(facts, ticket))
 
     return _review(facts, ticket, heard, plan.digest, "plan_review", {"path": plan.path}, begin)
 

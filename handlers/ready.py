@@ -12,4 +12,4 @@ from handlers.replies import noted, nothing_to_approve
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Order the work; the ticket is In Dev when a worker has really begun."""
     said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
-    return said + begin(facts, ticket, orders.implement(), Stage.DEV)
+    return said + begin(facts, ticket, orders.dev(facts, ticket), Stage.DEV)

@@ -282,3 +282,12 @@ def test_a_summary_that_is_shown_while_a_run_is_ordered_names_no_generation_that
     assert [generation_of(one) for one in shown] == [known]
     approved.step()
     assert approved.issues["epic"].record.shown.comment == shown[0], "what was shown is known again"
+
+
+def test_the_documentation_that_a_person_takes_back_to_ready_is_written_again_without_a_plan(approved):
+    while approved.stage("documentation").rank < Stage.CODE_REVIEW.rank:
+        approved.work()
+    approved.moves("documentation", Stage.READY)
+    approved.settle()
+    made = [(one.prompt, one.stage) for one in approved.orders if one.issue == "documentation"]
+    assert made == [("documentation", Stage.DEV)] * 2
