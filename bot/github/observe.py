@@ -98,14 +98,16 @@ class Observe:
         return await self._failures.log_of(repository, failure)
 
     async def find_pull(self, repository: str, branch: str) -> int | None:
-        """The newest pull request of a branch, open or not."""
+        """The pull request of a branch: the open one (somebody may have reopened an older one), else the newest."""
         owner = repository.partition("/")[0]
 
         def job(api: Github) -> int | None:
             pulls = api.get_repo(repository).get_pulls(
                 state="all", head=f"{owner}:{branch}", sort="created", direction="desc"
             )
-            return next((pull.number for pull in pulls if pull.head.ref == branch), None)
+            own = [pull for pull in pulls if pull.head.ref == branch]
+            found = next((pull for pull in own if pull.state == "open"), next(iter(own), None))
+            return found.number if found else None
 
         return await self._github.call(repository, job)
 

@@ -102,11 +102,16 @@ async def test_an_approval_counts_for_its_commit_only_and_a_refusal_for_all(obse
     assert one.review_required
 
 
-async def test_the_newest_pull_request_of_a_branch_is_found(github):
+@pytest.mark.parametrize(
+    ("newest", "older", "found"), [("open", "closed", 9), ("closed", "closed", 9), ("closed", "open", 4)]
+)
+async def test_the_pull_request_of_a_branch_is_the_open_one_else_the_newest(github, newest, older, found):
     github.answers["GET /repos/acme/youlab/pulls"] = (
-        200, [{"number": 9, "head": {"ref": "agent/YOU-1"}}, {"number": 4, "head": {"ref": "agent/YOU-1"}}],
+        200,
+        [{"number": 9, "state": newest, "head": {"ref": "agent/YOU-1"}},
+         {"number": 4, "state": older, "head": {"ref": "agent/YOU-1"}}],
     )  # fmt: skip
-    assert await Observe(github.github()).find_pull("acme/youlab", "agent/YOU-1") == 9
+    assert await Observe(github.github()).find_pull("acme/youlab", "agent/YOU-1") == found
     query = github.asked[0].query
     assert "head=acme%3Aagent%2FYOU-1" in query
     assert "state=all" in query

@@ -246,7 +246,12 @@ class _Api:
         branch = head.partition(":")[2]
         found = [one for one in self._hub.of(branch) if state == "all" or one.open]
         return [
-            SimpleNamespace(number=one.number, base=SimpleNamespace(ref=one.base), head=SimpleNamespace(ref=one.branch))
+            SimpleNamespace(
+                number=one.number,
+                state="open" if one.open else "closed",
+                base=SimpleNamespace(ref=one.base),
+                head=SimpleNamespace(ref=one.branch),
+            )
             for one in found
         ]
 
