@@ -53,13 +53,19 @@ def signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
 
 def parse(body: bytes) -> dict[str, Any] | None:
     """The JSON object in a body; None when it is none, or nested too deeply to be worth a look."""
-    depth = 0
-    for token in _STRUCTURE.finditer(body):
-        depth += _STEPS.get(token[0], 0)
-        if depth > DEPTH:
-            return None
+    if body.count(b"[") + body.count(b"{") > DEPTH and _is_too_deep(body):
+        return None
     try:
         fields = json.loads(body)
     except ValueError:  # also undecodable bytes
         return None
     return fields if isinstance(fields, dict) else None
+
+
+def _is_too_deep(body: bytes) -> bool:
+    depth = 0
+    for token in _STRUCTURE.finditer(body):
+        depth += _STEPS.get(token[0], 0)
+        if depth > DEPTH:
+            return True
+    return False

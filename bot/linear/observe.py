@@ -221,8 +221,9 @@ class Observer:
 
     def _stands_alone(self, node: wire.Root | wire.Issue) -> bool:
         """Whether it was called by somebody who may, with a label that it still bears."""
-        record = self._record(node)
-        return record is not None and record.called in {ORCHESTRATE, WORKER} & labels_of(node.labels.nodes)
+        called = {ORCHESTRATE, WORKER} & labels_of(node.labels.nodes)
+        record = self._record(node) if called else None
+        return record is not None and record.called in called
 
     def _record(self, node: wire.Root | wire.Issue) -> Record | None:
         record, _ = Reader(self._states, self._keys).record(node.id, node.attachments.nodes)

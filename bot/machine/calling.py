@@ -6,7 +6,7 @@ the label is taken away. While it stands unanswered nothing starts, and a commen
 """
 
 from bot.machine.approval import Denied, may_move
-from bot.machine.decision import Blocker, Decision, Post
+from bot.machine.decision import NOTHING, Blocker, Decision, Post
 from bot.machine.facts import Comment, Facts
 from bot.machine.stages import ORCHESTRATE, WORKER
 
@@ -34,7 +34,7 @@ def told(facts: Facts) -> Decision:
     epic, label = facts.epic.issue, _label(facts)
     reason = _refused(facts, label) if label else ""
     if not reason:
-        return Decision()
+        return NOTHING
     by = facts.call.by if facts.call else None
     values = {"label": label, "who": by.name if by else "", "reason": reason}
     return Decision((Post(epic.id, TOPIC, "not_called", values),), (Blocker(epic.id, "not_called", values),))

@@ -244,6 +244,8 @@ class Decision:
     def __add__(self, other: "Decision") -> "Decision":
         if other is NOTHING:
             return self
+        if self is NOTHING:
+            return other
         waits = [one.recheck_after for one in (self, other) if one.recheck_after is not None]
         return Decision(
             self.actions + other.actions,

@@ -6,12 +6,12 @@ they wrote is a command, they are told why it did nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.machine.approval import Act, Allowed, Denied, act_of, authorise
 from bot.machine.comments import Command, Word, parse
-from bot.machine.decision import Action, Decision, Dispose, Move, Post, StopRun
+from bot.machine.decision import NOTHING, Action, Decision, Dispose, Move, Post, StopRun
 from bot.machine.echo import MOST_HOPS, MOST_REPEATS, Line, is_echo
 from bot.machine.facts import Comment, Facts, Ticket
 from bot.machine.guidance import heard_as
@@ -29,7 +29,7 @@ class Heard:
     wishes: tuple[Comment, ...] = ()
     questions: tuple[tuple[Comment, Word], ...] = ()
     """Comments that ask for `status`, `why` or `help`; answered when the blockers are known."""
-    decision: Decision = field(default_factory=Decision)
+    decision: Decision = NOTHING
     disposition: Disposition | None = None
     """The disposition after what was said."""
     canceled: bool = False

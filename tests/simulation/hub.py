@@ -113,6 +113,8 @@ class Hub:
         self.git, self.house, self.chance, self._changed = git, house, chance, changed
         self.pulls: dict[int, Pull] = {}
         self.checks: dict[str, list[Check]] = {}
+        self.told: dict[int, Node] = {}
+        """What was told of each pull request last; nobody changes it in place."""
         self.calm = False
         self.red = 0.15
         self.deleting: Callable[[str, list[Pull]], None] = lambda _branch, _pulls: None

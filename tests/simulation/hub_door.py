@@ -124,13 +124,14 @@ class _GraphQL:
         return there
 
     def pull(self, pull: Pull) -> Node:
+        """As GitHub tells it now: the same object as long as nothing about it changed."""
         hub, head = self._hub, self._hub.head(pull)
         base = hub.git.tip(pull.base)
         opinions = hub.opinions(pull)
         state = "OPEN" if pull.open else "MERGED" if pull.merged else "CLOSED"
         others = hub.git.others_since(head, base) if base else ()
         ejected = pull.ejected
-        return {
+        told = {
             "id": f"PR_{pull.number}",
             "number": pull.number,
             "url": f"https://github.com/{NAME}/pull/{pull.number}",
@@ -160,6 +161,9 @@ class _GraphQL:
             "history": nodes({"commit": {"oid": sha, "author": {"email": "bob@acme.dev"}}} for sha in others),
             "commits": {"nodes": [{"commit": {"oid": head, "statusCheckRollup": self._rollup(head)}}]},
         }  # fmt: skip
+        if hub.told.get(pull.number) != told:
+            hub.told[pull.number] = told
+        return hub.told[pull.number]
 
     def _mergeable(self, pull: Pull, head: str, base: str | None) -> str:
         if not pull.open or base is None:

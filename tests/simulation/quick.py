@@ -11,17 +11,21 @@ import functools
 import sys
 import zlib
 from collections.abc import Iterator
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 from itsdangerous import url_safe
 from prometheus_client.metrics import MetricWrapperBase
 
-from bot import app, reconcile, words
+from bot import app, observe, reconcile
 from bot.github import observe as github_observe
 from bot.linear import batch, ensure, movers, reading
 from bot.linear import observe as linear_observe
-from bot.machine import breakdown, plan, watchdog
+from bot.linear.marker import marker_of
+from bot.machine import breakdown, comments, inert, plan, watchdog
+from bot.machine.record import generation_of
+from bot.machine.stack import branch_of
+from bot.machine.visible import visible_characters
 from bot.perform import Performer
 from bot.web import intake
 from tests.simulation import clock
@@ -57,6 +61,46 @@ def _by_node(function: Any) -> Any:
         if known is None:
             known = kept[id(about[-1])] = about, function(reader, *about)
         return known[1]
+
+    return remembered
+
+
+def _by_object(function: Any) -> Any:
+    """Remembers what was made of each object, of those that are replaced when anything about them changes."""
+    kept: dict[int, tuple[Any, Any]] = {}
+
+    def remembered(thing: Any) -> Any:
+        known = kept.get(id(thing))
+        if known is None:
+            known = kept[id(thing)] = thing, function(thing)
+        return known[1]
+
+    return remembered
+
+
+def _by_ticket(function: Any) -> Any:
+    """The same for a ticket, which is made anew of the same parts."""
+    kept: dict[tuple[int, ...], tuple[Any, Any]] = {}
+
+    def remembered(ticket: Any) -> Any:
+        name = (id(ticket.issue), id(ticket.pull_request), *map(id, ticket.runs))
+        known = kept.get(name)
+        if known is None:
+            known = kept[name] = ticket, function(ticket)
+        return known[1]
+
+    return remembered
+
+
+def _by_pull(function: Any) -> Any:
+    """The same for a pull request as GitHub tells it; who may write counts too."""
+    kept: dict[int, tuple[Any, Any, Any]] = {}
+
+    def remembered(node: Any, repository: Any, listener: Any) -> Any:
+        known = kept.get(id(node))
+        if known is None or known[1] != listener:
+            known = kept[id(node)] = node, listener, function(node, repository, listener)
+        return known[2]
 
     return remembered
 
@@ -118,19 +162,6 @@ class _Uncounted:
     def observe(self, _amount: float) -> None: ...
 
 
-def _by_issue(function: Any) -> Any:
-    """Remembers the set that was made of each issue, which is the same object until it changes."""
-    kept: dict[int, tuple[Any, frozenset[str]]] = {}
-
-    def remembered(issue: Any) -> frozenset[str]:
-        known = kept.get(id(issue))
-        if known is None:
-            known = kept[id(issue)] = issue, frozenset(function(issue))
-        return known[1]
-
-    return remembered
-
-
 async def _whole(request: Any, _limit: int) -> bytes:
     """The body of a request that came at once."""
     return bytes((await request.receive())["body"])
@@ -158,6 +189,13 @@ def _by_words(function: Any) -> Any:
     return remembered
 
 
+_OF_TEXTS = (
+    breakdown.read, branch_of, comments.parse, generation_of, inert.disarmed, inert.inert, marker_of, plan.read,
+    visible_characters,
+)  # fmt: skip
+"""Pure functions of texts, which remember what they said."""
+
+
 class _Silent:
     """A log that nobody reads."""
 
@@ -172,6 +210,7 @@ def _says_nothing(*_args: object, **_values: object) -> None: ...
 def _everywhere() -> tuple[tuple[Any, str, Any], ...]:
     """What is swapped in every module of the service that has it, as (place, name, what stands there instead)."""
     found: list[tuple[Any, str, Any]] = []
+    pure = {one: functools.lru_cache(_KEPT)(one) for one in _OF_TEXTS}
     for name, module in tuple(sys.modules.items()):
         if name.partition(".")[0] not in ("bot", "handlers"):
             continue
@@ -179,6 +218,9 @@ def _everywhere() -> tuple[tuple[Any, str, Any], ...]:
             found.append((module, "replace", _replaced))
         if hasattr(module, "log"):
             found.append((module, "log", _Silent()))
+        for called, one in vars(module).items():
+            if isinstance(one, FunctionType) and one in pure:
+                found.append((module, called, pure[one]))
         kinds = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == name]
         for kind in filter(_is_plain, kinds):
             found += [(kind, "__init__", _initialised(kind)), (kind, "__setattr__", object.__setattr__)]
@@ -196,28 +238,27 @@ def _is_plain(kind: type) -> bool:
 def quick() -> Iterator[None]:
     """See the top of this file."""
     told = SimpleNamespace(now=lambda _zone: clock.now())
+    on_linear, on_github = watchdog._on_linear, watchdog._on_github
     changes: list[tuple[Any, str, Any]] = [
         (batch, "combined", together),
         (movers, "combined", together),
         (linear_observe, "combined", together),
         (reading.Reader, "comment", _by_node(reading.Reader.comment)),
         (reading.Reader, "issue", _by_node(reading.Reader.issue)),
-        (words, "inert", functools.lru_cache(_KEPT)(words.inert)),
-        (words, "disarmed", functools.lru_cache(_KEPT)(words.disarmed)),
-        (words, "visible_characters", functools.lru_cache(_KEPT)(words.visible_characters)),
         *_everywhere(),
         (reading, "unseal", _by_text(reading.unseal)),
         (reading, "proven", _proven(reading.proven)),
-        (reading, "marker_of", functools.lru_cache(_KEPT)(reading.marker_of)),
-        (ensure, "marker_of", functools.lru_cache(_KEPT)(ensure.marker_of)),
-        (breakdown, "read", functools.lru_cache(_KEPT)(breakdown.read)),
-        (plan, "read", functools.lru_cache(_KEPT)(plan.read)),
         (github_observe, "pulls_document", functools.lru_cache(64)(github_observe.pulls_document)),
         (intake, "datetime", told),
         (intake, "_read", _whole),
         (ensure, "fitting", lambda queue: len(queue[: batch.MOST_WRITES])),
         (reconcile, "_tell", _tells_nobody),
-        (watchdog, "_on_linear", _by_issue(watchdog._on_linear)),
+        (watchdog, "_on_linear", _by_object(lambda issue: frozenset(on_linear(issue)))),
+        (watchdog, "_on_github", _by_object(lambda pull: frozenset(on_github(pull)))),
+        (watchdog, "_fingerprint", _by_ticket(watchdog._fingerprint)),
+        (observe, "_run", _by_object(observe._run)),
+        (observe, "rules_of", _by_object(observe.rules_of)),
+        (github_observe, "read_pull", _by_pull(github_observe.read_pull)),
         (url_safe, "zlib", SimpleNamespace(compress=bytes, decompress=zlib.decompress)),
         (MetricWrapperBase, "labels", lambda *_labels, **_more: _UNCOUNTED),
         (Performer, "_say", _by_words(Performer._say)),

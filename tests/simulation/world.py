@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import get_args
 
 from bot.config import Policy
 from bot.engine.memory import MemoryDatabase
 from bot.engine.pace import Pace
-from bot.machine.decision import Decision
+from bot.machine.decision import Action, Decision
 from bot.machine.facts import Facts
 from bot.machine.stages import ORCHESTRATE, STATES, Stage
 from bot.words import sentence
@@ -33,6 +34,7 @@ PACE = Pace(tick=60.0, resync=240.0, parked_retry=600.0)
 ECHO = ("nothing", "nothing", "nothing", "Comment", "everything")
 """What Linear tells the service of the service's own writes. Somewhere of 1,331 events comments were told and issues
 were not, so nobody may depend on it, nor on its absence."""
+_ACTIONS = {kind: f"action {kind.__name__}" for kind in get_args(Action)}
 DOWN_SECONDS = 300.0
 """Nobody may start a service that died for so long."""
 LINEAR_RETRIES = (60.0, 3600.0, 21600.0)
@@ -205,7 +207,7 @@ class World:
         self.rounds += 1
         self.decisions[facts.key] = (facts, decision)
         for action in decision.actions:
-            self.fired[f"action {type(action).__name__}"] += 1
+            self.fired[_ACTIONS[type(action)]] += 1
         self.watch.decisions.made(facts, decision)
         if self.verbose:
             names = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
