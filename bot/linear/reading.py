@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from bot.linear import wire
 from bot.linear.marker import comment_id, effect_id, marker_of, proven
@@ -33,8 +34,8 @@ class Reader:
     def issue(self, node: wire.Issue) -> Issue:
         """An epic or ticket; its nested lists must be complete."""
         oldest_first = node.comments.nodes[::-1]  # Linear answers the newest first
-        oldest_first.sort(key=lambda one: one.createdAt)
-        comments = tuple(self.comment(node.id, one) for one in oldest_first)
+        oldest_first.sort(key=attrgetter("createdAt"))
+        comments = tuple([self.comment(node.id, one) for one in oldest_first])
         signed, untrue = self.record(node.id, node.attachments.nodes)
         record, refused = _newest(signed, untrue, comments)
         return Issue(

@@ -168,6 +168,7 @@ class Linear:
         return known[1]
 
     def _told(self, issue: Issue) -> Node:
+        known = self._known
         return {
             "id": issue.id,
             "identifier": issue.identifier,
@@ -187,18 +188,22 @@ class Linear:
                 [self._relation(one) for one in issue.blocked_by if not self.issues[one].deleted]
             ),
             "attachments": _page([self._read(wire.Attachment, one) for one in issue.attachments.values()]),
-            "comments": _page([self._read(wire.Comment, one) for one in reversed(issue.comments)]),
+            "comments": _page(
+                [(known.get(id(one)) or self._reads(wire.Comment, one))[1] for one in reversed(issue.comments)]
+            ),
             "documents": _NO_DOCUMENTS,
             "children": _NO_CHILDREN,
         }  # fmt: skip
 
     def _read(self, kind: type[_Wire], node: Node) -> _Wire:
         """The node as the service's own model reads it; once, since no node is ever changed in place."""
-        known = self._known.get(id(node))
-        if known is None:
-            known = self._known[id(node)] = node, kind.model_validate(node)
-        assert isinstance(known[1], kind)
-        return known[1]
+        read = (self._known.get(id(node)) or self._reads(kind, node))[1]
+        assert isinstance(read, kind)
+        return read
+
+    def _reads(self, kind: type[wire.Wire], node: Node) -> tuple[Node, wire.Wire]:
+        known = self._known[id(node)] = node, kind.model_validate(node)
+        return known
 
     def _relation(self, blocker: str) -> Node:
         one = self.issues[blocker]
@@ -220,18 +225,18 @@ class Linear:
             "team": {"key": TEAM},
             "project": None,
             "state": self.states[issue.state],
-            "labels": {"nodes": [{"name": name} for name in issue.labels]},
+            "labels": _page([{"name": name} for name in issue.labels]),
             "parent": self.root(above) if above else None,
-            "attachments": {"nodes": list(issue.attachments.values())},
+            "attachments": _page([self._read(wire.Attachment, one) for one in issue.attachments.values()]),
         }
 
     def team(self) -> Node:
         """The team as the wire tells it."""
         return {
             "id": "team-you", "key": TEAM, "name": "YouLab",
-            "states": {"nodes": list(self.states.values())},
-            "labels": {"nodes": [{"id": key, "name": name, "isGroup": False} for name, key in self.labels.items()]},
-            "members": {"nodes": [ALICE, BOB]},
+            "states": _page([self._read(wire.State, one) for one in self.states.values()]),
+            "labels": _page([{"id": key, "name": name, "isGroup": False} for name, key in self.labels.items()]),
+            "members": _page([ALICE, BOB]),
         }  # fmt: skip
 
     # ---- what is done

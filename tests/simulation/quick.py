@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
-from itsdangerous import url_safe
+from itsdangerous import _json, url_safe
 from prometheus_client.metrics import MetricWrapperBase
+from pydantic_core import to_json
 
 from bot import app, observe, reconcile
 from bot.github import observe as github_observe
-from bot.linear import batch, ensure, movers, reading
+from bot.linear import batch, ensure, movers, reading, records
 from bot.linear import observe as linear_observe
 from bot.linear.marker import marker_of
 from bot.machine import breakdown, comments, inert, plan, watchdog
@@ -27,6 +28,7 @@ from bot.machine.record import generation_of
 from bot.machine.stack import branch_of
 from bot.machine.visible import visible_characters
 from bot.perform import Performer
+from bot.policy import Policy
 from bot.web import intake
 from tests.simulation import clock
 from tests.simulation.linear_door import together
@@ -52,14 +54,27 @@ def _by_text(function: Any) -> Any:
     return remembered
 
 
-def _by_node(function: Any) -> Any:
-    """Remembers what was read from each thing of Linear; its door tells the same one by the same object."""
+def _by_issue(function: Any) -> Any:
+    """Remembers what was read from each issue of Linear; its door tells the same one by the same object."""
     kept: dict[int, tuple[Any, Any]] = {}
 
-    def remembered(reader: Any, *about: Any) -> Any:
-        known = kept.get(id(about[-1]))
+    def remembered(reader: Any, node: Any) -> Any:
+        known = kept.get(id(node))
         if known is None:
-            known = kept[id(about[-1])] = about, function(reader, *about)
+            known = kept[id(node)] = node, function(reader, node)
+        return known[1]
+
+    return remembered
+
+
+def _by_comment(function: Any) -> Any:
+    """The same for comments."""
+    kept: dict[int, tuple[Any, Any]] = {}
+
+    def remembered(reader: Any, issue: str, node: Any) -> Any:
+        known = kept.get(id(node))
+        if known is None:
+            known = kept[id(node)] = node, function(reader, issue, node)
         return known[1]
 
     return remembered
@@ -238,13 +253,15 @@ def _is_plain(kind: type) -> bool:
 def quick() -> Iterator[None]:
     """See the top of this file."""
     told = SimpleNamespace(now=lambda _zone: clock.now())
+    made = records._serializer
+    serializer = functools.cache(lambda *keys: made(list(keys)))
     on_linear, on_github = watchdog._on_linear, watchdog._on_github
     changes: list[tuple[Any, str, Any]] = [
         (batch, "combined", together),
         (movers, "combined", together),
         (linear_observe, "combined", together),
-        (reading.Reader, "comment", _by_node(reading.Reader.comment)),
-        (reading.Reader, "issue", _by_node(reading.Reader.issue)),
+        (reading.Reader, "comment", _by_comment(reading.Reader.comment)),
+        (reading.Reader, "issue", _by_issue(reading.Reader.issue)),
         *_everywhere(),
         (reading, "unseal", _by_text(reading.unseal)),
         (reading, "proven", _proven(reading.proven)),
@@ -259,6 +276,9 @@ def quick() -> Iterator[None]:
         (observe, "_run", _by_object(observe._run)),
         (observe, "rules_of", _by_object(observe.rules_of)),
         (github_observe, "read_pull", _by_pull(github_observe.read_pull)),
+        (records, "_serializer", lambda keys: serializer(*keys)),
+        (Policy, "state_names", _by_object(Policy.state_names)),
+        (_json._CompactJSON, "dumps", staticmethod(lambda thing, **_how: to_json(thing).decode())),
         (url_safe, "zlib", SimpleNamespace(compress=bytes, decompress=zlib.decompress)),
         (MetricWrapperBase, "labels", lambda *_labels, **_more: _UNCOUNTED),
         (Performer, "_say", _by_words(Performer._say)),

@@ -2,7 +2,6 @@
 
 import asyncio
 import hmac
-import json
 import math
 import random
 from collections import Counter
@@ -10,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import get_args
+
+from pydantic_core import to_json
 
 from bot.config import Policy
 from bot.engine.memory import MemoryDatabase
@@ -314,7 +315,7 @@ class World:
         )
 
     async def _delivered(self, process: Process, source: str, event: str, delivery: str, body: Node) -> int:
-        raw = json.dumps(body).encode()
+        raw = to_json(body)
         secret = (LINEAR_SECRET if source == "linear" else GITHUB_SECRET).encode()
         signature = hmac.digest(secret, raw, "sha256").hex()
         if source == "linear":
