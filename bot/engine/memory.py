@@ -243,18 +243,19 @@ class MemoryEngine:
         try:
             while True:
                 self._changed.clear()
+                now, wait = self._now(), self._pace.tick
                 if "reconcile" in roles:
-                    if resync_at <= self._now() and "" not in self._busy:
-                        resync_at = self._now() + timedelta(seconds=self._pace.resync)
+                    if resync_at <= now and "" not in self._busy:
+                        resync_at = now + timedelta(seconds=self._pace.resync)
                         self._beside("", functools.partial(self._resync, callbacks))
                     self._begin_rounds(callbacks)
                 if "agents" in roles:
                     self._begin_runs(callbacks)
-                later = self._now() + timedelta(seconds=self._pace.tick)
-                resync_due = later if "" in self._busy else resync_at  # while one is under way nothing is due
-                due = min(resync_due, self._inbox.next_due() or resync_due)
-                wait = min(self._pace.tick, max(0.0, (due - self._now()).total_seconds()))
-                alarm = asyncio.get_running_loop().call_later(wait, self._changed.set)
+                if "" not in self._busy:  # while a resync is under way none is due
+                    wait = min(wait, (resync_at - now).total_seconds())
+                if (due := self._inbox.next_due()) is not None:
+                    wait = min(wait, (due - now).total_seconds())
+                alarm = asyncio.get_running_loop().call_later(max(0.0, wait), self._changed.set)
                 try:
                     await self._changed.wait()
                 finally:

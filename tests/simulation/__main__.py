@@ -16,7 +16,7 @@ from tests.simulation.kinds import MANY, missing
 from tests.simulation.story import Ended, play
 
 STEPS = 200
-EACH = 60
+EACH = 100
 """Stories that a process plays before another one takes its place, which is quicker than to collect its garbage."""
 FIRST_TOLD = 10
 """Violations of which the last words are printed."""

@@ -160,6 +160,12 @@ def _initialised(kind: type) -> Any:
     return _function("__init__", "\n".join((f"def __init__({', '.join(takes)}):", *sets)), **given)
 
 
+def _shown(kind: type) -> Any:
+    """The same text as a dataclass tells of itself, without a look whether it holds itself."""
+    parts = ", ".join(f"{one.name}={{self.{one.name}!r}}" for one in dataclasses.fields(kind) if one.repr)
+    return _function("__repr__", f"def __repr__(self): return f'{kind.__qualname__}({parts})'")
+
+
 def _function(name: str, text: str, **given: Any) -> Any:
     """A function of this text, as `dataclass` makes its own."""
     known = {**given, "_left_out": _LEFT_OUT}
@@ -239,6 +245,8 @@ def _everywhere() -> tuple[tuple[Any, str, Any], ...]:
         kinds = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == name]
         for kind in filter(_is_plain, kinds):
             found += [(kind, "__init__", _initialised(kind)), (kind, "__setattr__", object.__setattr__)]
+            if vars(kind)["__dataclass_params__"].repr:
+                found.append((kind, "__repr__", _shown(kind)))
     return tuple(found)
 
 
