@@ -141,13 +141,14 @@ def _kept(record: Record, stage: Stage) -> Approval | None:
 
 
 def _forward(ticket: Ticket, stage: Stage, record: Record, *, missing: str) -> Arrived:
+    issue = ticket.issue
+    due = any(_is_due(run, record) and run.stage == record.stage for run in ticket.runs)
+    if due and (missing or issue.mover is not Mover.PERSON):
+        return Arrived(record.stage, record)  # what the result brings comes first; then our own move comes true
     if not missing:
         settled = _settled(ticket, stage, record)
         ahead = replace(record, stage=stage, settled=settled, attempts=0, resume=True, step="")
         return Arrived(stage, ahead, Decision(_stops(ticket, stage)))
-    if any(_is_due(run, record) and run.stage == record.stage for run in ticket.runs):
-        return Arrived(record.stage, record)  # what is missing is in the result; then our own move comes true
-    issue = ticket.issue
     if _cut_short(ticket, record):
         return Arrived(record.stage, record, Decision((Move(issue.id, record.stage),)))
     values = {"state": issue.state_name, "missing": missing}

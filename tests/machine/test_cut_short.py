@@ -6,6 +6,7 @@ import pytest
 
 from bot.machine.decision import Move, Post
 from bot.machine.facts import Author, Mover
+from bot.machine.record import Artifact
 from bot.machine.stages import Disposition, Stage
 
 ALICE = Author("user-alice", "alice", person=True)
@@ -54,6 +55,18 @@ def test_our_own_move_whose_result_is_lost_is_taken_back_and_the_stage_runs_agai
     approved.work(2)
     assert approved.issues["feed"].record.research is not None
     assert approved.issues["feed"].record.stage.rank >= Stage.PLAN.rank
+
+
+@pytest.mark.parametrize("mover", [Mover.US, Mover.UNKNOWN, Mover.PERSON])
+def test_a_result_whose_move_alone_was_written_is_taken_although_an_older_plan_is_known(approved, mover):
+    """Only a person who goes on with the older plan leaves the newer one aside."""
+    approved.work()
+    older = Artifact("thoughts/plans/YOU-4.md", "older", "c")
+    approved.change("feed", record=replace(approved.issues["feed"].record, plan=older))
+    dies_behind(approved, lambda action: action == Move("feed", Stage.READY))
+    approved.change("feed", mover=mover, moved_by=ALICE if mover is Mover.PERSON else None)
+    approved.settle()
+    assert (approved.issues["feed"].record.plan == older) is (mover is Mover.PERSON)
 
 
 @pytest.mark.parametrize("words", ["research", "plan", "receipt"])
