@@ -11,7 +11,7 @@ from bot.machine.facts import Facts, Issue, Ticket
 from bot.machine.listening import Heard, listen, reply
 from bot.machine.moving import Arrived, arrive, stage_of
 from bot.machine.record import Record
-from bot.machine.running import charged, record_of
+from bot.machine.running import charged, record_of, stops
 from bot.machine.stages import DISPOSITIONS, Disposition, Stage
 from bot.machine.waiting import progress, why
 from bot.machine.watchdog import stuck
@@ -116,18 +116,26 @@ def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) ->
     before = one.heard.decision + one.arrived.decision
     issue = one.ticket.issue
     if issue.record_refused:
-        return before + doubt.told(one.ticket)
+        return before + doubt.told(one.ticket) + Decision(_stopped(facts, one))
     if one.arrived.stuck:
         return before
     if not one.stage.over and (blocker := calling.standstill(facts, issue.id)):
-        why_stopped = "the label was taken away" if facts.dropped else "nobody who may put the label there"
-        stops = tuple(StopRun(run.id, why_stopped) for run in one.ticket.runs if run.live)
-        return before + Decision(stops, (blocker,))
+        return before + Decision(_stopped(facts, one), (blocker,))
     pair = handlers.get(one.stage, StageHandlers())
     handler = pair.epic if is_epic else pair.ticket
     if handler is None:
         return before + Decision(blockers=(Blocker(issue.id, "no_such_stage", {"state": issue.state_name}),))
     return before + handler(facts, one.ticket, replace(one.heard, record=record_of(one.ticket)))
+
+
+def _stopped(facts: Facts, one: _Turned) -> tuple[StopRun, ...]:
+    """What ends the runs of an issue that is over or not called any more; its record has no say in that."""
+    if one.stage.over or _thrown_away(one.ticket.issue):
+        return stops(one.ticket, str(Stage.DONE if one.stage is Stage.DONE else Stage.CANCELED))
+    if calling.standstill(facts, one.ticket.issue.id) is None:
+        return ()
+    why_stopped = "the label was taken away" if facts.dropped else "nobody who may put the label there"
+    return tuple(StopRun(run.id, why_stopped) for run in one.ticket.runs if run.live)
 
 
 def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision) -> Decision:

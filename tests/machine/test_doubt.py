@@ -27,6 +27,23 @@ def test_nothing_new_starts_in_the_whole_epic_because_nobody_knows_what_it_has_c
     assert "and more of" in approved.said("epic", "panel")[0]
 
 
+@pytest.mark.parametrize("how", ["done", "deleted", "dropped", "epic"])
+def test_what_is_over_or_not_called_any_more_stops_also_when_its_record_can_not_be_believed(approved, how):
+    forge(approved.begin())
+    assert [run for run in approved.live() if run.issue == "feed"], "it may be put back"
+    match how:
+        case "done":
+            approved.change("feed", stage=Stage.DONE, state_name="Done", state_type="completed")
+        case "deleted":
+            approved.change("feed", archived=True)
+        case "dropped":
+            approved.dropped = True
+        case "epic":
+            approved.comments("epic", "cancel")
+    approved.settle()
+    assert not [run for run in approved.live() if run.issue == "feed"]
+
+
 def test_the_epics_own_record_holds_everything_too(approved):
     approved.change("epic", record=None, record_refused="gone")
     approved.begin().finish().settle()

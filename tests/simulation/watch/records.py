@@ -119,7 +119,8 @@ class Records(Part):
 
 def _is_told(artifact: Artifact, made_by: tuple[str, int], holder: Issue, row: RunRow | None) -> bool:
     """Whether the newest run found it so already, made by another run for the same issue, and says so itself."""
-    told = ((row.result or {}).get("document") or {}) if row else {}
+    result = (row.result or {}) if row else {}
+    told = result.get("document") or result.get("changed_plan") or {}
     return made_by[0] == holder.id and bool(told.get("commit") == artifact.commit)
 
 
