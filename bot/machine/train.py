@@ -205,7 +205,7 @@ def landed(facts: Facts, ticket: Ticket) -> Decision:
 
 def _merged_elsewhere(facts: Facts, ticket: Ticket, pull: PullRequest) -> Blocker:
     below = merged_into(facts, pull)
-    if below is not None and below.issue.stage is not Stage.CANCELED:
+    if below is not None and not (below.issue.stage is not None and below.issue.stage.over):
         return Blocker(ticket.issue.id, "ticket", {"ticket": below.issue.identifier, "state": below.issue.state_name})
     values = {
         "number": pull.number,
@@ -227,22 +227,29 @@ def follow_base(facts: Facts, ticket: Ticket) -> Decision:
 
 
 def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
-    """Take away the branch and the checkout of merged work, unless an open pull request still stands on the branch.
+    """Take away the branch and the checkout of merged work, unless another one's work still stands on the branch.
 
-    Deleting it then would close that pull request (facts on GitHub). What ended without a merge only loses its
-    checkout: nobody but a person knows whether the branch is of any use.
+    Deleting it would close an open pull request into it (facts on GitHub), and lose what was merged into it and is
+    nowhere else yet. What ended without a merge only loses its checkout: nobody but a person knows whether the branch
+    is of any use.
     """
     pull, repository = ticket.pull_request, facts.repository
     if repository is None or not record.branch:
         return Decision(record=record)
     if pull is None or not pull.merged:
         return leave_checkout(facts, record)
-    others = [one.pull_request for one in facts.tickets if one.pull_request is not None]
-    if any(other.open and other.base_branch == pull.head_branch for other in others):
+    if any(_stands_on(facts, one, pull.head_branch) for one in facts.tickets):
         return Decision(record=record)
     own_base = (base_branch_of(record.branch),) if record.own_base else ()
     clean = tuple(CleanUp(repository.name, branch, delete_branch=True) for branch in (record.branch, *own_base))
     return Decision(clean, record=replace(record, branch="", base="", own_base=False))
+
+
+def _stands_on(facts: Facts, ticket: Ticket, branch: str) -> bool:
+    pull = ticket.pull_request
+    if pull is None or pull.base_branch != branch:
+        return False
+    return pull.open or (pull.merged and not has_landed(facts, ticket))
 
 
 def leave_checkout(facts: Facts, record: Record) -> Decision:

@@ -483,6 +483,20 @@ def test_a_pull_request_merged_into_the_branch_below_is_not_done_before_that_one
     assert approved.stage("theme") is Stage.DONE
 
 
+def test_what_was_merged_into_a_branch_whose_own_work_a_person_calls_done_is_asked_for_and_not_thrown_away(approved):
+    approved.work(6)
+    approved.pull(approved.pulls["theme"].number, open=False, merged=True)
+    approved.pull(approved.pulls["storage"].number, open=False, merged=True, base_branch="somewhere")
+    approved.settle()
+    approved.moves("storage", Stage.DONE)
+    approved.settle()
+    assert "was merged into agent/YOU-2, not into main; merge that branch into main" in approved.why("theme")
+    assert approved.cleaned == []
+    approved.moves("theme", Stage.DONE)
+    approved.settle()
+    assert "agent/YOU-2" in approved.cleaned
+
+
 def test_merging_always_names_the_head_that_was_approved(approved):
     approve_all(approved)
     approved.settle()
