@@ -55,7 +55,8 @@ def begun_anew(facts: Facts, ticket: Ticket, said: Comment) -> tuple[Ticket, Dec
     issue = ticket.issue
     ran = [run.generation for run in ticket.runs]
     generation = max((*ran, *(generation_of(one.topic) for one in issue.comments if one.ours)), default=0)
-    over = issue.stage if issue.stage is not None and issue.stage.over else None
+    thrown_away = Stage.CANCELED if issue.archived else None
+    over = issue.stage if issue.stage is not None and issue.stage.over else thrown_away
     shown_again = issue.id == facts.epic.issue.id and not facts.lone and facts.document is not None
     stage = over or (Stage.PLAN_REVIEW if shown_again else Stage.TODO)
     record = Record(

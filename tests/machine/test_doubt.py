@@ -82,6 +82,18 @@ def test_a_person_who_says_retry_after_being_told_has_it_begun_anew(approved):
     assert approved.orders[-1].prompt == "research"
 
 
+def test_what_was_thrown_away_since_is_not_begun_anew(approved):
+    forge(approved.begin().finish())
+    approved.comments("feed", "retry")
+    approved.change("feed", archived=True, task="feed")
+    ordered = [one for one in approved.orders if one.issue == "feed"]
+    approved.step()
+    approved.change("feed", record_refused="")
+    approved.settle()
+    assert [one for one in approved.orders if one.issue == "feed"] == ordered
+    assert approved.stage("feed") is Stage.CANCELED
+
+
 def test_nobody_else_and_no_earlier_word_has_it_begun_anew(approved, gina):
     approved.comments("feed", "retry")
     approved.settle()
