@@ -115,11 +115,17 @@ def _without_its_branch(ticket: Ticket) -> Decision:
 
 
 def with_pull_request(ticket: Ticket, record: Record, pull: PullRequest) -> tuple[Record, Decision]:
-    """Note the pull request on the ticket, once. A closed one may be an older one: the newest is looked for again."""
-    if record.pull_request == pull.number or not (pull.open or pull.merged):
+    """Note the pull request on the ticket, once. A closed one may be an older one: the newest is looked for again.
+
+    Its branch is noted anew where it was forgotten, because the work was given up once: it goes with the merge.
+    """
+    if not (pull.open or pull.merged):
         return record, NOTHING
+    noted = replace(record, pull_request=pull.number, branch=record.branch or pull.head_branch)
+    if record.pull_request == pull.number:
+        return noted, NOTHING
     post = Post(ticket.issue.id, "pull-request", "pull_request", {"number": pull.number, "url": pull.url})
-    return replace(record, pull_request=pull.number), Decision((post,))
+    return noted, Decision((post,))
 
 
 def ask_when_changed(facts: Facts, ticket: Ticket, record: Record) -> Decision:

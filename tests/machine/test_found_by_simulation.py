@@ -291,3 +291,28 @@ def test_the_documentation_that_a_person_takes_back_to_ready_is_written_again_wi
     approved.settle()
     made = [(one.prompt, one.stage) for one in approved.orders if one.issue == "documentation"]
     assert made == [("documentation", Stage.DEV)] * 2
+
+
+@pytest.mark.parametrize("given_up", ["before its pull request", "with it"])
+def test_the_branch_of_work_that_was_given_up_and_taken_up_again_goes_with_its_merge(boards, given_up):
+    board = begun(boards, documentation=False)
+    board.work(12)
+    pull = board.pulls["feed"]
+    if given_up == "with it":
+        board.comments("feed", "cancel")
+    else:
+        del board.pulls["feed"]
+        board.change("feed", record=replace(board.issues["feed"].record, pull_request=None))
+        board.moves("feed", Stage.DONE)
+    board.settle()
+    assert board.issues["feed"].record.branch == ""
+    board.change("feed", record=replace(board.issues["feed"].record, head=pull.head))
+    if given_up == "with it":
+        board.pull(pull.number, open=True)
+    board.moves("feed", Stage.CODE_REVIEW)
+    board.settle()
+    assert board.pulls["feed"].open
+    merged = replace(board.pulls["feed"], number=9, open=False, merged=True, base_branch="main", merge_commit="m")
+    board.pulls["feed"] = merged
+    last = [one for _ in range(5) for one in board.step().actions if isinstance(one, CleanUp)]
+    assert [(one.branch, one.delete_branch) for one in last] == [("agent/YOU-4", True)]
