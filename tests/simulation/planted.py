@@ -251,7 +251,7 @@ PLANTED = (
     Planted(
         "a branch is deleted below an open pull request",
         "bot/machine/train.py",
-        "    if any(other.open and other.base_branch == pull.head_branch for other in others):\n",
+        "    if any(_stands_on(facts, one, pull.head_branch) for one in facts.tickets):\n",
         "    if False:\n",
         found_by=10,
     ),
