@@ -299,7 +299,7 @@ PLANTED = (
         "bot/perform.py",
         "        if failure is not None:\n",
         "        if False:\n",
-        found_by=64,
+        found_by=208,
     ),
     Planted(
         "a comment gets a new id each time",

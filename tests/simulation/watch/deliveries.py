@@ -24,7 +24,7 @@ class Deliveries(Part):
         """A delivery is committed."""
         self.taken[delivery.source, delivery.delivery] = self.world.database
         talks = delivery.event.startswith(("issue_comment", "pull_request_review"))
-        if talks and b'"login": "callboard[bot]"' in delivery.body and not delivery.ignored and not delivery.parked:
+        if talks and b'"login":"callboard[bot]"' in delivery.body and not delivery.ignored and not delivery.parked:
             self.violated("the service is triggered by itself", delivery.event)
 
     def answered(self, process: "Process", source: str, delivery: str, status: int) -> None:
