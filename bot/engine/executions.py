@@ -9,7 +9,8 @@ away for a moment) must not kill an agent that has worked for an hour. It ends i
 * a beat does not find it: we were taken for dead and the run is somebody else's; cancelled, nothing stored.
 
 The somebody else may be this very process: a machine that slept wakes up, finds its own runs silent and queues them
-again before it gave a sign of life. So a start waits until an earlier one of the same run has ended here.
+again before it gave a sign of life. So a start waits until everything that was lost here has ended: an earlier start of
+the same run, which would work in the same checkout, and the others, whose slots are given away already.
 """
 
 import asyncio
@@ -54,6 +55,7 @@ class Execution:
     fence: int
     task: asyncio.Task[None] | None = None
     unwanted: bool = False
+    lost: bool = False
     in_callback: bool = False
     cancel_again: float = 0.0  # by the clock of the event loop: a cancellation may get lost in the callback
 
@@ -109,6 +111,7 @@ class Executions:
             row = mine.get((run_id, fence))
             if row is None and not execution.unwanted:
                 log.error("run_lost", run=run_id, fence=fence, reason="this process was taken for dead")
+            execution.lost = row is None
             if row is None or row.stopping:
                 execution.cancel(self._pace.dead_after)
 
@@ -125,7 +128,11 @@ class Executions:
     async def _see_through(self, order: RunOrder, execution: Execution, earlier: Execution | None) -> None:
         try:
             if earlier is not None:
-                await self._end(earlier, order)
+                log.error("run_lost", run=order.run_id, fence=earlier.fence, reason="this process begins it again")
+                await self._end(earlier)
+            await self.beat()
+            for lost in [one for one in self._live.values() if one.lost and one.in_callback]:
+                await self._end(lost)
             await self._run(order, execution)
         except Exception:
             log.exception("run_not_ended", run=order.run_id, then="the sweeper queues it again")
@@ -133,12 +140,11 @@ class Executions:
             if self._live.get(order.run_id) is execution:
                 del self._live[order.run_id]
 
-    async def _end(self, earlier: Execution, order: RunOrder) -> None:
-        """End a start that lost its fence: both would work in one checkout."""
-        log.error("run_lost", run=order.run_id, fence=earlier.fence, reason="this process begins it again")
-        while earlier.task and not earlier.task.done():
-            earlier.cancel(self._pace.dead_after)
-            await asyncio.wait({earlier.task}, timeout=self._pace.beat)
+    async def _end(self, lost: Execution) -> None:
+        """End a start that lost its fence, and wait until its agent is dead."""
+        while lost.task and not lost.task.done():
+            lost.cancel(self._pace.dead_after)
+            await asyncio.wait({lost.task}, timeout=self._pace.beat)
 
     async def _run(self, order: RunOrder, execution: Execution) -> None:
         result: Mapping[str, Any]

@@ -323,11 +323,11 @@ class MemoryEngine:
             (name, run) for name, run in self._runs.items() if run.row.state is RunState.RUNNING and run.task is None
         ]
         if due:
-            begun = sum(each.task is not None and each.owner is self for each in self._runs.values())
-            for name, run in due[: max(0, self._workers - begun)]:
-                if name in self._own:  # it was taken for dead, and given the run again: first the earlier start ends
-                    self._own[name].cancel()
-                    continue
+            begun_here = {name: run.task for name, run in self._runs.items() if run.owner is self}
+            lost = [task for name, task in self._own.items() if begun_here.get(name) is not task]
+            for task in lost:  # it was taken for dead, and what it had is given away: first its agents end
+                task.cancel()
+            for name, run in due[: 0 if lost else max(0, self._workers - len(begun_here))]:
                 run.row = replace(run.row, started_at=self._now())
                 lease = _Lease(name, run.row.attempt_of_start, self)
                 run.owner = self

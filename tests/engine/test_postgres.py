@@ -155,6 +155,21 @@ async def test_a_process_that_is_given_its_own_run_again_ends_the_first_start_be
     assert row.result == {"fence": 2}
 
 
+async def test_a_process_that_lost_a_run_begins_nothing_before_that_one_s_agent_is_dead(postgres: Bench) -> None:
+    """A machine slept: another one has ended its run meanwhile. Its own agent does not know, and lives."""
+    bench = await postgres.start(beat=30.0, dead_after=60.0)
+    await bench.engine.start_run(bench.order("a", caps=(("service", 1),)))
+    await bench.until(lambda: "a" in bench.calls.running)
+    bench.calls.dies_slowly["a"] = asyncio.Event()
+    await sql(bench, "UPDATE runs SET state = 'finished', fence = fence + 1, owner = NULL")
+    await bench.engine.start_run(bench.order("b", caps=(("service", 1),)))
+    await bench.until(lambda: bench.calls.killed == ["a"])
+    await bench.quiet()
+    assert bench.calls.started == ["a"]
+    bench.calls.dies_slowly["a"].set()
+    await bench.until(lambda: bench.calls.started == ["a", "b"])
+
+
 async def test_a_stop_that_was_not_heard_is_told_by_the_next_beat(postgres: Bench) -> None:
     bench = await postgres.start()
     await bench.engine.start_run(bench.order("a"))
