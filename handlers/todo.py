@@ -7,7 +7,7 @@ from bot.machine.decision import Blocker, Decision, Dispose, Move, Post
 from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard
 from bot.machine.running import is_approved, record_of
-from bot.machine.stack import waits_for
+from bot.machine.stack import waits_for, waits_in_a_circle
 from bot.machine.stages import Disposition, Stage
 from handlers import orders
 from handlers.beginning import begin
@@ -35,7 +35,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         return said + Decision(blockers=(Blocker(ticket.issue.id, "epic", {"epic": facts.epic.issue.identifier}),))
     waits = waits_for(facts, ticket)
     if waits:
-        return said + Decision(blockers=waits)
+        return said + Decision(blockers=(*waits_in_a_circle(facts, ticket), *waits))
     if record_of(ticket).task == DOCUMENTATION:
         return said + begin(facts, ticket, orders.documentation(facts), Stage.DEV)
     return said + begin(facts, ticket, orders.research(), Stage.RESEARCH)

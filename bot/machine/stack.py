@@ -49,9 +49,32 @@ def waits_for(facts: Facts, ticket: Ticket) -> tuple[Blocker, ...]:
     )
 
 
+def waits_in_a_circle(facts: Facts, ticket: Ticket) -> tuple[Blocker, ...]:
+    """A blocker when this ticket waits for itself in the end: only a person knows which of the relations is wrong.
+
+    Linear lets anybody make such a circle. The epic, which waits for all its tickets, can be in one.
+    """
+    tickets = {one.issue.id: one for one in facts.tickets}
+    names = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
+    ways, seen = [(ticket.issue.id,)], set[str]()
+    for way in ways:  # which grows: the shortest circle is found first
+        here = tickets.get(way[-1])
+        for issue in [below.issue for below in here.issue.blocked_by] if here else tickets:
+            if issue == ticket.issue.id:
+                return (Blocker(issue, "circle", {"tickets": ", ".join(sorted(names[one] for one in way))}),)
+            if issue in names and issue not in seen and not (issue in tickets and has_landed(facts, tickets[issue])):
+                seen.add(issue)
+                ways.append((*way, issue))
+    return ()
+
+
 def base_of(facts: Facts, ticket: Ticket) -> Base:
-    """The base of a ticket whose blockers are all far enough."""
+    """The base of a ticket whose blockers are all far enough. In a circle it is what its branch stands on already:
+    nobody can say which of them lies below, and two branches would be moved onto each other for ever."""
     assert facts.repository is not None
+    record = ticket.issue.record
+    if waits_in_a_circle(facts, ticket):
+        return Base(goes_into(facts, record) if record else facts.repository.base)
     below = [
         one for blocking in ticket.issue.blocked_by if (one := _sibling(facts, blocking)) and not has_landed(facts, one)
     ]

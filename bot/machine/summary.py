@@ -163,7 +163,7 @@ def _reviews(pull: PullRequest) -> str:
     return ", ".join(words)
 
 
-_FOR_PEOPLE = frozenset({"closed", "draft", "changes_requested", "threads", "review", "rules"})
+_FOR_PEOPLE = frozenset({"circle", "closed", "draft", "changes_requested", "threads", "review", "rules"})
 """Reasons that only a person can take away."""
 
 

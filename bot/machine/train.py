@@ -22,6 +22,7 @@ from bot.machine.stack import (
     in_train_order,
     look_again,
     merged_into,
+    waits_in_a_circle,
 )
 from bot.machine.stages import Stage
 
@@ -46,7 +47,8 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
     ]
     if below:
         names = ", ".join(one.issue.identifier for one in below)
-        return Decision(blockers=(Blocker(issue.id, "train", {"tickets": names}),))
+        train = Blocker(issue.id, "train", {"tickets": names})
+        return Decision(blockers=(*waits_in_a_circle(facts, ticket), train))
     moving = follow_base(facts, ticket)
     if moving.actions:
         return moving
@@ -139,8 +141,10 @@ def put_out(ticket: Ticket, pull: PullRequest) -> Blocker:
 
 
 def what_stands_against(facts: Facts, ticket: Ticket, pull: PullRequest) -> Blocker | None:
-    """The first thing that GitHub shows against merging this head, or None."""
+    """The first thing that speaks against merging this head, or None: a circle in Linear, or what GitHub shows."""
     issue = ticket.issue.id
+    for circle in waits_in_a_circle(facts, ticket):
+        return circle
     if not pull.open and not pull.merged:
         return Blocker(issue, "closed", {"number": pull.number})
     if pull.draft:

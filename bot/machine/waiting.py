@@ -17,6 +17,7 @@ PERSON = frozenset(
         "changes_unknown",
         "changes_requested",
         "checks_failed",
+        "circle",
         "closed",
         "disposition",
         "done_but_open",

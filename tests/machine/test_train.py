@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.machine.decision import Dequeue, Enqueue
+from bot.machine.facts import Blocking
 from bot.machine.pull_request import Ejection, Mergeable, Merging, QueueState
 from bot.machine.stages import Disposition, Stage
 
@@ -203,6 +204,40 @@ def test_an_epic_that_a_person_moves_out_of_the_train_merges_nothing_and_keeps_t
     assert computing.issues["epic"].record.approval.digest
     computing.remarks("feed", "rename this")
     computing.settle().work()
+    computing.comments("epic", "approve")
+    computing.settle()
+    assert computing.stage("epic") is Stage.DONE
+
+
+def blocks(board, below, above):
+    """A person puts a relation in Linear: one ticket blocks another."""
+    blocking = Blocking(below, board.issues[below].identifier, Stage.TODO, "Todo", over=False)
+    board.change(above, blocked_by=(*board.issues[above].blocked_by, blocking))
+
+
+def test_tickets_that_wait_for_each_other_in_a_circle_wait_for_a_person_to_say_which_relation_is_wrong(approved):
+    blocks(approved, "theme", "storage")
+    approved.settle().work(12)
+    assert "YOU-2, YOU-3 wait for each other in a circle" in approved.why("theme")
+    approved.change("theme", blocked_by=())
+    approved.settle().work(12)
+    assert approved.stages()["theme"] == approved.stages()["storage"] == "merge"
+
+
+def test_a_ticket_that_its_own_epic_blocks_is_in_a_circle_with_it(approved):
+    blocks(approved, "epic", "theme")
+    approved.settle().work(12)
+    assert "YOU-1, YOU-3 wait for each other in a circle" in approved.why("theme")
+
+
+def test_a_circle_that_is_made_when_the_work_is_done_merges_nothing_and_is_named(computing):
+    blocks(computing, "theme", "storage")
+    known(computing)
+    assert [one.number for one in computing.merges] == [computing.pulls["feed"].number]
+    assert "in a circle" in computing.why("theme")
+    computing.change("storage", blocked_by=())
+    computing.settle()
+    assert computing.stages()["theme"] == computing.stages()["storage"] == "merge"
     computing.comments("epic", "approve")
     computing.settle()
     assert computing.stage("epic") is Stage.DONE

@@ -144,7 +144,7 @@ class People:
         if self.chance.random() < 0.5 and issue.blocked_by:
             issue.blocked_by.pop()
             self.linear.touch(issue)
-        elif other.number < issue.number:
+        elif other.number < issue.number or self.chance.random() < 0.1:  # else it may close a circle
             self.linear.relate(other.id, issue.id, "person")
 
     def renames_state(self, issue: Issue) -> None:
@@ -319,6 +319,13 @@ class People:
 
     def on_runs_per_ticket(self, issue: Issue, blocker: Blocker) -> None:
         self.says_once(issue, "retry")
+
+    def on_circle(self, issue: Issue, blocker: Blocker) -> None:
+        named = str(blocker.values["tickets"]).split(", ")
+        wrong = [one for one in issue.blocked_by if self.linear.issues[one].identifier in named]
+        for one in wrong[:1]:
+            issue.blocked_by.remove(one)
+            self.linear.touch(issue)
 
     def on_dropped(self, issue: Issue, blocker: Blocker) -> None:
         epic = self.epic_of(issue)
