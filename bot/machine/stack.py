@@ -56,7 +56,7 @@ def waits_in_a_circle(facts: Facts, ticket: Ticket) -> tuple[Blocker, ...]:
     """
     tickets = {one.issue.id: one for one in facts.tickets}
     names = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
-    ways, seen = [(ticket.issue.id,)], set[str]()
+    ways, seen = list[tuple[str, ...]]([(ticket.issue.id,)]), set[str]()
     for way in ways:  # which grows: the shortest circle is found first
         here = tickets.get(way[-1])
         for issue in [below.issue for below in here.issue.blocked_by] if here else tickets:
