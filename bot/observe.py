@@ -24,6 +24,7 @@ from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 from bot.machine.watchdog import Memory
 from bot.policy import Policy, RepositoryPolicy
 from bot.reviewing import Reviewers
+from bot.unchecked import Unchecked
 
 
 class GitHubReads(Protocol):
@@ -74,6 +75,7 @@ class Observer:
     """Whether anybody acts upon the facts; who only looks need not wait until Linear surely shows the newest."""
     memory: Memory = field(default_factory=Memory)
     """What the watchdog compares with."""
+    unchecked: Unchecked = field(default_factory=Unchecked)
 
     async def observe(self, epic: str) -> Facts | None:
         """Facts about an epic or lone ticket, or None when it is not ours."""
@@ -107,6 +109,7 @@ class Observer:
         return Facts(
             now=now,
             unchanged=self.memory.see(tickets, now),
+            unchecked={one.issue.id: self.unchecked.watch(one.issue.id, one.pull_request) for one in tickets},
             key=key,
             epic=tickets[0],
             tickets=tickets if lone else tickets[1:],

@@ -77,7 +77,7 @@ class Gates(Strict):
     review_bot_minutes: Annotated[float, Field(ge=0)] = 20
     """How long a review bot is waited for."""
     checks_appear_seconds: Annotated[float, Field(ge=0)] = 60
-    """How long the checks of a new head are waited for before it counts as having none."""
+    """How long a new head is watched for checks before it counts as having none."""
 
 
 class Budget(Strict):

@@ -12,6 +12,7 @@ from bot.machine.mending import BOTS, CHECKS, CONFLICT, FEEDBACK, UPDATE
 from bot.machine.pull_request import Opinion, PullRequest
 from bot.machine.record import Record
 from bot.machine.running import Order, Taken, current_run, has_a_run_out, record_of, start, work
+from bot.machine.stack import will_have_no_checks
 from bot.machine.stages import Disposition, Stage
 from handlers.results import with_record
 
@@ -23,6 +24,8 @@ def seen(facts: Facts, record: Record, pull: PullRequest) -> Record:
     """The record after a look at the pull request: a new head has its own time, what is well again counts anew."""
     if pull.head != record.seen:
         record = replace(record, seen=pull.head, head_at=facts.now, reran=(), reran_at=None)
+    if will_have_no_checks(facts, record, pull):
+        record = replace(record, unchecked=pull.head)
     return mending.well_again(record, pull)
 
 

@@ -245,6 +245,8 @@ class Facts:
     """By issue id: the highest number that was given out for its record when this was read."""
     unchanged: Mapping[str, datetime] = field(default_factory=dict)
     """By issue id: since when nothing that we know of it has changed. Nothing here: it is new to us."""
+    unchecked: Mapping[str, float] = field(default_factory=dict)
+    """By issue id: for how many seconds we have seen the head of its pull request without a check."""
     service: Service = Service()
     call: Call | None = None
     """Read only where the record doesn't know that somebody who may put the label there."""

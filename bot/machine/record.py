@@ -95,6 +95,8 @@ class Record:
     """Names what the last run for failing checks was to repair."""
     seen: str = ""
     """The head of the pull request as last seen; `head_at` is since when."""
+    unchecked: str = ""
+    """The head on which no check appeared in the time that checks have: it counts as having none."""
     reran: tuple[str, ...] = ()
     """Failed checks of this head that were asked to run once more, and review bots that were asked to look at it."""
     reran_at: datetime | None = None
@@ -135,7 +137,7 @@ class Record:
     wait_until: datetime | None = None
     """No run starts before: the transport is down or the account is at its limit."""
     head_at: datetime | None = None
-    """When `head` was pushed; checks get a little time to appear."""
+    """When `head` was pushed; review bots get a little time to say something."""
     turns: int = 0
     """How many times a person had to say something (approvals and wishes), for the report."""
     started_at: datetime | None = None

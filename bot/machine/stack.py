@@ -131,23 +131,28 @@ def in_train_order(facts: Facts) -> tuple[Ticket, ...]:
 
 def checks_are_green(facts: Facts, ticket: Ticket, pull: PullRequest) -> bool:
     """Whether every check that counts passed on this head; having none counts once checks had time to appear."""
-    if pull.checks is Checks.GREEN:
-        return True
+    record = ticket.issue.record
+    return pull.checks is Checks.GREEN or (record is not None and will_have_no_checks(facts, record, pull))
+
+
+def will_have_no_checks(facts: Facts, record: Record, pull: PullRequest) -> bool:
+    """Whether it was seen without a check for as long as they may take to appear: at two looks so far apart.
+
+    Dates don't tell, since a clock may be set by half an hour between them. What was found out is remembered, so that a
+    service which begins anew does not wait again.
+    """
     if pull.checks is not Checks.NONE:
         return False
-    record = ticket.issue.record
-    pushed = record.head_at if record and record.seen in ("", pull.head) else None  # else it was pushed just now
-    return pushed is not None and (facts.now - pushed).total_seconds() >= facts.rules.checks_appear_seconds
+    watched = facts.unchecked.get(record.issue, 0.0)
+    return record.unchecked == pull.head or watched >= facts.rules.checks_appear_seconds
 
 
 def look_again(facts: Facts, ticket: Ticket, pull: PullRequest) -> float:
     """Seconds until a look at what GitHub shows of a head is worth it, when nobody tells us sooner."""
-    pushed = ticket.issue.record.head_at if ticket.issue.record else None
     if pull.open and pull.mergeable is Mergeable.UNKNOWN:  # of a closed one it is never known
         return 1.5  # for an hour on end this would still fit into what Linear allows
-    if pull.checks is Checks.NONE and pushed is not None:
-        left = facts.rules.checks_appear_seconds - (facts.now - pushed).total_seconds()
-        return max(0.1, left) if left > 0 else 60.0  # then none will appear: something else is waited for
+    if pull.checks is Checks.NONE and not checks_are_green(facts, ticket, pull):
+        return max(0.1, facts.rules.checks_appear_seconds - facts.unchecked.get(ticket.issue.id, 0.0))
     return 60.0
 
 

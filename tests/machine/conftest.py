@@ -47,6 +47,7 @@ from bot.machine.facts import (
 )
 from bot.machine.pull_request import Checks, Mergeable, PullRequest, Remark, Thread
 from bot.machine.stages import STATES, Disposition, Stage
+from bot.unchecked import Unchecked
 from bot.words import say, sentence
 from handlers import HANDLERS
 
@@ -101,7 +102,11 @@ class Board:
     cleaned: list[str] = field(default_factory=list)
     walked: set[tuple[str, str]] = field(default_factory=set)
 
+    clock_set: timedelta = timedelta()
+    """By how much somebody set the clock: no time passed."""
+
     def __post_init__(self) -> None:
+        self.watched = Unchecked(lambda: self.now.timestamp())
         self.add("epic", "YOU-1", "User dashboard", "Build the dashboard", labels=("orchestrate",))
 
     def add(self, key: str, identifier: str, title: str, description: str = "", labels: tuple[str, ...] = ()) -> None:
@@ -119,7 +124,7 @@ class Board:
         epic = ticket(self.issues["epic"])
         rest = (epic,) if self.lone else tuple(ticket(one) for key, one in self.issues.items() if key != "epic")
         return Facts(
-            self.now,
+            self.now + self.clock_set,
             "epic:epic",
             epic,
             rest,
@@ -130,6 +135,7 @@ class Board:
             self.lone,
             self.dropped,
             call=self.call or Call("worker" if self.lone else "orchestrate", ALICE),
+            unchecked={one.issue.id: self.watched.watch(one.issue.id, one.pull_request) for one in rest},
         )
 
     def _place(self, key: str) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """Bugs that the simulation found, each as values."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bot.machine.decision import CleanUp, CreateTickets, Post, Remember, Retarget, StartRun
 from bot.machine.facts import Rules
-from bot.machine.pull_request import Mergeable, PullRequest, Remark
+from bot.machine.pull_request import Checks, Mergeable, PullRequest, Remark
 from bot.machine.record import Approval, Record, generation_of
 from bot.machine.stack import goes_into
 from bot.machine.stages import Disposition, Stage
+from bot.unchecked import Unchecked
 
 
 def begun(boards, **rules):
@@ -316,3 +318,45 @@ def test_the_branch_of_work_that_was_given_up_and_taken_up_again_goes_with_its_m
     board.pulls["feed"] = merged
     last = [one for _ in range(5) for one in board.step().actions if isinstance(one, CleanUp)]
     assert [(one.branch, one.delete_branch) for one in last] == [("agent/YOU-4", True)]
+
+
+@pytest.fixture
+def unchecked(boards):
+    """The first pull request is open, and no check is on it yet."""
+    board = begun(boards)
+    board.checks = Checks.NONE
+    for _ in range(12):
+        if "feed" in board.pulls:
+            break
+        board.work()
+    assert board.stage("feed") is Stage.CODE_REVIEW
+    return board
+
+
+def test_a_clock_that_is_set_by_half_an_hour_makes_nobody_believe_that_there_are_no_checks(unchecked):
+    unchecked.clock_set = timedelta(minutes=30)
+    unchecked.settle()
+    assert unchecked.stage("feed") is Stage.CODE_REVIEW
+    assert "the checks" in unchecked.why("feed")
+    unchecked.pull(unchecked.pulls["feed"].number, checks=Checks.GREEN)
+    unchecked.settle()
+    assert unchecked.stage("feed") is Stage.MERGE
+
+
+def test_a_head_on_which_no_check_appeared_in_their_time_counts_as_having_none(unchecked):
+    left = unchecked.step().recheck_after
+    assert 0 < left <= unchecked.rules.checks_appear_seconds
+    unchecked.now += timedelta(seconds=left)
+    unchecked.settle()
+    assert unchecked.stage("feed") is Stage.MERGE
+
+
+def test_a_service_that_begins_anew_does_not_wait_again_for_checks_that_never_came(unchecked):
+    unchecked.now += timedelta(seconds=unchecked.rules.checks_appear_seconds)
+    unchecked.settle()
+    unchecked.watched = Unchecked(lambda: unchecked.now.timestamp())
+    unchecked.settle()
+    assert unchecked.stage("feed") is Stage.MERGE
+    unchecked.pull(unchecked.pulls["feed"].number, head="another")
+    unchecked.settle()
+    assert unchecked.stage("feed") is Stage.CODE_REVIEW

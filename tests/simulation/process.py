@@ -25,6 +25,7 @@ from bot.machine.facts import Facts
 from bot.observe import Observer
 from bot.perform import Performer
 from bot.reconcile import Reconciler
+from bot.unchecked import Unchecked
 from bot.watchdog import Watchdog
 from bot.web import intake
 from handlers import HANDLERS
@@ -140,7 +141,8 @@ class Process:
         directory = Directory(client, (TEAM,), clock=loop.time)
         reads = LinearObserver(client, states=policy.state_names(), keys=(KEY,), directory=directory)
         observe = Observe(hub, loop.time)
-        observer = Observer(reads, directory, observe, self.engine, lambda: policy, self.clock)
+        unchecked = Unchecked(loop.time)
+        observer = Observer(reads, directory, observe, self.engine, lambda: policy, self.clock, unchecked=unchecked)
         worker = FakeWorker(world, self)
         performer = Performer(
             writes=lambda: Writes(client, directory, states=policy.state_names(), key=KEY),

@@ -120,7 +120,6 @@ def _great_faults(world: World) -> None:
             world.starts_process()
         case "clock jump" if up:
             up[0].skew = world.later(minutes=world.chance.choice((-10, -1, 2, 30))) - world.loop.now()
-            world.jumped_at = world.loop.time()
             world.tell(up[0].name, "clock jumps", str(up[0].skew))
         case "all down":
             for process in up:

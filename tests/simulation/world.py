@@ -135,8 +135,6 @@ class World:
         self.processes: list[Process] = []
         self.database = MemoryDatabase(PACE, self.loop.now)
         self.names = 0
-        self.jumped_at = -math.inf
-        """When a clock of some process last jumped."""
 
     # ---- processes
 

@@ -60,7 +60,8 @@ async def _built(theatre: Theatre, ticket: Issue, record: Record) -> Record:
     )
     return replace(
         record, stage=Stage.MERGE, generation=3, settled=3, branch=branch, base="main", head=head, head_at=now,
-        seen=head, base_at=base, stands_on="main", started_at=now, summary=f"wrote {name}", pull_request=pull.number,
+        seen=head, unchecked=head, base_at=base, stands_on="main", started_at=now, summary=f"wrote {name}",
+        pull_request=pull.number,
     )  # fmt: skip
 
 

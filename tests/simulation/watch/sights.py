@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
     from tests.simulation.world import World
 
-LOST_SECONDS = 120.0
-"""What checks may take to appear, and a little more."""
-
 
 @dataclass
 class Sights:
@@ -78,13 +75,9 @@ class Sights:
         for pull in (hub.pulls[one] for one in numbers if one in hub.pulls):
             head = hub.head(pull)
             asked = any(one.state == "CHANGES_REQUESTED" for one in hub.opinions(pull).values())
-            green = hub.green(head) and (not hub.house.ci or bool(hub.latest(head)) or self._time_is_lost())
+            green = hub.green(head) and (not hub.house.ci or bool(hub.latest(head)))
             found[pull.branch] = PullSight(green, pull.merged, content=not asked)
         return found
-
-    def _time_is_lost(self) -> bool:
-        """Whether a clock just jumped: then nobody can know whether checks that have not appeared still will."""
-        return self.world.loop.time() < self.world.jumped_at + LOST_SECONDS
 
     def saw_pulls(self, process: "Process", pulls: dict[str, PullSight]) -> None:
         """A process looked at pull requests."""
