@@ -228,6 +228,13 @@ PLANTED = (
         found_by=34,
     ),
     Planted(
+        "the clock on the wall says whether checks will still appear",
+        "bot/machine/stack.py",
+        "    watched = facts.unchecked.get(record.issue, 0.0)\n",
+        "    watched = (facts.now - record.head_at).total_seconds() if record.head_at else 0.0\n",
+        found_by=448,
+    ),
+    Planted(
         "somebody who wants changes is no obstacle",
         "bot/machine/train.py",
         "    if pull.changes_requested_by:\n",
