@@ -1,7 +1,7 @@
 """The whole picture of one epic: Linear, GitHub and the engine read into facts, and how a subject finds its key."""
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -14,36 +14,14 @@ from bot.linear.directory import Directory
 from bot.linear.ensure import ticket_id
 from bot.linear.errors import NotFound
 from bot.linear.newest import Ledger
-from bot.machine import breakdown, protected
+from bot.machine import breakdown
 from bot.machine.errors import UserError
 from bot.machine.facts import Call, Facts, Issue, Repository, Rules, Run, RunState, Service, Ticket
-from bot.machine.moving import stage_of
-from bot.machine.pull_request import PullRequest
-from bot.machine.stack import branch_of
-from bot.machine.stages import ORCHESTRATE, WORKER, Stage
+from bot.machine.stages import ORCHESTRATE, WORKER
 from bot.machine.watchdog import Memory
 from bot.policy import Policy, RepositoryPolicy
-from bot.reviewing import Reviewers
+from bot.pulls import GitHubReads, Pulls
 from bot.unchecked import Unchecked
-
-
-class GitHubReads(Protocol):
-    """What is asked of `bot/github/observe.py`."""
-
-    async def observe_pulls(self, repository: str, numbers: Iterable[int]) -> Mapping[int, PullRequest]:
-        """Pull requests as they are now, in one request."""
-
-    async def changed_files(self, repository: str, pull: PullRequest) -> tuple[str, ...] | None:
-        """The paths that a pull request changes; None when that can't be told."""
-
-    async def find_pull(self, repository: str, branch: str) -> int | None:
-        """The newest pull request of a branch."""
-
-    async def has_branch(self, repository: str, branch: str) -> bool:
-        """Whether there is such a branch."""
-
-    async def branch_of_pull(self, repository: str, number: int) -> str | None:
-        """The head branch of a pull request; None when there is none."""
 
 
 class EngineReads(Ledger, Protocol):
@@ -70,12 +48,14 @@ class Observer:
     policy: Callable[[], Policy]
     clock: Callable[[], datetime]
     known: set[tuple[str, str]] = field(default_factory=set)
-    reviewers: Reviewers = field(default_factory=Reviewers)
     acts: bool = True
     """Whether anybody acts upon the facts; who only looks need not wait until Linear surely shows the newest."""
     memory: Memory = field(default_factory=Memory)
     """What the watchdog compares with."""
     unchecked: Unchecked = field(default_factory=Unchecked)
+
+    def __post_init__(self) -> None:
+        self.pulls = Pulls(self.github, self.policy, self.clock)
 
     async def observe(self, epic: str) -> Facts | None:
         """Facts about an epic or lone ticket, or None when it is not ours."""
@@ -91,7 +71,7 @@ class Observer:
         place = policy.repository_for(picture.epic.team, picture.epic.project, labels)
         lone = WORKER in labels and ORCHESTRATE not in labels
         issues = (picture.epic,) if lone else (picture.epic, *_with_tasks(picture))
-        pulls = await self._pulls(place, issues)
+        pulls = await self.pulls.of(place, issues)
         runs = [_run(row) for row in await self.engine.runs(key)]
         tickets = tuple(
             [
@@ -99,7 +79,7 @@ class Observer:
                     one,
                     pull := pulls.get(one.id),
                     tuple(run for run in runs if run.issue == one.id),
-                    await self._is_branch_gone(place, one, pull),
+                    await self.pulls.is_branch_gone(place, one, pull),
                 )
                 for one in issues
             ]
@@ -162,48 +142,6 @@ class Observer:
         branch = match[2] or await self.github.branch_of_pull(match[1], int(match[3]))
         return identifier_of(branch) if branch else None
 
-    async def _pulls(self, place: RepositoryPolicy | None, issues: Iterable[Issue]) -> dict[str, PullRequest]:
-        """The pull request of every ticket that may have one, by issue id."""
-        if place is None:
-            return {}
-        numbers: dict[int, str] = {}
-        for issue in issues:
-            record = issue.record
-            number = record.pull_request if record else None
-            if number is None and _has_work(issue, _MAY_HAVE_A_PULL_REQUEST):
-                number = await self.github.find_pull(place.name, _branch(issue))
-            if number is not None:
-                numbers[number] = issue.id
-        pulls = await self.github.observe_pulls(place.name, tuple(numbers)) if numbers else {}
-        pushed = {issue.id: issue.record.head_at if issue.record else None for issue in issues}
-        bots = self.policy().gates.review_bots
-        stages = {issue.id: stage_of(issue) for issue in issues}
-        return {
-            (owner := numbers[number]): await self._with_protected(
-                place, self.reviewers.hear(pull, bots, pushed[owner]), asked=stages[owner] is Stage.MERGE
-            )
-            for number, pull in pulls.items()
-        }
-
-    async def _is_branch_gone(self, place: RepositoryPolicy | None, issue: Issue, pull: PullRequest | None) -> bool:
-        """Whether somebody deleted the branch of finished work; not asked when a pull request shows the work.
-
-        GitHub may be slow to show what was pushed just now.
-        """
-        pushed = issue.record.head_at if issue.record else None
-        if place is None or pull is not None or pushed is None or not _has_work(issue, {Stage.CODE_REVIEW}):
-            return False
-        appeared = (self.clock() - pushed).total_seconds() > APPEARS_SECONDS
-        return appeared and not await self.github.has_branch(place.name, _branch(issue))
-
-    async def _with_protected(self, place: RepositoryPolicy, pull: PullRequest, *, asked: bool) -> PullRequest:
-        """The pull request with the protected ones of the files that it changes, once it is about to be merged."""
-        if not asked or not pull.open:
-            return replace(pull, protected=None)
-        changed = await self.github.changed_files(place.name, pull)
-        patterns = self.policy().git.protected
-        return replace(pull, protected=None if changed is None else protected.among(changed, patterns))
-
     async def _route(self, key: str, place: RepositoryPolicy | None, tickets: Iterable[Ticket]) -> None:
         subjects = [f"linear:{one.issue.id}" for one in tickets]
         if place is not None:
@@ -213,22 +151,6 @@ class Observer:
             if (subject, key) not in self.known:
                 await self.engine.route(subject, key)
                 self.known.add((subject, key))
-
-
-def _branch(issue: Issue) -> str:
-    """The branch of its work; what was given up, and is taken up again, does not remember it."""
-    known = issue.record.branch if issue.record else ""
-    return known or branch_of(issue.identifier)
-
-
-def _has_work(issue: Issue, stages: Container[Stage | None]) -> bool:
-    """Whether it is in one of these stages with something pushed."""
-    return issue.record is not None and bool(issue.record.head) and stage_of(issue) in stages
-
-
-APPEARS_SECONDS = 60.0
-"""How long GitHub may take to show a branch that was pushed."""
-_MAY_HAVE_A_PULL_REQUEST = frozenset({Stage.DEV, Stage.CODE_REVIEW, Stage.MERGE, Stage.DONE})
 
 
 def rules_of(policy: Policy) -> Rules:

@@ -1,8 +1,7 @@
-"""Facts as the service puts them together, where no story brings it there."""
+"""The pull requests of tickets as the service finds them, where no story brings it there."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any, cast
 
 from bot.config import Policy
@@ -10,8 +9,8 @@ from bot.machine.facts import Issue
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.stages import Stage
-from bot.observe import Observer
 from bot.policy import RepositoryPolicy
+from bot.pulls import Pulls
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PULL = PullRequest(7, "https://github/pull/7", "node", True, False, "sha", "agent/YOU-2", "main")
@@ -38,23 +37,22 @@ class GitHub:
         return {PULL.number: PULL} if PULL.number in numbers else {}
 
 
-def observer(github: GitHub, later: timedelta = timedelta()) -> Observer:
-    nobody = cast("Any", SimpleNamespace())
-    return Observer(nobody, nobody, cast("Any", github), nobody, lambda: Policy.model_validate({}), lambda: NOW + later)
+def pulls(github: GitHub, later: timedelta = timedelta()) -> Pulls:
+    return Pulls(github, lambda: Policy.model_validate({}), lambda: NOW + later)
 
 
 async def test_the_pull_request_of_work_that_was_given_up_and_taken_up_again_is_found() -> None:
     """Giving up forgets the branch; found by the simulation: a pull request was opened, and never seen."""
     for branch in ("", PULL.head_branch):
         issue = replace(WORK, record=replace(cast("Record", WORK.record), branch=branch))
-        found = await observer(GitHub())._pulls(PLACE, (issue,))
+        found = await pulls(GitHub()).of(PLACE, (issue,))
         assert [one.number for one in found.values()] == [PULL.number]
 
 
-async def test_a_branch_that_somebody_deleted_is_gone_once_github_had_time_to_show_it() -> None:
+async def test_an_older_pull_request_that_somebody_reopened_is_seen_in_the_place_of_the_closed_one() -> None:
     late = timedelta(minutes=2)
-    assert await observer(GitHub(), late)._is_branch_gone(PLACE, WORK, None)
-    assert not await observer(GitHub())._is_branch_gone(PLACE, WORK, None)
-    assert not await observer(GitHub(PULL.head_branch), late)._is_branch_gone(PLACE, WORK, None)
-    assert not await observer(GitHub(), late)._is_branch_gone(PLACE, WORK, PULL)
-    assert not await observer(GitHub(), late)._is_branch_gone(PLACE, replace(WORK, stage=Stage.DEV), None)
+    assert await pulls(GitHub(), late).is_branch_gone(PLACE, WORK, None)
+    assert not await pulls(GitHub()).is_branch_gone(PLACE, WORK, None)
+    assert not await pulls(GitHub(PULL.head_branch), late).is_branch_gone(PLACE, WORK, None)
+    assert not await pulls(GitHub(), late).is_branch_gone(PLACE, WORK, PULL)
+    assert not await pulls(GitHub(), late).is_branch_gone(PLACE, replace(WORK, stage=Stage.DEV), None)
