@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
 
 
+_ALL_WELL = PullSight(green=True, open=True, merged=False, content=True)
+
+
 @dataclass
 class Pulls(Part):
     """See the top of this file."""
@@ -36,7 +39,7 @@ class Pulls(Part):
         for one in (asked, sight.issues[ticket.id]):
             if one.stands_still and not (unheard(asked) or unheard(one)):
                 self.violated("what stands still is merged", f"#{pull.number}: {sorted(one.labels)}")
-        known = self.sights.pulls[process.name].get(pull.branch, PullSight(green=True, merged=False, content=True))
+        known = self.sights.pulls[process.name].get(pull.branch, _ALL_WELL)
         if not known.merged and not (known.green and known.content):
             self.violated("what is not well is merged", f"#{pull.number}")
         if pull.base != "main" and pull.landed_in != "main":

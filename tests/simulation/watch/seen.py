@@ -76,5 +76,6 @@ class PullSight(NamedTuple):
     """A pull request as a process saw it: `content` says that nobody wants changes."""
 
     green: bool
+    open: bool
     merged: bool
     content: bool

@@ -58,8 +58,10 @@ class Sights:
         )  # fmt: skip
 
     def saw(self, process: "Process", epic: str, sight: Sight) -> None:
-        """A process looked at an epic."""
+        """A process looked at an epic; what it saw of the pull requests before is no part of this look."""
         self.epics[process.name, epic] = sight
+        for one in sight.issues.values():
+            self.pulls.get(process.name, {}).pop(f"agent/{one.identifier}", None)
         for one in sight.issues.values():
             if one.over:
                 self.over.setdefault((process.name, one.id), self.world.loop.time())
@@ -76,7 +78,7 @@ class Sights:
             head = hub.head(pull)
             asked = any(one.state == "CHANGES_REQUESTED" for one in hub.opinions(pull).values())
             green = hub.green(head) and (not hub.house.ci or bool(hub.latest(head)))
-            found[pull.branch] = PullSight(green, pull.merged, content=not asked)
+            found[pull.branch] = PullSight(green, pull.open, pull.merged, content=not asked)
         return found
 
     def saw_pulls(self, process: "Process", pulls: dict[str, PullSight]) -> None:
