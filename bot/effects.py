@@ -64,7 +64,9 @@ class Runs(Protocol):
     async def cancel_run(self, run_id: str, reason: str) -> None:
         """Stop a run."""
 
-    async def intend(self, key: str, above: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
+    async def intend(
+        self, key: str, above: Mapping[str, int], known: Mapping[str, tuple[int, int]]
+    ) -> Mapping[str, int]:
         """Numbers for records that are about to be written."""
 
     async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:

@@ -100,7 +100,7 @@ class Observer:
             lone=lone,
             service=Service(**vars(await self.engine.service())),
             dropped=not labels & {ORCHESTRATE, WORKER},
-            given=picture.given,
+            numbers=picture.numbers,
             call=await self._call(picture.epic, picture.viewer),
         )
 

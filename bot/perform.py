@@ -283,7 +283,8 @@ class Performer:
         wanted = {one.issue: one for one in records}
         if not wanted:
             return {}
-        numbers = await self.runs.intend(facts.key, {issue: one.number for issue, one in wanted.items()}, facts.given)
+        above = {issue: one.number for issue, one in wanted.items()}
+        numbers = await self.runs.intend(facts.key, above, facts.numbers)
         written = {}
         for issue, one in wanted.items():
             spent = f"{one.stage} · run {one.generation} · ${one.cost_usd:.2f}"

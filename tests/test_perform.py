@@ -197,8 +197,8 @@ class Numbers:
     def __init__(self, done):
         self.done = done
 
-    async def intend(self, _key, above, _known):
-        self.done.append("intend")
+    async def intend(self, _key, above, known):
+        self.done.append(f"intend, knowing {dict(known)}")
         return {issue: number + 1 for issue, number in above.items()}
 
     async def wrote(self, _key, seen):
@@ -208,8 +208,9 @@ class Numbers:
 async def test_a_record_has_a_number_before_anything_is_sent_and_is_noted_after(facts):
     done = []
     acting = replace(performer(done), writes=lambda: Remembering(done), runs=Numbers(done))
+    facts = replace(facts, numbers={"e": (4, 3)})
     await acting.perform(facts, Decision((Remember("e", Record("e", 4)), Move("e", Stage.DONE))))
-    assert done == ["move done", "intend", "record e 5", "linear", "wrote {'e': (5, 'signed')}"]
+    assert done == ["move done", "intend, knowing {'e': (4, 3)}", "record e 5", "linear", "wrote {'e': (5, 'signed')}"]
 
 
 async def test_a_ticket_whose_record_is_not_believed_gets_no_fresh_one_when_its_tasks_are_approved_again(facts):

@@ -16,7 +16,7 @@ from bot.machine.errors import Transient
 _KEEP_DAYS = 30
 _BORN = "SELECT min(applied_at), now() FROM migrations"
 _OF_KEY = "SELECT issue, intended, intended_at, written, written_at FROM records WHERE key = %s"
-_INTENDED = "SELECT issue, intended FROM records WHERE key = %s AND issue = ANY(%s) ORDER BY issue FOR UPDATE"
+_NUMBERS = "SELECT issue, intended, written FROM records WHERE key = %s AND issue = ANY(%s) ORDER BY issue FOR UPDATE"
 _INTEND: LiteralString = """
     INSERT INTO records (issue, key, intended)
         SELECT issue, %s, greatest(above + 1, (SELECT floor(extract(epoch FROM min(applied_at))) FROM migrations))
@@ -36,13 +36,15 @@ _WROTE: LiteralString = """
 """
 
 
-def in_time(intended: Mapping[str, int], known: Mapping[str, int], issues: Iterable[str]) -> None:
+def in_time(
+    numbers: Mapping[str, tuple[int, int]], known: Mapping[str, tuple[int, int]], issues: Iterable[str]
+) -> None:
     """Refuse a process that was overtaken: it was frozen while it had a round, and another one has gone on since.
 
     Raises:
-        Transient: for one of these issues another number was given out than the one that was known.
+        Transient: for one of these issues a number was given out, or what stood there was noted, that was not known.
     """
-    if late := sorted(one for one in issues if intended.get(one, 0) != known.get(one, 0)):
+    if late := sorted(one for one in issues if numbers.get(one, (0, 0)) != known.get(one, (0, 0))):
         raise Transient(f"another process has gone on with this meanwhile: {', '.join(late)}")
 
 
@@ -59,11 +61,13 @@ class Ledger:
             rows = await (await connection.execute(_OF_KEY, (key,))).fetchall()
         return Records(born[0], born[1], self._lag, {row[0]: Kept(*row[1:]) for row in rows})
 
-    async def intend(self, key: str, above: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
+    async def intend(
+        self, key: str, above: Mapping[str, int], known: Mapping[str, tuple[int, int]]
+    ) -> Mapping[str, int]:
         """Give out the numbers of records that are about to be written. Raises Transient when others were meanwhile."""
         async with self._pool.connection() as connection, connection.transaction():
-            now = await (await connection.execute(_INTENDED, (key, list(above)))).fetchall()
-            in_time(dict(now), known, above)
+            now = await (await connection.execute(_NUMBERS, (key, list(above)))).fetchall()
+            in_time({row[0]: (row[1], row[2]) for row in now}, known, above)
             found = await connection.execute(_INTEND, (key, list(above), list(above.values())))
             return {row[0]: row[1] for row in await found.fetchall()}
 

@@ -213,7 +213,9 @@ class MemoryEngine:
         """Which records of a key were written last."""
         return self._database.ledger.records(key)
 
-    async def intend(self, key: str, above: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
+    async def intend(
+        self, key: str, above: Mapping[str, int], known: Mapping[str, tuple[int, int]]
+    ) -> Mapping[str, int]:
         """Numbers for records that are about to be written."""
         return self._database.ledger.intend(key, above, known)
 

@@ -21,9 +21,9 @@ class MemoryLedger:
         mine = {issue: kept for issue, (of, kept, _) in self._rows.items() if of == key}
         return Records(self._born, self._now(), self._lag, mine)
 
-    def intend(self, key: str, above: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
+    def intend(self, key: str, above: Mapping[str, int], known: Mapping[str, tuple[int, int]]) -> Mapping[str, int]:
         """Give out the numbers of records that are about to be written. Raises Transient when others were meanwhile."""
-        in_time({issue: kept.intended for issue, (of, kept, _) in self._rows.items() if of == key}, known, above)
+        in_time({issue: kept.numbers for issue, (of, kept, _) in self._rows.items() if of == key}, known, above)
         given: dict[str, int] = {}
         for issue, number in above.items():
             _, kept, text = self._rows.get(issue, (key, Kept(0, self._now()), ""))

@@ -127,6 +127,11 @@ class Kept:
     written: int = 0
     written_at: datetime | None = None
 
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """`intended` and `written`: another pair whenever anybody was given a number, or what stood there was noted."""
+        return self.intended, self.written
+
 
 @dataclass(frozen=True)
 class Records:
@@ -280,13 +285,15 @@ class Engine(Protocol):
     async def records(self, key: str) -> Records:
         """Which records of a key were written last. A cache: may be lost."""
 
-    async def intend(self, key: str, above: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
+    async def intend(
+        self, key: str, above: Mapping[str, int], known: Mapping[str, tuple[int, int]]
+    ) -> Mapping[str, int]:
         """Numbers, by issue, for records that are about to be written: higher than `above` and any given out before.
 
-        `known` are the highest that were given out when the facts were read that the records come from.
+        `known` is `Kept.numbers` of each when the facts were read that the records come from.
 
         Raises:
-            Transient: others were given out since: another process goes on with this, and knows more.
+            Transient: they are others by now: another process goes on with this, and knows more.
         """
 
     async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:

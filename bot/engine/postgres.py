@@ -161,7 +161,9 @@ class PostgresEngine:
         """Which records of a key were written last."""
         return await self._ledger.records(key)
 
-    async def intend(self, key: str, above: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
+    async def intend(
+        self, key: str, above: Mapping[str, int], known: Mapping[str, tuple[int, int]]
+    ) -> Mapping[str, int]:
         """Numbers for records that are about to be written."""
         return await self._ledger.intend(key, above, known)
 

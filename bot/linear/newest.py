@@ -18,8 +18,8 @@ signed text once it stands on Linear (`wrote`). A read is held against those two
   is forged or copied, at once, whatever the database knows.
 
 A process that was frozen in the middle of a round, and was taken for dead, may wake up and write what it had decided
-long ago. Whoever asks for a number tells the highest that was given out when it read (`Newest.given`), and gets none
-when there is a higher one by now. So only what was on its way already can come late: the case of an older one above.
+long ago. Whoever asks for a number tells which were given out and noted when it read (`Newest.numbers`), and gets none
+when there are others by now. So only what was on its way already can come late: the case of an older one above.
 
 A database that knows nothing of an epic that is older than itself was made anew: whoever worked there before may have
 written just now. It waits one lag, once. That the truth is in Linear, and not in the database, does not change: what is
@@ -57,10 +57,10 @@ class Ledger(Protocol):
 
 
 class Newest(NamedTuple):
-    """Issues with their newest records, and the highest number that was given out for each when they were read."""
+    """Issues with their newest records; and of each the numbers that were given out and noted when they were read."""
 
     issues: list[Issue]
-    given: Mapping[str, int]
+    numbers: Mapping[str, tuple[int, int]]
 
 
 async def with_newest(ledger: Ledger, keys: Sequence[str], issues: Sequence[Issue]) -> Newest:
@@ -80,9 +80,9 @@ async def with_newest(ledger: Ledger, keys: Sequence[str], issues: Sequence[Issu
     }
     if new:
         await ledger.wrote(key, new)
-    given = {issue: kept.intended for issue, kept in known.issues.items()}
-    given |= {issue: max(number, given.get(issue, 0)) for issue, (number, _) in new.items()}
-    return Newest([await _newest(ledger, keys, one, known.issues.get(one.id, _NEVER)) for one in issues], given)
+    numbers = {issue: kept.numbers for issue, kept in known.issues.items()}
+    numbers |= {issue: (max(number, numbers.get(issue, (0, 0))[0]), number) for issue, (number, _) in new.items()}
+    return Newest([await _newest(ledger, keys, one, known.issues.get(one.id, _NEVER)) for one in issues], numbers)
 
 
 def seconds_to_wait(known: Records, issues: Sequence[Issue]) -> float:

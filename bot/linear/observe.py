@@ -53,8 +53,8 @@ class LinearPicture:
     tickets: tuple[Issue, ...]
     documents: tuple[Document, ...]
     viewer: str
-    given: Mapping[str, int] = field(default_factory=dict)
-    """By issue id: the highest number that was given out for its record; only for who acts upon the picture."""
+    numbers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By issue id: the highest numbers that were given out and that stood there; only for who acts upon the picture."""
 
     @property
     def document(self) -> Document | None:
@@ -142,16 +142,16 @@ class Observer:
         self._remember(issue, epic)
         reader = Reader(self._states, self._keys, viewer, await self._teams())
         seen = [reader.issue(node) for node in (epic, *epic.children.nodes)]
-        given: Mapping[str, int] = {}
+        numbers: Mapping[str, tuple[int, int]] = {}
         if ledger is not None:
-            seen, given = await with_newest(ledger, self._keys, seen)
+            seen, numbers = await with_newest(ledger, self._keys, seen)
         first, *tickets = await with_movers(self._client, reader, seen)
         return LinearPicture(
             epic=first,
             tickets=tuple(tickets),
             documents=tuple(document(node) for node in epic.documents.nodes if not node.trashed),
             viewer=viewer,
-            given=given,
+            numbers=numbers,
         )
 
     async def caller(self, issue: str, label: str, viewer: str) -> Call:

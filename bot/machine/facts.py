@@ -241,8 +241,8 @@ class Facts:
     lone: bool = False
     dropped: bool = False
     """The label was taken away: nothing new starts, what runs is stopped."""
-    given: Mapping[str, int] = field(default_factory=dict)
-    """By issue id: the highest number that was given out for its record when this was read."""
+    numbers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By issue id: the highest numbers that were given out and that stood on Linear for its record at this read."""
     unchanged: Mapping[str, datetime] = field(default_factory=dict)
     """By issue id: since when nothing that we know of it has changed. Nothing here: it is new to us."""
     unchecked: Mapping[str, float] = field(default_factory=dict)

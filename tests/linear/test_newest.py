@@ -36,8 +36,8 @@ class Ledger:
 
     def intends(self, issue):
         known = self.ledger.records("epic:e").issues
-        given = {one: kept.intended for one, kept in known.items()}
-        return self.ledger.intend("epic:e", {issue: 0}, given)[issue]
+        numbers = {one: kept.numbers for one, kept in known.items()}
+        return self.ledger.intend("epic:e", {issue: 0}, numbers)[issue]
 
     async def records(self, key):
         return self.ledger.records(key)
@@ -169,12 +169,10 @@ async def test_an_epic_that_is_newer_than_the_database_waits_for_nothing(ledger,
     assert (await with_newest(ledger, KEYS, [shows(None)])).issues == [shows(None)]
 
 
-async def test_the_highest_number_that_was_given_out_is_told_whether_it_was_written_or_not(
-    ledger, shows, writes, clock
-):
+async def test_the_numbers_that_were_given_out_and_noted_are_told_with_what_is_read(ledger, shows, writes, clock):
     number = writes(noted=False)
     clock.passes(LAG)
-    assert (await with_newest(ledger, KEYS, [shows(number - 1)])).given == {"e": number}
-    assert (await with_newest(ledger, KEYS, [shows(number)])).given == {"e": number}
-    assert (await with_newest(ledger, KEYS, [shows(number + 7)])).given == {"e": number + 7}
+    assert (await with_newest(ledger, KEYS, [shows(number - 1)])).numbers == {"e": (number, number - 1)}
+    assert (await with_newest(ledger, KEYS, [shows(number)])).numbers == {"e": (number, number)}
+    assert (await with_newest(ledger, KEYS, [shows(number + 7)])).numbers == {"e": (number + 7, number + 7)}
     assert ledger.intends("e") == number + 8

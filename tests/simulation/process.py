@@ -66,7 +66,9 @@ class Engine(MemoryEngine):
         await super().start_run(order)
         await self.process.door.stored()
 
-    async def intend(self, key: str, above: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
+    async def intend(
+        self, key: str, above: Mapping[str, int], known: Mapping[str, tuple[int, int]]
+    ) -> Mapping[str, int]:
         """Numbers for records that are about to be written."""
         await self.process.door.asks_database()
         return await super().intend(key, above, known)
