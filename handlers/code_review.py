@@ -22,7 +22,7 @@ from bot.machine.summary import (
     protected_now,
     shown_comment,
 )
-from bot.machine.train import follow_base, landed, what_stands_against
+from bot.machine.train import follow_base, is_merged, landed, what_stands_against
 from handlers.concerns import hand_on
 from handlers.mending import mend, refused, seen
 from handlers.replies import noted, nothing_to_approve
@@ -56,7 +56,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     record, told = with_pull_request(ticket, seen(facts, heard.record, pull), pull)
     said += told
     ticket = with_record(ticket, record)
-    if pull.merged:
+    if is_merged(facts, ticket):
         return said + replace(landed(facts, ticket), record=record)
     said += refused(facts, ticket) if pull.open else NOTHING
     mending = mend(facts, ticket) if pull.open else None

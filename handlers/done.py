@@ -5,7 +5,7 @@ from bot.machine.decision import Blocker, Decision, Post
 from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.running import record_of, stops
-from bot.machine.train import leave, leave_checkout, put_away
+from bot.machine.train import is_merged, leave, leave_checkout, put_away
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -16,7 +16,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         names = ", ".join(one.issue.identifier for one in unmerged)
         waits = Blocker(ticket.issue.id, "done_too_early", {"tickets": names})
         return _over(ticket, heard) + Decision(blockers=(waits,)) + left
-    merged = [one for one in facts.tickets if one.pull_request and one.pull_request.merged]
+    merged = [one for one in facts.tickets if is_merged(facts, one)]
     tidy = all(not record_of(one).branch for one in merged)
     closing = Post(ticket.issue.id, "closing", "closing", account(facts).values())
     return _over(ticket, heard) + Decision((closing,), recheck_after=None if tidy else 1.0) + left

@@ -17,6 +17,7 @@ from bot.machine.train import (
     covers,
     follow_base,
     given,
+    is_merged,
     landed,
     put_out,
     riding,
@@ -56,7 +57,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         return said + unheard + Decision(blockers=(Blocker(ticket.issue.id, "no_pull_request"),), record=heard.record)
     record, told = with_pull_request(ticket, seen(facts, heard.record, pull), pull)
     said, ticket = said + told, with_record(ticket, record)
-    if pull.merged:
+    if is_merged(facts, ticket):
         return said + unheard + replace(landed(facts, ticket), record=record)
     elsewhere = _to_be_mended(facts, ticket)
     if elsewhere is not None:

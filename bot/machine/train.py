@@ -7,7 +7,18 @@ on when somebody pushes, and would merge what nobody approved; so it is never sw
 from dataclasses import replace
 
 from bot.machine.approval import counts_for, stands
-from bot.machine.decision import NOTHING, Blocker, CleanUp, Decision, Enqueue, Merge, Move, Post, Retarget
+from bot.machine.decision import (
+    NOTHING,
+    Blocker,
+    CleanUp,
+    ClosePullRequest,
+    Decision,
+    Enqueue,
+    Merge,
+    Move,
+    Post,
+    Retarget,
+)
 from bot.machine.facts import Facts, Ticket
 from bot.machine.inert import disarmed
 from bot.machine.mending import update
@@ -199,12 +210,39 @@ def landed(facts: Facts, ticket: Ticket) -> Decision:
     """
     pull, issue = ticket.pull_request, ticket.issue
     assert pull is not None
+    if _came_along(facts, ticket):
+        return _over_without_a_merge(facts, ticket, pull)
     if not has_landed(facts, ticket):
         return Decision(blockers=(_merged_elsewhere(facts, ticket, pull),))
     post = Post(
         issue.id, "merged", "merged", {"number": pull.number, "url": pull.url, "commit": pull.merge_commit[:12]}
     )
     return Decision((Move(issue.id, Stage.DONE), post), recheck_after=0.0)
+
+
+def is_merged(facts: Facts, ticket: Ticket) -> bool:
+    """Whether nothing of it is left to merge."""
+    return ticket.pull_request is not None and (ticket.pull_request.merged or _came_along(facts, ticket))
+
+
+def _came_along(facts: Facts, ticket: Ticket) -> bool:
+    """Whether the base branch has all of it already, although its pull request goes into another branch.
+
+    Somebody merged what was stacked on it, and it came along. GitHub counts only what goes into that very branch as
+    merged, and takes the pull request nowhere else: it has no new commits there.
+    """
+    pull, record, repository = ticket.pull_request, record_of(ticket), facts.repository
+    if pull is None or pull.merged or repository is None or pull.base_branch == repository.base:
+        return False
+    return record.stands_on == repository.base and pull.head == record.head == record.base_at
+
+
+def _over_without_a_merge(facts: Facts, ticket: Ticket, pull: PullRequest) -> Decision:
+    assert facts.repository is not None
+    values = {"number": pull.number, "url": pull.url, "branch": pull.base_branch, "base": facts.repository.base}
+    post = Post(ticket.issue.id, "merged", "came_along", values)
+    closed = (ClosePullRequest(facts.repository.name, pull.number),) if pull.open else ()
+    return Decision((*closed, Move(ticket.issue.id, Stage.DONE), post), recheck_after=0.0)
 
 
 def _merged_elsewhere(facts: Facts, ticket: Ticket, pull: PullRequest) -> Blocker:
@@ -240,7 +278,7 @@ def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
     pull, repository = ticket.pull_request, facts.repository
     if repository is None or not record.branch:
         return Decision(record=record)
-    if pull is None or not pull.merged:
+    if pull is None or not is_merged(facts, ticket):
         return leave_checkout(facts, record)
     if any(_stands_on(facts, one, pull.head_branch) for one in facts.tickets):
         return Decision(record=record)

@@ -241,3 +241,18 @@ def test_a_circle_that_is_made_when_the_work_is_done_merges_nothing_and_is_named
     computing.comments("epic", "approve")
     computing.settle()
     assert computing.stage("epic") is Stage.DONE
+
+
+def test_what_came_along_when_the_work_above_it_was_merged_is_done_and_its_pull_request_closed(asked):
+    """GitHub takes a pull request nowhere where it has no new commits: it was asked for that without end."""
+    below, above = asked.pulls["storage"], asked.pulls["theme"]
+    assert above.base_branch == below.head_branch
+    asked.pull(below.number, open=False, merged=True, merge_commit="m")
+    record = replace(asked.issues["theme"].record, stands_on="main", base_at=above.head)
+    asked.change("theme", record=record)
+    asked.settle()
+    assert asked.stage("theme") is Stage.DONE
+    assert not asked.pulls["theme"].open
+    assert "came along" in asked.said("theme", "merged")[0]
+    assert above.head_branch in asked.cleaned
+    assert above.base_branch != "main"

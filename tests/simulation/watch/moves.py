@@ -45,7 +45,7 @@ class Moves(Part):
         if stage is Stage.CANCELED and not (known is not None and known.merged):
             self.left_to_people.add(branch)
         elif stage is Stage.DONE and ticket.id not in self.world.nothing_to_do:
-            if not any(one.merged and self._is_on_base(one) for one in pulls):
+            if not any(self._is_on_base(one) if one.merged else self._came_along(one) for one in pulls):
                 self.violated("a stage is skipped", f"{name} is done and nothing of it is on main")
         elif stage is Stage.MERGE and not (_stands(known) or any(one.open or one.merged for one in pulls)):
             # a person may close it between the look and the move: what the look showed counts as well
@@ -57,6 +57,10 @@ class Moves(Part):
         """Whether it only goes back to where the service had it before automation moved it, whatever happened since."""
         seen = self.sights.epics[process.name, str(ticket.parent)].issues.get(ticket.id)
         return ticket.mover == "automation" and bool(seen and seen.record and seen.record.stage is stage)
+
+    def _came_along(self, pull: Pull) -> bool:
+        """Whether somebody merged all of it with something else: GitHub counts it as merged where it goes to only."""
+        return self.world.git.descends(self.world.git.refs["main"], self.world.hub.head(pull))
 
     def _is_on_base(self, pull: Pull) -> bool:
         seen = set[int]()
