@@ -5,7 +5,11 @@ from bot.machine.decision import Blocker, Decision, Post
 from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.running import record_of, stops
+from bot.machine.stages import Stage
 from bot.machine.train import is_merged, leave, leave_checkout, put_away
+
+_ASKED_SECONDS = 600.0
+"""How often to look whether a person closed the pull request that keeps a branch from going, if nobody tells us."""
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -18,8 +22,9 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         return _over(ticket, heard) + Decision(blockers=(waits,)) + left
     merged = [one for one in facts.tickets if is_merged(facts, one)]
     tidy = all(not record_of(one).branch for one in merged)
+    again = None if tidy else _ASKED_SECONDS if any(map(_is_open, facts.tickets)) else 1.0
     closing = Post(ticket.issue.id, "closing", "closing", account(facts).values())
-    return _over(ticket, heard) + Decision((closing,), recheck_after=None if tidy else 1.0) + left
+    return _over(ticket, heard) + Decision((closing,), recheck_after=again) + left
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -28,10 +33,15 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     Its branch goes with the merge, if that ever comes. Its checkout goes now: nobody may look at it again then.
     """
     pull, over = ticket.pull_request, _over(ticket, heard) + Decision(stops(ticket, "done"))
-    if pull is not None and pull.open:
+    if pull is not None and _is_open(ticket):
         waits = Blocker(ticket.issue.id, "done_but_open", {"number": pull.number})
         return over + Decision(blockers=(waits,)) + put_away(facts, heard.record)
     return over + leave(facts, ticket, heard.record)
+
+
+def _is_open(ticket: Ticket) -> bool:
+    """Whether a person calls it done and is asked to see to its pull request."""
+    return ticket.issue.stage is Stage.DONE and ticket.pull_request is not None and ticket.pull_request.open
 
 
 def _over(ticket: Ticket, heard: Heard) -> Decision:

@@ -360,3 +360,24 @@ def test_a_service_that_begins_anew_does_not_wait_again_for_checks_that_never_ca
     unchecked.pull(unchecked.pulls["feed"].number, head="another")
     unchecked.settle()
     assert unchecked.stage("feed") is Stage.CODE_REVIEW
+
+
+def test_a_branch_that_only_a_person_can_free_is_not_looked_at_every_second(boards):
+    board = begun(boards)
+    board.work(12)
+    below, above = board.pulls["storage"], board.pulls["theme"]
+    assert above.base_branch == below.head_branch
+    for key in board.pulls:
+        if key != "theme":
+            board.pull(board.pulls[key].number, open=False, merged=True, base_branch="main", merge_commit="m")
+    for key in board.issues:
+        board.moves(key, Stage.DONE)
+    board.settle()
+    decision = board.step()
+    assert decision.recheck_after is not None
+    assert decision.recheck_after >= 60.0
+    assert below.head_branch not in board.cleaned
+    board.pull(above.number, open=False)
+    board.settle()
+    assert below.head_branch in board.cleaned
+    assert board.step().recheck_after is None
