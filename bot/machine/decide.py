@@ -95,7 +95,8 @@ def _turn(facts: Facts, ticket: Ticket) -> _Turned:
         anew = replace(heard.record, rounds=(), failure="")
         heard = replace(heard, record=anew, decision=heard.decision + cleared, disposition=None)
         ticket = _with(ticket, heard.record, None)
-    arrived = arrive(ticket, is_epic=is_epic, fresh=fresh, rules=facts.rules)
+    base = facts.repository.base if facts.repository else ""
+    arrived = arrive(ticket, is_epic=is_epic, fresh=fresh, rules=facts.rules, base=base)
     ticket = _with(ticket, arrived.record, ticket.issue.disposition)
     there = replace(ticket, issue=replace(ticket.issue, stage=arrived.stage))  # what Linear shows may not count
     return _Turned(there, arrived.stage, heard, arrived)

@@ -8,7 +8,7 @@ move is taken back, and the stage that we remember runs again.
 Linear's automation (its GitHub integration above all) is nobody, and people who may not steer have no say here either.
 What they move is put right once for each stage and state. When the same happens again we don't fight: Linear shows what
 they like, work goes on from the stage that we remember, and one comment says who does it and how to end it. What they
-do is not undone where it says what we are about to say ourselves: done, when the pull request is merged.
+do is not undone where it says what we are about to say ourselves: done, when the pull request is merged where it ends.
 
 A move of which the history tells nothing is taken for a person's. Linear writes no history in an issue's first three
 minutes; nothing but a person, or we, moves an issue that has no branch yet.
@@ -57,15 +57,18 @@ def stage_of(issue: Issue) -> Stage:
     return _TYPES.get(issue.state_type) or (issue.record.stage if issue.record else Stage.TODO)
 
 
-def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool, rules: Rules = _RULES) -> Arrived:
-    """Follow a move by hand, or put right what should not be followed. `fresh`: it was never seen before."""
+def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool, rules: Rules = _RULES, base: str = "") -> Arrived:
+    """Follow a move by hand, or put right what should not be followed.
+
+    `fresh`: it was never seen before. `base`: the branch on which work is done.
+    """
     issue, record = ticket.issue, record_of(ticket)
     stage = stage_of(issue)
     if fresh:
         first = stage if stage.over else Stage.TODO
         return Arrived(first, replace(record, stage=first))
     if issue.stage is not record.stage and (reason := _not_followed(issue, rules)):
-        return _put_right(ticket, record, reason)
+        return _put_right(ticket, record, reason, base)
     if issue.stage is None and stage is record.stage and not stage.over:
         return Arrived(stage, record, Decision((Move(issue.id, stage),)))
     if stage is record.stage or stage.over:
@@ -90,10 +93,10 @@ def _not_followed(issue: Issue, rules: Rules) -> str:
     return "" if isinstance(verdict, Allowed) else verdict.reason
 
 
-def _put_right(ticket: Ticket, record: Record, reason: str) -> Arrived:
+def _put_right(ticket: Ticket, record: Record, reason: str, base: str) -> Arrived:
     """Once for each stage and state; then only say so. The stage stays the one that we remember."""
     issue = ticket.issue
-    if _soon_true(ticket):
+    if _soon_true(ticket, base):
         return Arrived(record.stage, record)
     values = {
         "who": issue.moved_by.name if issue.moved_by else "Linear",
@@ -112,10 +115,13 @@ def _put_right(ticket: Ticket, record: Record, reason: str) -> Arrived:
     return Arrived(record.stage, noted, Decision((back,) if automatic else (back, said)))
 
 
-def _soon_true(ticket: Ticket) -> bool:
-    """Whether Linear says what the next decision says anyway: the work is merged."""
-    done = ticket.issue.stage is Stage.DONE or ticket.issue.state_type == "completed"
-    return done and ticket.pull_request is not None and ticket.pull_request.merged
+def _soon_true(ticket: Ticket, base: str) -> bool:
+    """Whether Linear says what the next decision says anyway: the work is merged.
+
+    Not what was merged into another branch: a person may have to bring it on, and to say then that it is done.
+    """
+    done, pull = ticket.issue.stage is Stage.DONE or ticket.issue.state_type == "completed", ticket.pull_request
+    return done and pull is not None and pull.merged and pull.base_branch == base
 
 
 def _back(ticket: Ticket, stage: Stage, record: Record) -> Arrived:

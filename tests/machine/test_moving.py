@@ -147,6 +147,16 @@ def test_a_person_s_move_is_followed_also_from_where_automation_had_put_it(appro
     assert [run.stage for run in approved.live() if run.issue == "feed"] == ["research"]
 
 
+def test_what_was_merged_into_another_branch_is_put_back_from_done_so_that_a_person_can_say_that_it_is_done(approved):
+    """The person is asked to move it to Done, which nobody can while it stands there."""
+    approved.work(12)
+    assert approved.pulls["theme"].base_branch != "main"
+    approved.pull(approved.pulls["theme"].number, open=False, merged=True, base_branch="elsewhere", merge_commit="m")
+    moved(approved, "theme", "Done", None, Mover.AUTOMATION, stage=Stage.DONE, state_type="completed")
+    approved.step()
+    assert approved.stage("theme") is not Stage.DONE
+
+
 @pytest.mark.parametrize("mover", [Mover.US, Mover.UNKNOWN])
 def test_our_own_move_and_one_that_history_does_not_tell_are_followed(approved, mover):
     approved.work(3)
