@@ -207,7 +207,7 @@ class World:
         self.decisions[facts.key] = (facts, decision)
         for action in decision.actions:
             self.fired[_ACTIONS[type(action)]] += 1
-        self.watch.decisions.made(facts, decision)
+        self.watch.decisions.made(process, facts, decision)
         if self.verbose:
             names = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
             stages = " ".join(

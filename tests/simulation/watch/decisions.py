@@ -1,12 +1,16 @@
 """Decisions: nothing stands still without a reason, nor goes in circles."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bot.machine.decision import Decision, Post
 from bot.machine.facts import Facts
 from bot.machine.record import generation_of
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.seen import OVER
+
+if TYPE_CHECKING:
+    from tests.simulation.process import Process
 
 CIRCLE_ROUNDS, CIRCLE_SECONDS = 300, 600
 """More rounds than this in so many seconds: it goes in circles, and Linear's hourly limit would end that."""
@@ -19,11 +23,14 @@ class Decisions(Part):
     _began: list[float] = field(default_factory=list)
     """When each round of the time that is counted now came to its decision."""
 
-    def made(self, facts: Facts, decision: Decision) -> None:
+    def made(self, process: "Process", facts: Facts, decision: Decision) -> None:
         """A round came to a decision."""
         self._goes_on(decision)
         self._has_a_reason(facts, decision)
-        self._names_what_is_known(facts, decision)
+        if (
+            process.engine in process.database.engines
+        ):  # else it was taken for dead: it gets no number, and says nothing
+            self._names_what_is_known(facts, decision)
 
     def _goes_on(self, decision: Decision) -> None:
         now = self.world.loop.time()
