@@ -306,7 +306,7 @@ PLANTED = (
         "bot/perform.py",
         "        if failure is not None:\n",
         "        if False:\n",
-        found_by=208,
+        found_by=448,
     ),
     Planted(
         "a comment gets a new id each time",
