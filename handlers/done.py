@@ -2,6 +2,7 @@
 
 from bot.machine.account import account
 from bot.machine.decision import Blocker, Decision, Post
+from bot.machine.doubt import doubted
 from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.running import record_of, stops
@@ -9,7 +10,7 @@ from bot.machine.stages import Stage
 from bot.machine.train import is_merged, leave, leave_checkout, put_away
 
 _ASKED_SECONDS = 600.0
-"""How often to look whether a person closed the pull request that keeps a branch from going, if nobody tells us."""
+"""How often to look whether a person did what a branch that should go waits for, if nobody tells us."""
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -22,7 +23,8 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         return _over(ticket, heard) + Decision(blockers=(waits,)) + left
     merged = [one for one in facts.tickets if is_merged(facts, one)]
     tidy = all(not record_of(one).branch for one in merged)
-    again = None if tidy else _ASKED_SECONDS if any(map(_is_open, facts.tickets)) else 1.0
+    asked = doubted(facts) is not None or any(map(_is_open, facts.tickets))
+    again = None if tidy else _ASKED_SECONDS if asked else 1.0
     closing = Post(ticket.issue.id, "closing", "closing", account(facts).values())
     return _over(ticket, heard) + Decision((closing,), recheck_after=again) + left
 

@@ -288,9 +288,10 @@ def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
 
 
 def _stands_on(facts: Facts, ticket: Ticket, branch: str) -> bool:
+    """Also what can't be known: the pull request of a record that is not believed is not read."""
     pull = ticket.pull_request
     if pull is None or pull.base_branch != branch:
-        return False
+        return pull is None and bool(ticket.issue.record_refused)
     return pull.open or (pull.merged and not has_landed(facts, ticket))
 
 

@@ -381,3 +381,16 @@ def test_a_branch_that_only_a_person_can_free_is_not_looked_at_every_second(boar
     board.settle()
     assert below.head_branch in board.cleaned
     assert board.step().recheck_after is None
+
+
+def test_a_branch_stays_while_nobody_knows_what_stands_on_it_because_a_record_can_not_be_believed(boards):
+    """Deleting it would close the pull request of that ticket, which is not read before its record is believed."""
+    board = begun(boards)
+    board.work(12)
+    below = board.pulls["storage"]
+    board.change("theme", record=None, record_refused="forged")
+    board.pulls.pop("theme")
+    board.pull(below.number, open=False, merged=True, merge_commit="m")
+    board.settle()
+    assert board.stage("storage") is Stage.DONE
+    assert below.head_branch not in board.cleaned
