@@ -1,7 +1,8 @@
 """What a ticket waits for, and what its branch stands on: the one place that knows the rule of stacks.
 
 No blocker in the way: the base branch. One blocker that isn't merged yet: the blocker's branch. Two or more: a base of
-their own, made by merging them. A blocker outside the epic can only be waited for, never stacked upon.
+their own, made by merging them. Work that a person merged into another branch is on that one. A blocker outside the
+epic can only be waited for, never stacked upon.
 """
 
 import re
@@ -78,12 +79,25 @@ def base_of(facts: Facts, ticket: Ticket) -> Base:
     below = [
         one for blocking in ticket.issue.blocked_by if (one := _sibling(facts, blocking)) and not has_landed(facts, one)
     ]
-    branches = tuple(branch_of(one.issue.identifier) for one in below)
+    branches = tuple(dict.fromkeys(_branch_with(facts, one) for one in below))
     if not branches:
         return Base(facts.repository.base)
     if len(branches) == 1:
         return Base(branches[0])
     return Base(base_branch_of(branch_of(ticket.issue.identifier)), branches)
+
+
+def _branch_with(facts: Facts, ticket: Ticket) -> str:
+    """The branch that has the work of a ticket: its own, or that into which a person merged it.
+
+    Its own may be gone then: GitHub can be set to delete a branch with its merge.
+    """
+    branch, pull, seen = branch_of(ticket.issue.identifier), ticket.pull_request, set[int]()
+    while pull is not None and pull.merged and pull.number not in seen:
+        seen.add(pull.number)
+        branch, below = pull.base_branch, merged_into(facts, pull)
+        pull = below.pull_request if below else None
+    return branch
 
 
 def goes_into(facts: Facts, record: Record) -> str:

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from bot.machine.decision import CleanUp, CreateTickets, Post, Remember, Retarget, StartRun
-from bot.machine.facts import Rules
+from bot.machine.facts import Blocking, Rules
 from bot.machine.pull_request import Checks, Mergeable, PullRequest, Remark
 from bot.machine.record import Approval, Record, generation_of
-from bot.machine.stack import goes_into
+from bot.machine.stack import Base, base_of, branch_of, goes_into
 from bot.machine.stages import Disposition, Stage
 from bot.unchecked import Unchecked
 
@@ -394,3 +394,19 @@ def test_a_branch_stays_while_nobody_knows_what_stands_on_it_because_a_record_ca
     board.settle()
     assert board.stage("storage") is Stage.DONE
     assert below.head_branch not in board.cleaned
+
+
+def test_what_stands_on_work_that_a_person_merged_into_another_branch_stands_on_that_one(boards):
+    board = begun(boards)
+    board.change("theme", blocked_by=(*board.issues["theme"].blocked_by, *_blocked_by(board, "feed")))
+    storage, feed = (branch_of(board.issues[key].identifier) for key in ("storage", "feed"))
+    board.pulls["feed"] = PullRequest(1, "", "", True, False, "a", feed, "main")
+    board.pulls["storage"] = PullRequest(2, "", "", False, True, "b", storage, feed)
+    facts = board.facts()
+    theme = next(one for one in facts.tickets if one.issue.id == "theme")
+    assert base_of(facts, theme) == Base(feed)  # its own branch may be deleted
+
+
+def _blocked_by(board, key):
+    one = board.issues[key]
+    return (Blocking(key, one.identifier, one.stage, one.state_name, over=False),)
