@@ -70,21 +70,27 @@ def waits_in_a_circle(facts: Facts, ticket: Ticket) -> tuple[Blocker, ...]:
 
 
 def base_of(facts: Facts, ticket: Ticket) -> Base:
-    """The base of a ticket whose blockers are all far enough. In a circle it is what its branch stands on already:
-    nobody can say which of them lies below, and two branches would be moved onto each other for ever."""
+    """The base of a ticket whose blockers are all far enough, or were made its blockers since.
+
+    One that has pushed nothing has no branch yet: nothing waits for that here. In a circle it is what the ticket's
+    branch stands on already: nobody can say which lies below, and two branches would be moved onto each other for ever.
+    """
     assert facts.repository is not None
-    record = ticket.issue.record
+    own, record = branch_of(ticket.issue.identifier), ticket.issue.record
     if waits_in_a_circle(facts, ticket):
         return Base(goes_into(facts, record) if record else facts.repository.base)
-    below = [
-        one for blocking in ticket.issue.blocked_by if (one := _sibling(facts, blocking)) and not has_landed(facts, one)
-    ]
-    branches = tuple(dict.fromkeys(_branch_with(facts, one) for one in below))
+    siblings = (_sibling(facts, blocking) for blocking in ticket.issue.blocked_by)
+    below = [one for one in siblings if one and _has_a_branch(one) and not has_landed(facts, one)]
+    branches = tuple(name for name in dict.fromkeys(_branch_with(facts, one) for one in below) if name != own)
     if not branches:
         return Base(facts.repository.base)
     if len(branches) == 1:
         return Base(branches[0])
-    return Base(base_branch_of(branch_of(ticket.issue.identifier)), branches)
+    return Base(base_branch_of(own), branches)
+
+
+def _has_a_branch(ticket: Ticket) -> bool:
+    return ticket.pull_request is not None or bool(ticket.issue.record and ticket.issue.record.head)
 
 
 def _branch_with(facts: Facts, ticket: Ticket) -> str:

@@ -407,6 +407,26 @@ def test_what_stands_on_work_that_a_person_merged_into_another_branch_stands_on_
     assert base_of(facts, theme) == Base(feed)  # its own branch may be deleted
 
 
+def test_a_blocker_that_was_added_after_the_work_began_and_has_no_branch_yet_is_no_base(boards):
+    board = begun(boards, dependents_wait_for_done=True)
+    board.work(1)
+    assert board.stage("feed") is Stage.PLAN
+    board.change("feed", blocked_by=_blocked_by(board, "theme"))
+    board.settle().work(8)
+    assert board.stage("theme") is Stage.TODO
+    assert {one.base for one in board.orders if one.issue == "feed"} == {"main"}
+    assert board.stage("feed").rank >= Stage.CODE_REVIEW.rank
+
+
+def test_work_into_which_a_person_merged_what_lies_below_does_not_stand_on_itself(boards):
+    board = begun(boards)
+    storage, theme = (branch_of(board.issues[key].identifier) for key in ("storage", "theme"))
+    board.pulls["storage"] = PullRequest(2, "", "", False, True, "b", storage, theme)
+    facts = board.facts()
+    above = next(one for one in facts.tickets if one.issue.id == "theme")
+    assert base_of(facts, above) == Base("main")
+
+
 def _blocked_by(board, key):
     one = board.issues[key]
     return (Blocking(key, one.identifier, one.stage, one.state_name, over=False),)
