@@ -10,7 +10,7 @@ from bot.machine.facts import Facts
 from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATE, STATES, Disposition, Stage
 from tests.simulation.hub import Pull
-from tests.simulation.linear import ALICE, BOB, GINA, OLAF, ROBOT, Issue, Linear, Node
+from tests.simulation.linear import ALICE, BOB, GINA, OLAF, ROBOT, US, Issue, Linear, Node
 from tests.simulation.mischief import DEEDS
 from tests.simulation.watch.seen import KEYS
 
@@ -302,8 +302,16 @@ class People:
         held = self.linear.issue(name)
         if held.identifier in self.world.clashing:
             self._merges_what_clashes(*self.world.clashing.pop(held.identifier))
+        if self._reads_that_the_plan_is_gone(held):
+            self.linear.move(held, self._state(Stage.PLAN), "person", ALICE)
         word = "resume" if str(Disposition.PAUSED) in held.labels else "retry"
         self.says_once(held, word)
+
+    def _reads_that_the_plan_is_gone(self, issue: Issue) -> bool:
+        """Its branch was deleted, and the service asks to have it planned anew."""
+        at_work = issue.state in (self._state(Stage.READY), self._state(Stage.DEV))
+        asked = next((one["body"] for one in reversed(issue.comments) if one["user"] is US), "")
+        return at_work and "There is no plan at" in asked
 
     def _merges_what_clashes(self, base: str, branches: tuple[str, ...]) -> None:
         """Merge the branches below into their base by hand, as a worker asked."""
