@@ -105,8 +105,13 @@ def is_held_back(facts: Facts, ticket: Ticket) -> bool:
     if not facts.rules.open_reviews:
         return False
     ready = [one for one in facts.tickets if one.issue.stage is Stage.CODE_REVIEW and one.pull_request is None]
-    before = next((index for index, one in enumerate(ready) if one.issue.id == ticket.issue.id), 0)
-    return open_reviews(facts, ticket) + before >= facts.rules.open_reviews
+    before = 0
+    for one in ready:
+        held_back = open_reviews(facts, one) + before >= facts.rules.open_reviews
+        if one.issue.id == ticket.issue.id:
+            return held_back
+        before += not held_back  # who is held back is in nobody's way
+    return open_reviews(facts, ticket) >= facts.rules.open_reviews
 
 
 def _waits_for_the_merge(facts: Facts, ticket: Ticket, above: frozenset[str]) -> bool:

@@ -106,6 +106,21 @@ def test_a_pull_request_that_waits_for_a_ticket_does_not_hold_that_ticket_back(b
     assert "wait for a person" not in board.why("storage")
 
 
+def test_who_is_held_back_holds_back_nobody_behind_it(boards):
+    """The one behind it is what the open pull request waits for: all three waited for each other."""
+    board = begun(boards, open_reviews=1, documentation=False)
+    board.work(12)
+    pull = board.pulls["theme"] if "theme" in board.pulls else next(iter(board.pulls.values()))
+    board.pulls = {"theme": pull}
+    for key in ("feed", "storage"):
+        record = replace(board.issues[key].record, stage=Stage.CODE_REVIEW, pull_request=None)
+        board.change(key, stage=Stage.CODE_REVIEW, state_name="Code Review", record=record)
+    board.issues = {key: board.issues[key] for key in ("epic", "feed", "storage", "theme")}  # feed comes first
+    board.step()
+    assert "wait for a person" in board.why("feed")
+    assert "wait for a person" not in board.why("storage")
+
+
 def test_nothing_starts_in_an_epic_that_somebody_closed_and_it_says_how_to_go_on(boards):
     board = begun(boards)
     board.change("epic", stage=Stage.DONE, state_name="Done")

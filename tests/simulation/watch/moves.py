@@ -26,13 +26,17 @@ class Moves(Part):
         """The service is about to move an issue to a workflow state."""
         stage = STAGES.get(str(self.world.linear.states[state]["name"]))
         if issue.id == "epic-1" or issue.parent is None:
-            self._epic(issue, stage)
+            self._epic(process, issue, stage)
         else:
             self._ticket(process, issue, stage)
 
-    def _epic(self, epic: Issue, stage: Stage | None) -> None:
-        linear = self.world.linear
-        open_ = [one for one in linear.children(epic.id) if linear.kind_of(one) not in OVER]
+    def _epic(self, process: "Process", epic: Issue, stage: Stage | None) -> None:
+        linear, sight = self.world.linear, self.sights.epics.get((process.name, epic.id))
+        seen = sight.issues if sight else {}  # a person may move one between the look and this
+        open_ = [
+            one for one in linear.children(epic.id)
+            if linear.kind_of(one) not in OVER and not (one.id in seen and seen[one.id].over)
+        ]  # fmt: skip
         if stage is Stage.DONE and open_ and ORCHESTRATE in epic.labels:
             self.violated("a stage is skipped", f"the epic is done, {open_[0].identifier} is not")
 
