@@ -10,6 +10,7 @@ from tests.simulation.watch.runs import Runs
 from tests.simulation.watch.sights import Sights
 
 if TYPE_CHECKING:
+    from tests.simulation.process import Process
     from tests.simulation.worker import Agent
 
 LEAVE_SECONDS = 120.0
@@ -23,9 +24,16 @@ class Agents(Part):
     sights: Sights
     runs: Runs
 
+    @staticmethod
+    def _is_known_to_live(agent: "Agent", to: "Process") -> bool:
+        """Whether a process that begins one must count this one. Another one that was taken for dead and wakes up has
+        agents for a moment more, until its next sign of life: nobody else can know, and they can push nothing."""
+        whose = agent.process
+        return not whose.frozen and (whose is to or whose.engine in whose.database.engines)
+
     def begins(self, agent: "Agent") -> None:
         """An agent comes to life."""
-        live = [one for one in self.world.agents if not one.process.frozen]
+        live = [one for one in self.world.agents if self._is_known_to_live(one, agent.process)]
         if self._long_over(agent):
             self.violated("what is over starts", self.world.linear.issues[agent.issue].identifier)
         if any(one.issue == agent.issue for one in live):
