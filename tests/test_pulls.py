@@ -50,6 +50,18 @@ async def test_the_pull_request_of_work_that_was_given_up_and_taken_up_again_is_
 
 
 async def test_an_older_pull_request_that_somebody_reopened_is_seen_in_the_place_of_the_closed_one() -> None:
+    closed = replace(PULL, number=PULL.number + 1, open=False)
+
+    class Reopened(GitHub):
+        async def observe_pulls(self, _repository: str, numbers: Any) -> dict[int, PullRequest]:
+            return {one.number: one for one in (PULL, closed) if one.number in numbers}
+
+    issue = replace(WORK, record=replace(cast("Record", WORK.record), pull_request=closed.number))
+    found = await pulls(Reopened()).of(PLACE, (issue,))
+    assert [one.number for one in found.values()] == [PULL.number]
+
+
+async def test_a_branch_that_somebody_deleted_is_gone_once_github_had_time_to_show_it() -> None:
     late = timedelta(minutes=2)
     assert await pulls(GitHub(), late).is_branch_gone(PLACE, WORK, None)
     assert not await pulls(GitHub()).is_branch_gone(PLACE, WORK, None)
