@@ -6,6 +6,7 @@ No write is sent again because its answer was bad: it may have been applied. The
 from functools import partial
 from urllib.parse import quote
 
+import structlog
 from github import Github
 
 from bot.git.names import identifier_of
@@ -14,6 +15,8 @@ from bot.github.client import NoCommits, NotMergeable, Unprocessable
 from bot.github.landing import SOON, Landing
 from bot.github.talking import Talking
 from bot.machine.errors import Transient
+
+log = structlog.get_logger()
 
 
 class Ensure(Talking, Landing, Checking):
@@ -66,13 +69,18 @@ class Ensure(Talking, Landing, Checking):
         await self._edit(repository, number, state="closed")
 
     async def delete_branch(self, repository: str, branch: str) -> None:
-        """The branch, one of ours, is gone.
+        """The branch, one of ours, is gone; or it is people's, because a pull request from it stands open.
+
+        Deleting it would close that one: somebody reopened an older one, though its work is merged with a newer one.
 
         Raises:
             ValueError: it is none of ours.
         """
         if identifier_of(branch) is None:
             raise ValueError(f"{branch!r} is not a branch of ours")
+        if (found := await self._open_pull(repository, branch)) is not None:
+            log.info("branch left to people", repository=repository, branch=branch, open=found[0])
+            return
         try:
             await self._rest("DELETE", repository, f"/git/refs/heads/{quote(branch)}")
         except Unprocessable as error:

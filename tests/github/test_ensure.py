@@ -78,8 +78,16 @@ async def test_a_closed_one_does_not_move(github):
 
 @pytest.mark.parametrize("answer", [(204, None), (422, {"message": "Reference does not exist"})])
 async def test_a_branch_that_is_gone_is_gone(github, answer):
-    github.answers[f"DELETE /repos/{PLACE}/git/refs/heads/agent/YOU-1"] = answer
+    github.answers |= {f"GET {PULLS}": (200, []), f"DELETE /repos/{PLACE}/git/refs/heads/agent/YOU-1": answer}
     await Ensure(github.github()).delete_branch(PLACE, "agent/YOU-1")
+    assert github.operations("DELETE")
+
+
+async def test_a_branch_from_which_a_pull_request_was_opened_again_is_left_to_people(github):
+    """Its work is merged with a newer one; deleting the branch would close this one."""
+    github.answers |= {f"GET {PULLS}": (200, [OPEN]), f"DELETE /repos/{PLACE}/git/refs/heads/agent/YOU-1": (204, None)}
+    await Ensure(github.github()).delete_branch(PLACE, "agent/YOU-1")
+    assert github.operations("DELETE") == []
 
 
 @pytest.mark.parametrize("branch", ["main", "feature/x", "agent/YOU-1/../../heads/main", ""])

@@ -181,6 +181,7 @@ async def _rests(world: World) -> None:
         if branch in world.checkouts and ticket.id not in world.forged:  # a record put back may be an older one
             world.watch.violated("something is left behind", f"the checkout of {branch}")
         theirs = ticket.mover == "person" or branch in world.watch.moves.left_to_people
+        theirs = theirs or world.hub.open_of(branch) is not None  # an older one, reopened: deleting it would close that
         if merged and branch in world.git.refs and not theirs:
             world.watch.violated("something is left behind", f"the branch {branch}")
 
