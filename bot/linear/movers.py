@@ -13,7 +13,7 @@ from bot.linear.complexity import MOST, cost
 from bot.linear.operations import combined, operation
 from bot.linear.reading import OVER, Reader
 from bot.machine.facts import Author, Issue, Mover
-from bot.machine.moving import stage_of
+from bot.machine.moving import is_over_in_a_state_of_its_own
 
 _MOVES = "moves"
 
@@ -29,11 +29,11 @@ async def with_movers(client: LinearClient, reader: Reader, issues: Sequence[Iss
 
 
 def elsewhere(issue: Issue) -> bool:
-    """Whether Linear's state is not that of the stage we remember. All ways of being over count as one."""
+    """Whether Linear's state is not that of the stage we remember."""
     record = issue.record
     if record is None or issue.stage is record.stage:
         return False
-    return not (record.stage.over and stage_of(issue) is record.stage)
+    return not is_over_in_a_state_of_its_own(issue)
 
 
 def mover_of(moved: wire.Moved, viewer: str) -> tuple[Mover, Author | None]:

@@ -57,6 +57,14 @@ def stage_of(issue: Issue) -> Stage:
     return _TYPES.get(issue.state_type) or (issue.record.stage if issue.record else Stage.TODO)
 
 
+def is_over_in_a_state_of_its_own(issue: Issue) -> bool:
+    """Whether it is over as we remember, in a state of Linear that is not ours: all ways of being over count as one."""
+    record = issue.record
+    if record is None or issue.stage is not None or not record.stage.over:
+        return False
+    return _TYPES.get(issue.state_type) is record.stage
+
+
 def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool, rules: Rules = _RULES, base: str = "") -> Arrived:
     """Follow a move by hand, or put right what should not be followed.
 
@@ -69,7 +77,7 @@ def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool, rules: Rules = _RULES,
         return Arrived(first, replace(record, stage=first))
     if issue.stage is not record.stage and (reason := _not_followed(issue, rules)):
         return _put_right(ticket, record, reason, base)
-    if issue.stage is None and stage is record.stage and not stage.over:
+    if issue.stage is None and stage is record.stage and not is_over_in_a_state_of_its_own(issue):
         return Arrived(stage, record, Decision((Move(issue.id, stage),)))
     if stage is record.stage or stage.over:
         return Arrived(stage, replace(record, stage=stage))

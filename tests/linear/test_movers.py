@@ -53,6 +53,17 @@ async def test_one_way_of_being_over_is_as_good_as_another(office: Any, epic: An
     assert len(office.asked) == 1
 
 
+async def test_what_is_over_and_stands_in_a_state_that_means_nothing_is_elsewhere(office: Any, epic: Any) -> None:
+    """It was taken for over all the same, so nobody ever put it back."""
+    first, *_ = office.world.children(epic)
+    writes = office.writes()
+    writes.record(first.id, Record(first.id, stage=Stage.DONE), title="Callboard", url=f"https://c.test/{first.id}")
+    await writes.send()
+    Integration(office.world).moves(first, "In Progress")
+    office.forgets()
+    assert ticket(await office.sees(epic)).mover is Mover.AUTOMATION
+
+
 async def test_one_more_request_tells_who_moved_any_number_of_issues(office: Any, epic: Any) -> None:
     github, alice, gina = Integration(office.world), office.person("alice"), office.person("gina")
     first, second, third = office.world.children(epic)

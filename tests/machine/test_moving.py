@@ -136,6 +136,18 @@ def test_a_finished_ticket_that_is_dragged_back_is_finished_again(approved):
     assert approved.stage("feed") is Stage.DONE
 
 
+@pytest.mark.parametrize(("by", "mover"), [(ALICE, Mover.PERSON), (None, Mover.UNKNOWN)])
+def test_what_is_over_is_put_back_from_a_state_that_means_nothing_and_left_in_another_way_of_being_over(
+    approved, by, mover
+):
+    approved.moves("feed", Stage.DONE)
+    approved.settle()
+    moved(approved, "feed", "Released", by, mover, state_type="completed")
+    assert moves(approved, "feed") == []
+    moved(approved, "feed", "In Progress", by, mover)
+    assert moves(approved, "feed") == [Stage.DONE]
+
+
 def test_a_person_s_move_is_followed_also_from_where_automation_had_put_it(approved):
     approved.work(3)
     for _ in range(2):
