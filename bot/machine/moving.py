@@ -78,7 +78,7 @@ def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool, rules: Rules = _RULES,
     if issue.stage is not record.stage and (reason := _not_followed(issue, rules)):
         return _put_right(ticket, record, reason, base)
     if issue.stage is None and stage is record.stage and not is_over_in_a_state_of_its_own(issue):
-        return Arrived(stage, record, Decision((Move(issue.id, stage),)))
+        return _nowhere(issue, stage, record)
     if stage is record.stage or stage.over:
         return Arrived(stage, replace(record, stage=stage))
     missing = _missing(ticket, stage, is_epic=is_epic)
@@ -89,6 +89,14 @@ def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool, rules: Rules = _RULES,
     if is_epic and _is_unheard(issue, stage, record):
         return Arrived(record.stage, record, Decision((Move(issue.id, record.stage),)))
     return _forward(ticket, stage, record, missing=missing)
+
+
+def _nowhere(issue: Issue, stage: Stage, record: Record) -> Arrived:
+    """Put back what stands in a state that means nothing; who took it out of Done is asked what was meant by it."""
+    if not stage.over:
+        return Arrived(stage, record, Decision((Move(issue.id, stage),)))
+    means_nothing = Blocker(issue.id, "no_such_stage", {"state": issue.state_name})
+    return Arrived(stage, record, Decision(blockers=(means_nothing,)))
 
 
 def _not_followed(issue: Issue, rules: Rules) -> str:

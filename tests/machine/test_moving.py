@@ -137,15 +137,17 @@ def test_a_finished_ticket_that_is_dragged_back_is_finished_again(approved):
 
 
 @pytest.mark.parametrize(("by", "mover"), [(ALICE, Mover.PERSON), (None, Mover.UNKNOWN)])
-def test_what_is_over_is_put_back_from_a_state_that_means_nothing_and_left_in_another_way_of_being_over(
+def test_what_a_person_takes_out_of_done_into_a_state_that_means_nothing_is_asked_for_and_not_put_back(
     approved, by, mover
 ):
     approved.moves("feed", Stage.DONE)
     approved.settle()
     moved(approved, "feed", "Released", by, mover, state_type="completed")
     assert moves(approved, "feed") == []
-    moved(approved, "feed", "In Progress", by, mover)
-    assert moves(approved, "feed") == [Stage.DONE]
+    assert approved.why("feed") == "", "another way of being over"
+    moved(approved, "feed", "In QA", by, mover)
+    assert moves(approved, "feed") == []
+    assert "In QA means nothing here" in approved.why("feed")
 
 
 def test_a_person_s_move_is_followed_also_from_where_automation_had_put_it(approved):
