@@ -104,13 +104,14 @@ def _turn(facts: Facts, ticket: Ticket) -> _Turned:
 
 def _doubted(facts: Facts, ticket: Ticket) -> _Turned:
     """Nothing that was said counts, except the word by which a person has it begun anew: who knows what was heard."""
-    said, decision = doubt.word(facts, ticket), NOTHING
+    said, decision, thrown_away = doubt.word(facts, ticket), NOTHING, _thrown_away(ticket.issue)
     if said is not None:
         ticket, decision = doubt.begun_anew(facts, ticket, said)
     record = record_of(ticket)
     stage = record.stage if said is not None else stage_of(ticket.issue)
-    there = replace(ticket, issue=replace(ticket.issue, stage=stage))
-    return _Turned(there, stage, Heard(record, disposition=ticket.issue.disposition), Arrived(stage, record, decision))
+    if not thrown_away:  # that is over for others once Linear says so
+        ticket = replace(ticket, issue=replace(ticket.issue, stage=stage))
+    return _Turned(ticket, stage, Heard(record, disposition=ticket.issue.disposition), Arrived(stage, record, decision))
 
 
 def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) -> Decision:

@@ -1,6 +1,7 @@
 """A record that can't be believed spends nothing, obeys nothing, and is replaced only by a person's word."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,23 @@ def test_what_was_thrown_away_since_is_not_begun_anew(approved):
     approved.settle()
     assert [one for one in approved.orders if one.issue == "feed"] == ordered
     assert approved.stage("feed") is Stage.CANCELED
+
+
+def test_the_epic_is_not_done_before_linear_says_that_what_was_thrown_away_is_canceled(approved):
+    for key in set(approved.issues) - {"epic", "feed"}:
+        approved.moves(key, Stage.DONE)
+    approved.settle()
+    forge(approved)
+    record = replace(approved.issues["epic"].record, stage=Stage.MERGE)
+    approved.change("epic", stage=Stage.MERGE, state_name="Ready to Merge", record=record)
+    approved.comments("feed", "retry")
+    approved.change("feed", archived=True, task="feed")
+    approved.step()
+    assert approved.stage("feed") is Stage.CANCELED
+    assert approved.stage("epic") is not Stage.DONE, "in the same round: it would say so first, and be killed then"
+    approved.change("feed", record_refused="")
+    approved.settle()
+    assert approved.stage("epic") is Stage.DONE
 
 
 def test_nobody_else_and_no_earlier_word_has_it_begun_anew(approved, gina):
