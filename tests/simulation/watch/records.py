@@ -27,8 +27,15 @@ class Records(Part):
     runs: Runs
     written: dict[str, Record] = field(default_factory=dict)
     """The last record of every issue that the service wrote; what others put there is not what it knew."""
-    written_in: "dict[str, MemoryDatabase]" = field(default_factory=dict)
-    """Which database knows of it."""
+    known_in: "dict[str, set[MemoryDatabase]]" = field(default_factory=dict)
+    """Which databases know of it: the one that it was written with, and those whose processes have read it since."""
+
+    def decided(self, process: "Process", epic: str) -> None:
+        """A round came to a decision: what it read is known to its database."""
+        for seen in self.sights.epics[process.name, epic].issues.values():
+            last = self.written.get(seen.id)
+            if last is not None and seen.record is not None and seen.record.number == last.number:
+                self.known_in[seen.id].add(process.database)
 
     def remembers(self, process: "Process", holder: Issue, metadata: Node) -> None:
         """The record of an issue is about to be written."""
@@ -44,7 +51,7 @@ class Records(Part):
             if process.engine in process.database.engines:
                 self.violated("an older record is written", f"{name}: {new.number}, after {old.number}")
             return  # a process that was taken for dead writes late: the newest is put back, and is what must be known
-        self.written[holder.id], self.written_in[holder.id] = new, process.database
+        self.written[holder.id], self.known_in[holder.id] = new, {process.database}
         self._heard_people(holder, new)
         if new.settled > new.generation:
             self.violated("a result of nobody is accepted", f"{name}: {new.settled} of {new.generation}")
@@ -68,7 +75,7 @@ class Records(Part):
         """An older record of ours that stands in the place of the last one, of which this database never heard."""
         sealed, last = holder.attachments.get(effect_id("record", holder.id)), self.written.get(holder.id)
         shown = reading.unseal(sealed["metadata"], holder.id, KEYS) if sealed else None
-        if not isinstance(shown, Record) or last is None or self.written_in[holder.id] is process.database:
+        if not isinstance(shown, Record) or last is None or process.database in self.known_in[holder.id]:
             return None
         return shown if shown.number < last.number else None
 
