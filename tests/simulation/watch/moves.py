@@ -43,9 +43,9 @@ class Moves(Part):
     def _ticket(self, process: "Process", ticket: Issue, stage: Stage | None) -> None:
         name, branch = ticket.identifier, f"agent/{ticket.identifier}"
         pulls, known = self.world.hub.of(branch), self.sights.pull(process, branch)
-        self.left_to_people.discard(branch)
         if self._puts_back(process, ticket, stage):
-            return
+            return  # also to people, if it was left to them there
+        self.left_to_people.discard(branch)
         if stage is Stage.CANCELED and not (known is not None and known.merged):
             self.left_to_people.add(branch)
         elif stage is Stage.DONE and ticket.id not in self.world.nothing_to_do:
