@@ -328,7 +328,8 @@ class MemoryEngine:
             begun_here = {name: run.task for name, run in self._runs.items() if run.owner is self}
             lost = [task for name, task in self._own.items() if begun_here.get(name) is not task]
             for task in lost:  # it was taken for dead, and what it had is given away: first its agents end
-                task.cancel()
+                if not task.cancelling():  # a second word would break off how it ends its agent
+                    task.cancel()
             for name, run in due[: 0 if lost else max(0, self._workers - len(begun_here))]:
                 run.row = replace(run.row, started_at=self._now())
                 lease = _Lease(name, run.row.attempt_of_start, self)

@@ -90,6 +90,7 @@ class LinearDoor(LinearClient):
         for index, (_, wanted) in enumerate(parts):
             issue = self._linear.issue(wanted["id"])
             state = self._linear.states[issue.state]
+            self._door.world.watch.sights.saw_moves(self._door.process, issue)
             found[f"w{index}"] = {"id": issue.id, "state": state, "history": {"nodes": list(issue.history)}}
         return found
 

@@ -1,6 +1,6 @@
 """What each process saw last, which is all that it may be judged by."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bot.linear.marker import effect_id
@@ -62,13 +62,24 @@ class Sights:
         self.epics[process.name, epic] = sight
         for one in sight.issues.values():
             self.pulls.get(process.name, {}).pop(f"agent/{one.identifier}", None)
-        for one in sight.issues.values():
-            if one.over:
-                self.over.setdefault((process.name, one.id), self.world.loop.time())
-            else:
-                self.over.pop((process.name, one.id), None)
+            self._saw_whether_over(process, one)
         if epic not in self.approved and turn_1(sight.issues[epic]):
             self.approved.add(epic)
+
+    def saw_moves(self, process: "Process", issue: Issue) -> None:
+        """A process asked who moved an issue: it was told where that stands by now, and believes this of the two."""
+        now = self._seen(issue)
+        for (name, epic), sight in self.epics.items():
+            if name == process.name and issue.id in sight.issues:
+                seen = replace(sight.issues[issue.id], state=now.state, kind=now.kind, mover=now.mover)
+                self.epics[name, epic] = replace(sight, issues={**sight.issues, issue.id: seen})
+                self._saw_whether_over(process, seen)
+
+    def _saw_whether_over(self, process: "Process", seen: Seen) -> None:
+        if seen.over:
+            self.over.setdefault((process.name, seen.id), self.world.loop.time())
+        else:
+            self.over.pop((process.name, seen.id), None)
 
     def look_at_pulls(self, numbers: tuple[int, ...]) -> dict[str, PullSight]:
         """What a look at pull requests shows now, by branch."""
