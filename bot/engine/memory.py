@@ -9,16 +9,14 @@ import asyncio
 import functools
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
-from bot.engine.admission import admit
 from bot.engine.database import from_outside
-from bot.engine.memory_inbox import MemoryInbox
-from bot.engine.memory_ledger import MemoryLedger
+from bot.engine.memory_database import MemoryDatabase, Run
 from bot.engine.pace import Pace
 from bot.engine.port import (
     ALL_ROLES,
@@ -37,46 +35,6 @@ from bot.engine.port import (
 log = structlog.get_logger(__name__)
 
 LIVE = (RunState.QUEUED, RunState.RUNNING)
-
-
-@dataclass
-class _Run:
-    row: RunRow
-    task: asyncio.Task[Mapping[str, Any]] | None = field(default=None, compare=False)
-    owner: "MemoryEngine | None" = field(default=None, compare=False)
-    """The engine that begun it."""
-
-
-class MemoryDatabase:
-    """What several engines share: deliveries, keys and runs, and who has what in hand. `now` is the clock."""
-
-    def __init__(self, pace: Pace | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.pace = pace or Pace()
-        self.now = now
-        self.inbox = MemoryInbox(self.pace, now, self.changed)
-        self.runs: dict[str, _Run] = {}
-        self.held: dict[str, MemoryEngine] = {}
-        """The engine that has a key's round in hand."""
-        self.engines: list[MemoryEngine] = []
-        self.allowed: dict[str, tuple[float, float]] = {}
-        self.paused: datetime | None = None
-        self.ledger = MemoryLedger(now, self.pace.lag)
-
-    def changed(self) -> None:
-        """Something may have come due: everybody looks."""
-        for engine in self.engines:
-            engine.wake()
-
-    def bury(self, engine: "MemoryEngine") -> None:
-        """An engine gave no sign of life for too long: its keys are free, its runs queue up again."""
-        if engine in self.engines:
-            self.engines.remove(engine)
-        self.held = {key: holder for key, holder in self.held.items() if holder is not engine}
-        for run in self.runs.values():
-            if run.owner is engine:
-                run.task = run.owner = None
-                requeue(self, run)
-        admit_all(self)
 
 
 @dataclass(frozen=True)
@@ -166,24 +124,24 @@ class MemoryEngine:
         if order.run_id in self._runs:
             return
         same = [run for run in self._runs.values() if run.row.order.issue == order.issue]
-        run = _Run(RunRow(order, RunState.QUEUED, 0, 0, self._now()))
+        run = Run(RunRow(order, RunState.QUEUED, 0, 0, self._now()))
         self._runs[order.run_id] = run
         if any(other.row.order.generation > order.generation for other in same):
             self._end(run, RunState.CANCELED, stop_reason="a newer generation is known")
         for other in same:
             if other.row.order.generation < order.generation:
                 self._stop(other, f"replaced by generation {order.generation}")
-        self._admit()
+        self._database.admit()
 
     async def cancel_run(self, run_id: str, reason: str) -> None:
         """Stop a run: a queued one at once, a running one as soon as its task ended."""
         if run_id in self._runs:
             self._stop(self._runs[run_id], reason)
-            self._admit()
+            self._database.admit()
 
     async def runs(self, key: str) -> tuple[RunRow, ...]:
         """The runs of a key, newest generation first."""
-        places = {order.run_id: place for place, order in enumerate(queue_of(self._database))}
+        places = {order.run_id: place for place, order in enumerate(self._database.queue())}
         mine = [run.row for run in self._runs.values() if run.row.order.key == key]
         rows = [
             replace(row, ahead=places[row.order.run_id]) if row.order.run_id in places else row
@@ -241,7 +199,7 @@ class MemoryEngine:
         if self not in self._database.engines:
             self._database.engines.append(self)
         resync_at = self._now()
-        self._admit()
+        self._database.admit()
         try:
             while True:
                 self._changed.clear()
@@ -317,9 +275,6 @@ class MemoryEngine:
     async def _resync(self, callbacks: Callbacks) -> None:
         self._inbox.resync(await callbacks.resync())
 
-    def _admit(self) -> None:
-        admit_all(self._database)
-
     def _begin_runs(self, callbacks: Callbacks) -> None:
         due = [
             (name, run) for name, run in self._runs.items() if run.row.state is RunState.RUNNING and run.task is None
@@ -346,7 +301,7 @@ class MemoryEngine:
             log.exception("run_raised", run=order.run_id)
             return {"error": {"type": type(error).__name__, "message": str(error)}}
 
-    def _executed(self, run: _Run, task: asyncio.Task[Mapping[str, Any]]) -> None:
+    def _executed(self, run: Run, task: asyncio.Task[Mapping[str, Any]]) -> None:
         del self._own[run.row.order.run_id]
         self.wake()
         if self._dead or run.task is not task:
@@ -358,15 +313,15 @@ class MemoryEngine:
         elif result is not None:
             self._end(run, RunState.FINISHED, result=result)
         else:
-            requeue(self._database, run)
+            self._database.requeue(run)
         if not self._closing:
-            self._admit()
+            self._database.admit()
 
-    def _end(self, run: _Run, state: RunState, **changes: Any) -> None:
+    def _end(self, run: Run, state: RunState, **changes: Any) -> None:
         run.row = replace(run.row, state=state, finished_at=self._now(), **changes)
         self._inbox.want(run.row.order.key)
 
-    def _stop(self, run: _Run, reason: str) -> None:
+    def _stop(self, run: Run, reason: str) -> None:
         if run.row.state not in LIVE:
             return
         run.row = replace(run.row, stop_reason=run.row.stop_reason or reason)
@@ -385,32 +340,4 @@ class MemoryEngine:
         if not self._dead and self in self._database.engines:
             self._database.engines.remove(self)
             if self._database.engines:
-                self._admit()
-
-
-def queue_of(database: MemoryDatabase) -> list[RunOrder]:
-    """Queued orders in their order: priority, then age (a dict keeps the order of insertion)."""
-    queued = [run.row.order for run in database.runs.values() if run.row.state is RunState.QUEUED]
-    return sorted(queued, key=lambda order: order.priority)
-
-
-def admit_all(database: MemoryDatabase) -> None:
-    """Every queued run that has room is running now, with a new fence; some engine begins it."""
-    if database.paused and database.paused > database.now():
-        return
-    running = [run.row.order for run in database.runs.values() if run.row.state is RunState.RUNNING]
-    for order in admit(running, queue_of(database)):
-        run = database.runs[order.run_id]
-        fence = run.row.attempt_of_start + 1
-        run.row = replace(run.row, state=RunState.RUNNING, attempt_of_start=fence, started_at=None)
-        database.inbox.want(order.key)
-    database.changed()
-
-
-def requeue(database: MemoryDatabase, run: _Run) -> None:
-    """Whoever had it is gone: it queues up again, or is canceled when that was wished for."""
-    if run.row.stop_reason is not None:
-        run.row = replace(run.row, state=RunState.CANCELED, finished_at=database.now())
-    else:
-        run.row = replace(run.row, state=RunState.QUEUED)
-    database.inbox.want(run.row.order.key)
+                self._database.admit()

@@ -10,7 +10,8 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from bot.app import Callbacks
-from bot.engine.memory import MemoryDatabase, MemoryEngine
+from bot.engine.memory import MemoryEngine
+from bot.engine.memory_database import MemoryDatabase
 from bot.engine.port import Accepted, Delivery, RunOrder
 from bot.github import webhook as github_webhook
 from bot.github.ensure import Ensure

@@ -13,7 +13,7 @@ from typing import get_args
 from pydantic_core import to_json
 
 from bot.config import Policy
-from bot.engine.memory import MemoryDatabase
+from bot.engine.memory_database import MemoryDatabase
 from bot.engine.pace import Pace
 from bot.machine.decision import Action, Decision
 from bot.machine.facts import Facts

@@ -7,7 +7,7 @@ from bot.engine.port import Delivery
 from tests.simulation.watch.part import Part
 
 if TYPE_CHECKING:
-    from bot.engine.memory import MemoryDatabase
+    from bot.engine.memory_database import MemoryDatabase
     from tests.simulation.process import Process
 
 LATE_SECONDS = 8 * 3600 + 15 * 60

@@ -15,7 +15,7 @@ from tests.simulation.watch.sights import Sights
 from tests.simulation.watch.voices import human, ours, wants_new_record
 
 if TYPE_CHECKING:
-    from bot.engine.memory import MemoryDatabase
+    from bot.engine.memory_database import MemoryDatabase
     from tests.simulation.process import Process
 
 

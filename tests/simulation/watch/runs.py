@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bot.engine.memory import MemoryDatabase
+    from bot.engine.memory_database import MemoryDatabase
     from bot.engine.port import RunOrder
 
 

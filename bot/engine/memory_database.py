@@ -1,0 +1,84 @@
+"""What several engines in memory share: deliveries, keys and runs, and who has what in hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from bot.engine.admission import admit
+from bot.engine.memory_inbox import MemoryInbox
+from bot.engine.memory_ledger import MemoryLedger
+from bot.engine.pace import Pace
+from bot.engine.port import RunOrder, RunRow, RunState
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
+
+    from bot.engine.memory import MemoryEngine
+
+
+@dataclass
+class Run:
+    """A run, and the engine that begun it."""
+
+    row: RunRow
+    task: "asyncio.Task[Mapping[str, Any]] | None" = field(default=None, compare=False)
+    owner: "MemoryEngine | None" = field(default=None, compare=False)
+
+
+class MemoryDatabase:
+    """The store of engines in memory. `now` is the clock."""
+
+    def __init__(self, pace: Pace | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.pace = pace or Pace()
+        self.now = now
+        self.inbox = MemoryInbox(self.pace, now, self.changed)
+        self.runs: dict[str, Run] = {}
+        self.held: dict[str, MemoryEngine] = {}
+        """The engine that has a key's round in hand."""
+        self.engines: list[MemoryEngine] = []
+        self.allowed: dict[str, tuple[float, float]] = {}
+        self.paused: datetime | None = None
+        self.ledger = MemoryLedger(now, self.pace.lag)
+
+    def changed(self) -> None:
+        """Something may have come due: everybody looks."""
+        for engine in self.engines:
+            engine.wake()
+
+    def bury(self, engine: "MemoryEngine") -> None:
+        """An engine gave no sign of life for too long: its keys are free, its runs queue up again."""
+        if engine in self.engines:
+            self.engines.remove(engine)
+        self.held = {key: holder for key, holder in self.held.items() if holder is not engine}
+        for run in self.runs.values():
+            if run.owner is engine:
+                run.task = run.owner = None
+                self.requeue(run)
+        self.admit()
+
+    def queue(self) -> list[RunOrder]:
+        """Queued orders in their order: priority, then age (a dict keeps the order of insertion)."""
+        queued = [run.row.order for run in self.runs.values() if run.row.state is RunState.QUEUED]
+        return sorted(queued, key=lambda order: order.priority)
+
+    def admit(self) -> None:
+        """Every queued run that has room is running now, with a new fence; some engine begins it."""
+        if self.paused and self.paused > self.now():
+            return
+        running = [run.row.order for run in self.runs.values() if run.row.state is RunState.RUNNING]
+        for order in admit(running, self.queue()):
+            run = self.runs[order.run_id]
+            fence = run.row.attempt_of_start + 1
+            run.row = replace(run.row, state=RunState.RUNNING, attempt_of_start=fence, started_at=None)
+            self.inbox.want(order.key)
+        self.changed()
+
+    def requeue(self, run: Run) -> None:
+        """Whoever had it is gone: it queues up again, or is canceled when that was wished for."""
+        if run.row.stop_reason is not None:
+            run.row = replace(run.row, state=RunState.CANCELED, finished_at=self.now())
+        else:
+            run.row = replace(run.row, state=RunState.QUEUED)
+        self.inbox.want(run.row.order.key)
