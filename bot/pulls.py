@@ -56,7 +56,7 @@ class Pulls:
         for issue in issues:
             record = issue.record
             number = record.pull_request if record else None
-            if number is None and _has_work(issue, _MAY_HAVE_A_PULL_REQUEST):
+            if number is None and (_has_work(issue, _MAY_HAVE_A_PULL_REQUEST) or _leaves_a_branch(issue)):
                 number = await self.github.find_pull(place.name, _branch(issue))
             if number is not None:
                 numbers[number] = issue.id
@@ -114,6 +114,15 @@ def _branch(issue: Issue) -> str:
     """The branch of its work; what was given up, and is taken up again, does not remember it."""
     known = issue.record.branch if issue.record else ""
     return known or branch_of(issue.identifier)
+
+
+def _leaves_a_branch(issue: Issue) -> bool:
+    """Whether it is done and its branch may still be there, whatever its record knows of a push.
+
+    A record that is not believed may be begun anew any moment, and then knows of none.
+    """
+    left = bool(issue.record_refused) or (issue.record is not None and bool(issue.record.branch))
+    return left and stage_of(issue) is Stage.DONE
 
 
 def _has_work(issue: Issue, stages: Container[Stage | None]) -> bool:

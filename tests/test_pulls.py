@@ -49,6 +49,15 @@ async def test_the_pull_request_of_work_that_was_given_up_and_taken_up_again_is_
         assert [one.number for one in found.values()] == [PULL.number]
 
 
+async def test_the_pull_request_of_done_work_is_found_whatever_is_known_of_a_push() -> None:
+    """A record that is not believed may be begun anew any moment: then what is left of merged work is taken away."""
+    done = replace(WORK, stage=Stage.DONE, state_name="Done", state_type="completed")
+    anew = Record("feed", stage=Stage.DONE, branch=PULL.head_branch)
+    for issue in (replace(done, record=anew), replace(done, record=None, record_refused="it is not signed")):
+        assert await pulls(GitHub()).of(PLACE, (issue,)), issue
+    assert not await pulls(GitHub()).of(PLACE, (replace(done, record=replace(anew, branch="")),)), "nothing is left"
+
+
 async def test_an_older_pull_request_that_somebody_reopened_is_seen_in_the_place_of_the_closed_one() -> None:
     closed = replace(PULL, number=PULL.number + 1, open=False)
 

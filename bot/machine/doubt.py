@@ -12,6 +12,7 @@ from bot.machine.comments import Word, parse
 from bot.machine.decision import Action, Blocker, Decision, Dispose, Move, Post
 from bot.machine.facts import Comment, Facts, Ticket
 from bot.machine.record import Record, generation_of
+from bot.machine.stack import branch_of
 from bot.machine.stages import DISPOSITIONS, Disposition, Stage
 
 TOPIC = "record-refused"
@@ -67,6 +68,7 @@ def begun_anew(facts: Facts, ticket: Ticket, said: Comment) -> tuple[Ticket, Dec
         heard=tuple(one.id for one in issue.comments if not one.ours),
         task=issue.task,
         turns=1,
+        branch=branch_of(issue.identifier) if over and generation else "",  # what is left of it is taken away
     )
     labels = issue.labels - DISPOSITIONS
     values = {"reason": issue.record_refused, "issue": facts.epic.issue.identifier}

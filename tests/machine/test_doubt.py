@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.machine import record as records
+from bot.machine.decision import CleanUp
+from bot.machine.pull_request import PullRequest
 from bot.machine.record import generation_of
 from bot.machine.stages import Disposition, Stage
 
@@ -110,6 +112,23 @@ def test_the_epic_is_not_done_before_linear_says_that_what_was_thrown_away_is_ca
     approved.change("feed", record_refused="")
     approved.settle()
     assert approved.stage("epic") is Stage.DONE
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_what_is_left_of_finished_work_is_taken_away_though_its_new_record_knows_of_no_push(approved, merged):
+    """Found by the simulation: the branch and the checkout of merged work stayed for ever."""
+    forge(approved.begin().finish())
+    if merged:
+        approved.pulls["feed"] = PullRequest(
+            7, "https://github/pull", "node", open=False, merged=True, head="sha", head_branch="agent/YOU-4",
+            base_branch="main",
+        )  # fmt: skip
+    approved.change("feed", stage=Stage.DONE, state_name="Done", state_type="completed", labels=frozenset())
+    approved.settle()
+    approved.comments("feed", "retry")
+    cleaned = [one for one in approved.step().actions if isinstance(one, CleanUp)]
+    assert [(one.branch, one.delete_branch) for one in cleaned] == [("agent/YOU-4", merged)]
+    assert approved.issues["feed"].record.branch == ""
 
 
 def test_nobody_else_and_no_earlier_word_has_it_begun_anew(approved, gina):

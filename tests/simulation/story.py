@@ -10,11 +10,9 @@ from dataclasses import dataclass
 
 from bot.machine.stages import Stage
 from tests.simulation.clock import Forever, VirtualLoop
-from tests.simulation.linear import Issue
 from tests.simulation.mischief import Meanwhile
 from tests.simulation.people import OVER, People
 from tests.simulation.quick import quick
-from tests.simulation.watch.voices import wants_new_record
 from tests.simulation.world import Told, World
 
 TURNS = 150
@@ -182,18 +180,10 @@ async def _rests(world: World) -> None:
             continue
         if branch in world.checkouts and ticket.id not in world.forged:  # a record put back may be an older one
             world.watch.violated("something is left behind", f"the checkout of {branch}")
-        if merged and branch in world.git.refs and not _is_left_to_people(world, ticket, branch):
+        theirs = ticket.mover == "person" or branch in world.watch.moves.left_to_people
+        theirs = theirs or world.hub.open_of(branch) is not None  # an older one, reopened: deleting it would close that
+        if merged and branch in world.git.refs and not theirs:
             world.watch.violated("something is left behind", f"the branch {branch}")
-
-
-def _is_left_to_people(world: World, ticket: Issue, branch: str) -> bool:
-    """Whether the branch of merged work is none that the service must take away."""
-    if ticket.mover == "person" or branch in world.watch.moves.left_to_people:
-        return True
-    if world.hub.open_of(branch) is not None:  # an older pull request, reopened: deleting the branch would close that
-        return True
-    begun_anew = wants_new_record(world.watch.sights.look(str(ticket.parent)).issues[ticket.id])
-    return begun_anew and ticket.mover == "automation"  # where it was over already: its new record knows no branch
 
 
 def _is_over(world: World, issue: str) -> bool:
