@@ -59,14 +59,9 @@ class Moves(Part):
             self.violated("a stage is skipped", f"{name} is in review without a branch")
 
     def _puts_back(self, process: "Process", ticket: Issue, stage: Stage | None) -> bool:
-        """Whether it only goes back to where the service had it, whatever happened since.
-
-        Automation moved it, or anybody put it into a state that means nothing.
-        """
+        """Whether it only goes back to where the service had it before automation moved it, whatever happened since."""
         seen = self.sights.epics[process.name, str(ticket.parent)].issues.get(ticket.id)
-        if seen is None or seen.record is None or seen.record.stage is not stage:
-            return False
-        return ticket.mover == "automation" or (seen.kind == "started" and seen.state not in STAGES)
+        return ticket.mover == "automation" and bool(seen and seen.record and seen.record.stage is stage)
 
     def _came_along(self, pull: Pull) -> bool:
         """Whether somebody merged all of it with something else: GitHub counts it as merged where it goes to only."""
