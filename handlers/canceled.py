@@ -28,7 +28,9 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         actions.append(ClosePullRequest(facts.repository.name, pull.number))
     if ticket.issue.disposition is not None:
         actions.append(Dispose(ticket.issue.id, None))
-    left = leave(facts, ticket, replace(heard.record, head=""))
+    # A branch that has to stay for now goes later, and only this number finds its pull request then.
+    known = pull.number if pull is not None else heard.record.pull_request
+    left = leave(facts, ticket, replace(heard.record, head="", pull_request=known))
     return _over(ticket, heard) + Decision(tuple(actions)) + left
 
 

@@ -411,6 +411,25 @@ def test_a_branch_stays_while_nobody_knows_what_stands_on_it_because_a_record_ca
     assert below.head_branch not in board.cleaned
 
 
+def test_what_was_merged_and_then_given_up_knows_its_pull_request_while_its_branch_has_to_stay(boards):
+    """Only that number finds it again: the branch of merged work stayed for ever."""
+    board = begun(boards)
+    board.work(12)
+    below, theme = board.pulls["storage"], board.pulls.pop("theme")
+    board.change("storage", record=replace(board.issues["storage"].record, pull_request=None))
+    board.pull(below.number, open=False, merged=True, base_branch="main", merge_commit="m")
+    believed = board.issues["theme"].record
+    board.change("theme", record=None, record_refused="forged")
+    board.change("storage", stage=Stage.CANCELED, state_name="Canceled", state_type="canceled")
+    board.step()
+    assert below.head_branch not in board.cleaned
+    assert board.issues["storage"].record.pull_request == below.number
+    board.change("theme", record=believed, record_refused="")
+    board.pulls["theme"] = replace(theme, base_branch="main")
+    cleaned = [one for one in board.step().actions if isinstance(one, CleanUp)]
+    assert [(one.branch, one.delete_branch) for one in cleaned] == [(below.head_branch, True)]
+
+
 def test_what_stands_on_work_that_a_person_merged_into_another_branch_stands_on_that_one(boards):
     board = begun(boards)
     board.change("theme", blocked_by=(*board.issues["theme"].blocked_by, *_blocked_by(board, "feed")))
