@@ -45,9 +45,7 @@ class Moves(Part):
         pulls, known = self.world.hub.of(branch), self.sights.pull(process, branch)
         if self._puts_back(process, ticket, stage):
             return  # also to people, if it was left to them there
-        if (
-            stage is not Stage.CANCELED
-        ):  # it lives again: giving up once more what was given up leaves it to people still
+        if stage is not Stage.CANCELED:  # giving up once more what was given up leaves it to people still
             self.left_to_people.discard(branch)
         if stage is Stage.CANCELED and not (known is not None and known.merged):
             self.left_to_people.add(branch)
