@@ -9,7 +9,7 @@ from bot.machine.comments import SAYINGS, Word
 from bot.machine.decision import NOTHING, Action, Blocker, Decision, Dispose, Move, Post, Remember, ShowCheck, StopRun
 from bot.machine.facts import Facts, Issue, Ticket
 from bot.machine.listening import Heard, listen, reply
-from bot.machine.moving import Arrived, arrive, stage_of
+from bot.machine.moving import Arrived, arrive, is_over_as, stage_of
 from bot.machine.record import Record
 from bot.machine.running import charged, record_of, stops
 from bot.machine.stages import DISPOSITIONS, Disposition, Stage
@@ -186,7 +186,7 @@ def _so_already(facts: Facts, action: Action) -> bool:
         return False
     issue = next(one.issue for one in (facts.epic, *facts.tickets) if one.issue.id == action.issue)
     if isinstance(action, Move):
-        return issue.stage is action.stage
+        return issue.stage is action.stage or is_over_as(issue, action.stage)
     held = issue.labels & DISPOSITIONS
     return held == ({action.disposition} if action.disposition else frozenset())
 

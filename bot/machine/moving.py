@@ -58,11 +58,13 @@ def stage_of(issue: Issue) -> Stage:
 
 
 def is_over_in_a_state_of_its_own(issue: Issue) -> bool:
-    """Whether it is over as we remember, in a state of Linear that is not ours: all ways of being over count as one."""
-    record = issue.record
-    if record is None or issue.stage is not None or not record.stage.over:
-        return False
-    return _TYPES.get(issue.state_type) is record.stage
+    """Whether it is over as we remember, in a state of Linear that is not ours."""
+    return issue.record is not None and is_over_as(issue, issue.record.stage)
+
+
+def is_over_as(issue: Issue, stage: Stage) -> bool:
+    """Whether a state of Linear that is not ours says that it is over in this way: all such states count as one."""
+    return stage.over and issue.stage is None and _TYPES.get(issue.state_type) is stage
 
 
 def arrive(ticket: Ticket, *, is_epic: bool, fresh: bool, rules: Rules = _RULES, base: str = "") -> Arrived:

@@ -266,3 +266,16 @@ def test_the_policy_s_people_hold_for_moves_too(approved):
     approved.settle()
     assert approved.stage("feed") is Stage.RESEARCH
     assert "the policy names other people" in approved.said("feed", "not-followed")[0]
+
+
+@pytest.mark.parametrize("state", ["Duplicate", "Won't do"])
+def test_what_a_person_gave_up_stays_in_the_state_that_says_how(approved, state):
+    """Every round moved it to Canceled, which took the word duplicate away from it."""
+    approved.begin().finish()
+    approved.change(
+        "feed", stage=None, state_name=state, state_type="duplicate" if state == "Duplicate" else "canceled"
+    )
+    moves = [one for _ in range(3) for one in approved.step().actions if isinstance(one, Move) and one.issue == "feed"]
+    assert moves == []
+    assert approved.issues["feed"].record.stage is Stage.CANCELED
+    assert not [run for run in approved.live() if run.issue == "feed"]

@@ -7,7 +7,7 @@ from bot.machine.stages import ORCHESTRATE, Stage
 from tests.simulation.hub import Pull
 from tests.simulation.linear import Issue
 from tests.simulation.watch.part import Part
-from tests.simulation.watch.seen import OVER, STAGES, PullSight
+from tests.simulation.watch.seen import ENDS, OVER, STAGES, PullSight
 from tests.simulation.watch.sights import Sights
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class Moves(Part):
 
     def before(self, process: "Process", issue: Issue, state: str) -> None:
         """The service is about to move an issue to a workflow state."""
-        stage = STAGES.get(str(self.world.linear.states[state]["name"]))
+        there = self.world.linear.states[state]
+        stage = STAGES.get(str(there["name"])) or ENDS.get(str(there["type"]))
         if issue.id == "epic-1" or issue.parent is None:
             self._epic(process, issue, stage)
         else:

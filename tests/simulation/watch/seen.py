@@ -16,6 +16,8 @@ OVER = ("completed", "canceled", "duplicate")
 """Types of workflow states in which an issue is over."""
 STAGES = {state.name: stage for stage, state in STATES.items()}
 """The stage that a workflow state of this name stands for."""
+ENDS = {"completed": Stage.DONE, "canceled": Stage.CANCELED, "duplicate": Stage.CANCELED}
+"""What a workflow state of this type means, whatever it is called."""
 _DISPOSITIONS = frozenset(map(str, Disposition))
 
 
@@ -48,9 +50,7 @@ class Seen:
         known = STAGES.get(self.state)
         if self.mover == "automation" or (known is None and self.kind == "started"):
             return self.record.stage if self.record else None
-        if self.kind in OVER:
-            return Stage.DONE if self.kind == "completed" else Stage.CANCELED
-        return known
+        return ENDS.get(self.kind, known)
 
     @property
     def over(self) -> bool:
