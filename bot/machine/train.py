@@ -269,7 +269,7 @@ def follow_base(facts: Facts, ticket: Ticket) -> Decision:
 
 
 def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
-    """Take away the branch and the checkout of merged work, unless another one's work still stands on the branch.
+    """Take away the branches and the checkout of merged work, unless another one's work still stands on one of them.
 
     Deleting it would close an open pull request into it (facts on GitHub), and lose what was merged into it and is
     nowhere else yet. What ended without a merge only loses its checkout: nobody but a person knows whether the branch
@@ -280,10 +280,10 @@ def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
         return Decision(record=record)
     if pull is None or not is_merged(facts, ticket):
         return leave_checkout(facts, record)
-    if any(_stands_on(facts, one, pull.head_branch) for one in facts.tickets):
+    branches = (record.branch, base_branch_of(record.branch)) if record.own_base else (record.branch,)
+    if any(_stands_on(facts, one, branch) for one in facts.tickets for branch in (pull.head_branch, *branches)):
         return Decision(record=record)
-    own_base = (base_branch_of(record.branch),) if record.own_base else ()
-    clean = tuple(CleanUp(repository.name, branch, delete_branch=True) for branch in (record.branch, *own_base))
+    clean = tuple(CleanUp(repository.name, branch, delete_branch=True) for branch in branches)
     return Decision(clean, record=replace(record, branch="", base="", own_base=False))
 
 

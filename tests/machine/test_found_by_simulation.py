@@ -9,7 +9,7 @@ from bot.machine.decision import CleanUp, CreateTickets, Post, Remember, Retarge
 from bot.machine.facts import Blocking, Rules
 from bot.machine.pull_request import Checks, Mergeable, PullRequest, Remark
 from bot.machine.record import Approval, Record, generation_of
-from bot.machine.stack import Base, base_of, branch_of, goes_into
+from bot.machine.stack import Base, base_branch_of, base_of, branch_of, goes_into
 from bot.machine.stages import Disposition, Stage
 from bot.unchecked import Unchecked
 
@@ -396,6 +396,23 @@ def test_a_branch_that_only_a_person_can_free_is_not_looked_at_every_second(boar
     board.settle()
     assert below.head_branch in board.cleaned
     assert board.step().recheck_after is None
+
+
+def test_the_own_base_of_merged_work_stays_while_other_work_stands_on_it(boards):
+    """A person merged the work into its own base, where the next one went on; deleting that closed its pull request."""
+    board = begun(boards)
+    board.work(12)
+    below, above = board.pulls["storage"], board.pulls["theme"]
+    own_base = base_branch_of(below.head_branch)
+    board.change("storage", record=replace(board.issues["storage"].record, own_base=True))
+    board.pull(below.number, open=False, merged=True, base_branch=own_base, merge_commit="m")
+    board.pull(above.number, base_branch=own_base)
+    board.moves("storage", Stage.DONE)
+    board.step()
+    assert board.cleaned == []
+    board.pull(above.number, base_branch="main")
+    board.step()
+    assert board.cleaned == [below.head_branch, own_base]
 
 
 def test_a_branch_stays_while_nobody_knows_what_stands_on_it_because_a_record_can_not_be_believed(boards):

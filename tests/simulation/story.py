@@ -178,6 +178,8 @@ async def _rests(world: World) -> None:
         merged = any(one.merged for one in world.hub.of(branch))
         if ticket.deleted or not _is_over(world, ticket.id):
             continue
+        if any(one.open and one.base == branch for one in world.hub.pulls.values()):
+            continue  # deleting the branch would close that
         if branch in world.checkouts and ticket.id not in world.forged:  # a record put back may be an older one
             world.watch.violated("something is left behind", f"the checkout of {branch}")
         theirs = ticket.mover == "person" or branch in world.watch.moves.left_to_people
