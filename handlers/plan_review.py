@@ -17,6 +17,7 @@ from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard, reply
 from bot.machine.record import Approval, Record
 from bot.machine.running import record_of, start
+from bot.machine.stack import in_train_order
 from bot.machine.stages import Stage
 from bot.machine.summary import shown_comment
 from handlers import orders
@@ -29,7 +30,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     try:
         proposed = _under_review(facts)
     except UserError as error:
-        return _unreadable(ticket, heard, str(error))
+        return _again(facts, ticket, heard, Stage.PLAN) if heard.wishes else _unreadable(ticket, heard, str(error))
     if facts.document is None and not proposed.tasks:  # somebody moved it here, or took all its tickets away
         return nothing_to_approve(ticket, heard) + _again(facts, ticket, heard, Stage.PLAN)
     if heard.wishes:
@@ -80,6 +81,11 @@ def _rows(proposed: Breakdown) -> list[dict[str, str]]:
 
 
 def _under_review(facts: Facts) -> Breakdown:
+    """What the document says, or the tickets that people wrote; of these, those in a circle say so themselves.
+
+    Raises:
+        UserError: nobody can read the document.
+    """
     if facts.document is not None:
         return breakdown.read(facts.document.content)
     below = {ticket.issue.id: ticket.issue.identifier for ticket in facts.tickets}
@@ -90,10 +96,10 @@ def _under_review(facts: Facts) -> Breakdown:
             ticket.issue.description,
             depends_on=tuple(below[one.issue] for one in ticket.issue.blocked_by if one.issue in below),
         )
-        for ticket in facts.tickets
+        for ticket in in_train_order(facts)
         if record_of(ticket).task != breakdown.DOCUMENTATION
     )
-    return Breakdown("", breakdown.in_order(tasks))
+    return Breakdown("", tasks)
 
 
 def _review(

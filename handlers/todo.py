@@ -31,8 +31,9 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     wrong = _wrong(facts, ticket) if facts.lone else None
     if wrong is not None:
         return said + wrong
-    if not is_approved(facts, ticket):
-        return said + Decision(blockers=(Blocker(ticket.issue.id, "epic", {"epic": facts.epic.issue.identifier}),))
+    if not is_approved(facts, ticket):  # whoever approves is told of a circle first
+        waits_for_turn_1 = Blocker(ticket.issue.id, "epic", {"epic": facts.epic.issue.identifier})
+        return said + Decision(blockers=(*waits_in_a_circle(facts, ticket), waits_for_turn_1))
     waits = waits_for(facts, ticket)
     if waits:
         return said + Decision(blockers=(*waits_in_a_circle(facts, ticket), *waits))

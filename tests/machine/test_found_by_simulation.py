@@ -481,3 +481,30 @@ def test_work_into_which_a_person_merged_what_lies_below_does_not_stand_on_itsel
 def _blocked_by(board, key):
     one = board.issues[key]
     return (Blocking(key, one.identifier, one.stage, one.state_name, over=False),)
+
+
+def test_tickets_that_people_wrote_in_a_circle_are_shown_and_say_themselves_that_they_are_in_one(boards):
+    board = boards()
+    for key, identifier, below in (("one", "YOU-7", "two"), ("two", "YOU-8", "one")):
+        board.add(key, identifier, f"Part {key}", "As said.")
+        board.change(key, blocked_by=(Blocking(below, "YOU-0", Stage.TODO, "Todo", over=False),))
+    board.settle()
+    assert "Part one" in board.said("epic", "breakdown-review")[0]
+    assert "YOU-7, YOU-8 wait for each other in a circle" in board.why("one")
+    board.moves("two", Stage.CANCELED)
+    board.comments("epic", "approve")
+    board.settle()
+    assert [one.issue for one in board.live()] == ["one"]
+
+
+def test_who_wants_an_unreadable_breakdown_changed_is_answered_and_a_worker_writes_it_anew(board):
+    board.settle().work()
+    board.document = replace(board.document, content="Nothing.")
+    board.settle()
+    assert "can't be read" in board.said("epic", "breakdown-unreadable")[0]
+    said = board.comments("epic", "Write it anew.")
+    board.settle()
+    assert board.answers(said)
+    board.work()
+    assert board.stage("epic") is Stage.PLAN_REVIEW
+    assert "Settings storage" in board.said("epic", "breakdown-review")[-1]
