@@ -126,17 +126,17 @@ class Worker:
             case "update":
                 result = await update(start)
             case "fix" | "feedback":
-                result = await mend(start, lambda: self._run(start, order.run, start.commit))
+                result = await mend(start, lambda: self._run(start, lease, order.run, start.commit))
             case _:
-                result = await self._once(start)
+                result = await self._once(start, lease)
         if result.get("head") in (None, start.old):
             return result
         return await self._push(start, lease, result)
 
-    async def _once(self, start: Start) -> dict[str, Any]:
+    async def _once(self, start: Start, lease: Lease) -> dict[str, Any]:
         """A run whose agent writes a document, or files that become one commit."""
         run = start.order.run
-        handed = await self._run(start, await with_research(start), start.commit)
+        handed = await self._run(start, lease, await with_research(start), start.commit)
         result = handed.result.model_dump(mode="json")
         if handed.result.kind is not Ending.SUCCESS or run.prompt in ("breakdown", "concern"):
             return result
@@ -160,7 +160,8 @@ class Worker:
             return problem or {}
 
         async def run_agent(spec: RunSpec, commit: str) -> Handover:
-            return await self._run(start, spec.model_copy(update=dict(wanted.agents.get(spec.prompt, {}))), commit)
+            chosen = dict(wanted.agents.get(spec.prompt, {}))
+            return await self._run(start, lease, spec.model_copy(update=chosen), commit)
 
         async def verify(commands: tuple[str, ...], commit: str) -> tuple[Receipt, ...]:
             tree, _ = await self._checkout(start, commit)
@@ -177,8 +178,11 @@ class Worker:
             standing
         )
 
-    async def _run(self, start: Start, spec: RunSpec, commit: str) -> Handover:
+    async def _run(self, start: Start, lease: Lease, spec: RunSpec, commit: str) -> Handover:
+        """One agent. A process that stood still until its runs were given away begins none when it wakes up."""
         tree, shown = await self._checkout(start, commit)
+        if not await lease.still_mine():
+            raise NotMine
         handed = await self._runner.run(spec, tree=tree, mirror=start.mirror.path, base_commit=shown)
         self._spent[start.order.run.run_id] = handed.result.cost_usd
         said = without(self._secret, handed.result.model_dump(mode="json"))  # it becomes documents and commits' words

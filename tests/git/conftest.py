@@ -162,7 +162,7 @@ class Remote:
 
 
 class Lease:
-    """The right to push; `asked` is called right before a push."""
+    """The right to a run; `asked` is called right before an agent begins, and right before a push."""
 
     def __init__(self, mine: bool = True, asked: Callable[[], object] = lambda: None) -> None:
         self.mine, self.asked = mine, asked

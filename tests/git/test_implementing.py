@@ -341,7 +341,7 @@ async def test_a_transport_that_failed_leaves_the_loop_where_it_is_and_its_cost_
 
 
 async def test_a_run_that_was_taken_away_pushes_nothing(lab):
-    lab.mine = False
+    lab.script["implement 1"][0].then = lambda _tree: setattr(lab, "mine", False)
     result = await lab.once()
     assert (result["kind"], result["cost_usd"]) == ("stopped", 1.0)
     assert lab.log() == ["YOU-2: plan"]

@@ -38,10 +38,17 @@ async def test_a_document_is_committed_under_thoughts_and_linked(worker, agent, 
 
 @pytest.mark.attack("S-36")
 async def test_a_run_that_is_no_longer_mine_pushes_nothing(worker, agent, remote, order, lease):
-    agent.files = {"a.py": "1\n"}
-    result = await worker.work(order(), lease(mine=False))
+    agent.files, taken_away = {"a.py": "1\n"}, lease()
+    agent.then = lambda _tree: setattr(taken_away, "mine", False)
+    result = await worker.work(order(), taken_away)
     assert result["kind"] == "stopped"
     assert "agent/YOU-2" not in remote.git("branch", "--list")
+
+
+async def test_a_run_that_is_no_longer_mine_begins_no_agent(worker, agent, order, lease):
+    result = await worker.work(order(), lease(mine=False))
+    assert result["kind"] == "stopped"
+    assert agent.specs == []
 
 
 async def test_a_person_who_pushed_meanwhile_loses_nothing(worker, agent, remote, order, lease):

@@ -59,6 +59,8 @@ class FakeWorker:
     async def work(self, order: WorkOrder, lease: Lease) -> Mapping[str, Any]:
         """One run."""
         await self.process.may_pass()  # one that stands still starts no program
+        if not await lease.still_mine():
+            return ended(Ending.STOPPED, "the run is no longer this worker's")
         world, chance = self.world, self.world.agent_chance
         issue, generation = world.run_of(order.run.run_id)
         agent = Agent(order.run.run_id, issue, generation, self.process)
