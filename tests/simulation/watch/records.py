@@ -30,6 +30,9 @@ class Records(Part):
     known_in: "dict[str, set[MemoryDatabase]]" = field(default_factory=dict)
     """Which databases know of it: the one that it was written with, and those whose processes have read it since."""
 
+    sealed: set[tuple[str, str]] = field(default_factory=set)
+    """Everything that the service ever wrote as a record: of which issue, and its signed text."""
+
     def decided(self, process: "Process", epic: str) -> None:
         """A round came to a decision: what it read is known to its database."""
         for seen in self.sights.epics[process.name, epic].issues.values():
@@ -41,6 +44,8 @@ class Records(Part):
         """The record of an issue is about to be written."""
         new, name = reading.unseal(metadata, holder.id, KEYS), holder.identifier
         assert isinstance(new, Record), new
+        self._believes_its_own(process, holder)
+        self.sealed.add((holder.id, str(metadata)))
         if new.issue != holder.id:
             self.violated("the record of another issue is believed", name)
         old = self.written.get(holder.id)
@@ -70,6 +75,14 @@ class Records(Part):
         if seen is None or (seen.record is not None and seen.record.number >= known - 1):
             return False
         return wants_new_record(seen)
+
+    def _believes_its_own(self, process: "Process", holder: Issue) -> None:
+        """What stood there when it looked was written by the service, or a person asked for a new one."""
+        seen = next((one.issues[holder.id] for one in self.sights.of(process) if holder.id in one.issues), None)
+        if seen is None or seen.sealed is None or wants_new_record(seen):
+            return
+        if (holder.id, str(seen.sealed)) not in self.sealed:
+            self.violated("a record of somebody else is believed", holder.identifier)
 
     def put_back(self, process: "Process", holder: Issue) -> Record | None:
         """An older record of ours that stands in the place of the last one, of which this database never heard."""
