@@ -65,7 +65,7 @@ class FakeWorker:
         issue, generation = world.run_of(order.run.run_id)
         agent = Agent(order.run.run_id, issue, generation, self.process)
         about = {"about": dict(order.about)}
-        world.watch.agents.begins(agent, self._life(lease))
+        world.watch.agents.begins(agent)
         world.agents.append(agent)
         cost = 0.0
         try:

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.engine.port import RunState
 from bot.runs.worker import WorkOrder
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.runs import Runs
@@ -26,20 +25,15 @@ class Agents(Part):
     runs: Runs
 
     @staticmethod
-    def _is_known_to_live(agent: "Agent", to: "Process", *, lost: bool) -> bool:
+    def _is_known_to_live(agent: "Agent", to: "Process") -> bool:
         """Whether a process that begins one must count this one. Another one that was taken for dead and wakes up has
-        agents for a moment more, until its next sign of life: nobody else can know, and they can push nothing. If it
-        was just about to begin one, of a run that is `lost` meanwhile, it begins that too, and knows of its own only.
-        """
+        agents for a moment more, until its next sign of life: nobody else can know, and they can push nothing."""
         whose = agent.process
-        return whose is to or not (lost or whose.frozen or whose.engine not in whose.database.engines)
+        return not whose.frozen and (whose is to or whose.engine in whose.database.engines)
 
-    def begins(self, agent: "Agent", fence: int) -> None:
-        """An agent comes to life; `fence` is that of the start it belongs to."""
-        process, run = agent.process, agent.process.database.runs.get(agent.run)
-        taken_away = run is None or run.row.state is not RunState.RUNNING or run.row.attempt_of_start != fence
-        lost = taken_away and process.engine not in process.database.engines
-        live = [one for one in self.world.agents if self._is_known_to_live(one, process, lost=lost)]
+    def begins(self, agent: "Agent") -> None:
+        """An agent comes to life."""
+        live = [one for one in self.world.agents if self._is_known_to_live(one, agent.process)]
         if self._long_over(agent):
             self.violated("what is over starts", self.world.linear.issues[agent.issue].identifier)
         if any(one.issue == agent.issue for one in live):
