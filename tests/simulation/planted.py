@@ -258,7 +258,8 @@ PLANTED = (
     Planted(
         "a branch is deleted below an open pull request",
         "bot/machine/train.py",
-        "    if any(_stands_on(facts, one, branch) for one in facts.tickets for branch in (pull.head_branch, *branches)):\n",
+        "    if any(_stands_on(facts, one, branch) for one in facts.tickets "
+        "for branch in (pull.head_branch, *branches)):\n",
         "    if False:\n",
         found_by=10,
     ),
