@@ -78,6 +78,7 @@ class Engine(MemoryEngine):
         """These records stand on Linear."""
         await self.process.door.asks_database()
         await super().wrote(key, seen)
+        self.process.world.watch.records.noted(self.process, {issue: number for issue, (number, _) in seen.items()})
 
     async def forget(self, key: str) -> None:
         """An epic is over."""

@@ -15,6 +15,8 @@ from tests.simulation.watch.sights import Sights
 from tests.simulation.watch.voices import human, ours, wants_new_record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bot.engine.memory_database import MemoryDatabase
     from tests.simulation.process import Process
 
@@ -28,7 +30,7 @@ class Records(Part):
     written: dict[str, Record] = field(default_factory=dict)
     """The last record of every issue that the service wrote; what others put there is not what it knew."""
     known_in: "dict[str, set[MemoryDatabase]]" = field(default_factory=dict)
-    """Which databases know of it: the one that it was written with, and those whose processes have read it since."""
+    """Which databases know of it: those that were told that it is written, and those whose processes have read it."""
 
     sealed: set[tuple[str, str]] = field(default_factory=set)
     """Everything that the service ever wrote as a record: of which issue, and its signed text."""
@@ -39,6 +41,12 @@ class Records(Part):
             last = self.written.get(seen.id)
             if last is not None and seen.record is not None and seen.record.number == last.number:
                 self.known_in[seen.id].add(process.database)
+
+    def noted(self, process: "Process", numbers: "Mapping[str, int]") -> None:
+        """A database is told which records stand on Linear; who dies before it never says so."""
+        for issue, number in numbers.items():
+            if issue in self.written and self.written[issue].number == number:
+                self.known_in[issue].add(process.database)
 
     def remembers(self, process: "Process", holder: Issue, metadata: Node) -> None:
         """The record of an issue is about to be written."""
@@ -56,7 +64,7 @@ class Records(Part):
             if process.engine in process.database.engines:
                 self.violated("an older record is written", f"{name}: {new.number}, after {old.number}")
             return  # a process that was taken for dead writes late: the newest is put back, and is what must be known
-        self.written[holder.id], self.known_in[holder.id] = new, {process.database}
+        self.written[holder.id], self.known_in[holder.id] = new, set()
         self._heard_people(holder, new)
         if new.settled > new.generation:
             self.violated("a result of nobody is accepted", f"{name}: {new.settled} of {new.generation}")
