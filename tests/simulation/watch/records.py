@@ -29,24 +29,27 @@ class Records(Part):
     runs: Runs
     written: dict[str, Record] = field(default_factory=dict)
     """The last record of every issue that the service wrote; what others put there is not what it knew."""
-    known_in: "dict[str, set[MemoryDatabase]]" = field(default_factory=dict)
-    """Which databases know of it: those that were told that it is written, and those whose processes have read it."""
-
+    known: "dict[tuple[MemoryDatabase, str], Record]" = field(default_factory=dict)
+    """By database and issue: the newest that it was told is written, or that one of its processes read."""
     sealed: set[tuple[str, str]] = field(default_factory=set)
     """Everything that the service ever wrote as a record: of which issue, and its signed text."""
 
     def decided(self, process: "Process", epic: str) -> None:
         """A round came to a decision: what it read is known to its database."""
         for seen in self.sights.epics[process.name, epic].issues.values():
-            last = self.written.get(seen.id)
-            if last is not None and seen.record is not None and seen.record.number == last.number:
-                self.known_in[seen.id].add(process.database)
+            if seen.record is not None:
+                self._knows(process, seen.record)
 
     def noted(self, process: "Process", numbers: "Mapping[str, int]") -> None:
         """A database is told which records stand on Linear; who dies before it never says so."""
         for issue, number in numbers.items():
             if issue in self.written and self.written[issue].number == number:
-                self.known_in[issue].add(process.database)
+                self._knows(process, self.written[issue])
+
+    def _knows(self, process: "Process", record: Record) -> None:
+        known = self.known.get((process.database, record.issue))
+        if known is None or known.number < record.number:
+            self.known[process.database, record.issue] = record
 
     def remembers(self, process: "Process", holder: Issue, metadata: Node) -> None:
         """The record of an issue is about to be written."""
@@ -64,7 +67,7 @@ class Records(Part):
             if process.engine in process.database.engines:
                 self.violated("an older record is written", f"{name}: {new.number}, after {old.number}")
             return  # a process that was taken for dead writes late: the newest is put back, and is what must be known
-        self.written[holder.id], self.known_in[holder.id] = new, set()
+        self.written[holder.id] = new
         self._heard_people(holder, new)
         if new.settled > new.generation:
             self.violated("a result of nobody is accepted", f"{name}: {new.settled} of {new.generation}")
@@ -96,7 +99,8 @@ class Records(Part):
         """An older record of ours that stands in the place of the last one, of which this database never heard."""
         sealed, last = holder.attachments.get(effect_id("record", holder.id)), self.written.get(holder.id)
         shown = reading.unseal(sealed["metadata"], holder.id, KEYS) if sealed else None
-        if not isinstance(shown, Record) or last is None or process.database in self.known_in[holder.id]:
+        known = self.known.get((process.database, holder.id))
+        if not isinstance(shown, Record) or last is None or (known is not None and known.number >= last.number):
             return None
         return shown if shown.number < last.number else None
 
@@ -141,8 +145,8 @@ class Records(Part):
     def _dearest(self, process: "Process", holder: Issue) -> float:
         """The database was lost: a run is taken to have cost as much as the dearest of the epic."""
         sight = next((one for one in self.sights.of(process) if holder.id in one.issues), None)
-        known = [one.record for one in sight.issues.values() if one.record] if sight else []
-        return max((ran.usd for record in known for ran in record.ran), default=0.0)
+        known = [self.known.get((process.database, one)) for one in sight.issues] if sight else []
+        return max((ran.usd for record in known if record for ran in record.ran), default=0.0)
 
 
 def _is_told(artifact: Artifact, made_by: tuple[str, int], holder: Issue, row: RunRow | None) -> bool:
