@@ -48,8 +48,8 @@ class GitHubEffects(Protocol):
     async def close_pull(self, repository: str, number: int) -> None:
         """The pull request is closed."""
 
-    async def delete_branch(self, repository: str, branch: str) -> None:
-        """The branch is gone."""
+    async def delete_branch(self, repository: str, branch: str, merged: str) -> None:
+        """The branch is gone, unless it has something else than this commit; empty: whatever it has."""
 
 
 class Runs(Protocol):

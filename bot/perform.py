@@ -156,10 +156,10 @@ class Performer:
                 await self._show(action)
             case ClosePullRequest(repository, number):
                 await self.github.close_pull(repository, number)
-            case CleanUp(repository, branch, delete_branch):
+            case CleanUp(repository, branch, delete_branch, merged):
                 await self.clean_up(repository, branch)
                 if delete_branch:
-                    await self.github.delete_branch(repository, branch)
+                    await self.github.delete_branch(repository, branch, merged)
 
     def _say(self, words: str, values: Mapping[str, Any]) -> str:
         """A text to be posted: secrets are cut out before it is made harmless, which changes them, and after."""

@@ -11,7 +11,7 @@ from github import Github
 
 from bot.git.names import identifier_of
 from bot.github.checking import Checking
-from bot.github.client import NoCommits, NotMergeable, Unprocessable
+from bot.github.client import NoCommits, NotFound, NotMergeable, Unprocessable
 from bot.github.landing import SOON, Landing
 from bot.github.talking import Talking
 from bot.machine.errors import Transient
@@ -68,24 +68,35 @@ class Ensure(Talking, Landing, Checking):
         """The pull request is closed; one that is merged stays merged."""
         await self._edit(repository, number, state="closed")
 
-    async def delete_branch(self, repository: str, branch: str) -> None:
-        """The branch, one of ours, is gone; or it is people's, because a pull request from it stands open.
+    async def delete_branch(self, repository: str, branch: str, merged: str) -> None:
+        """The branch, one of ours, is gone; or it is people's, who pushed to it or opened a pull request from it again.
 
-        Deleting it would close that one: somebody reopened an older one, though its work is merged with a newer one.
+        `merged` is the commit that it must have; empty: whatever it has. Deleting it would lose what was pushed after
+        the merge, and close an older pull request that somebody reopened, though its work is merged with a newer one.
 
         Raises:
             ValueError: it is none of ours.
         """
         if identifier_of(branch) is None:
             raise ValueError(f"{branch!r} is not a branch of ours")
-        if (found := await self._open_pull(repository, branch)) is not None:
-            log.info("branch left to people", repository=repository, branch=branch, open=found[0])
+        tip = await self._tip(repository, branch)
+        if tip is None:
+            return
+        if (merged and tip != merged) or await self._open_pull(repository, branch) is not None:
+            log.info("branch left to people", repository=repository, branch=branch, tip=tip, merged=merged)
             return
         try:
             await self._rest("DELETE", repository, f"/git/refs/heads/{quote(branch)}")
         except Unprocessable as error:
             if "does not exist" not in str(error):
                 raise
+
+    async def _tip(self, repository: str, branch: str) -> str | None:
+        try:
+            ref = await self._rest("GET", repository, f"/git/ref/heads/{quote(branch)}")
+        except NotFound:
+            return None
+        return str(ref["object"]["sha"])
 
     async def _edit(self, repository: str, number: int, **values: str) -> None:
         await self._rest("PATCH", repository, f"/pulls/{number}", values)

@@ -207,11 +207,15 @@ class ClosePullRequest:
 
 @dataclass(frozen=True)
 class CleanUp:
-    """The branch and its checkout are gone: the work is merged, or will never be."""
+    """The checkout is gone, and the branch: the work is merged, or will never be.
+
+    A branch with something else than the commit `merged` stays: somebody pushed to it since. Empty: whatever it has.
+    """
 
     repository: str
     branch: str
     delete_branch: bool
+    merged: str = ""
 
 
 Action = (

@@ -280,10 +280,12 @@ def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
         return Decision(record=record)
     if pull is None or not is_merged(facts, ticket):
         return leave_checkout(facts, record)
-    branches = (record.branch, base_branch_of(record.branch)) if record.own_base else (record.branch,)
-    if any(_stands_on(facts, one, branch) for one in facts.tickets for branch in (pull.head_branch, *branches)):
+    own_base = (base_branch_of(record.branch),) if record.own_base else ()
+    branches = (pull.head_branch, record.branch, *own_base)
+    if any(_stands_on(facts, one, branch) for one in facts.tickets for branch in branches):
         return Decision(record=record)
-    clean = tuple(CleanUp(repository.name, branch, delete_branch=True) for branch in branches)
+    work = CleanUp(repository.name, record.branch, delete_branch=True, merged=pull.head)
+    clean = (work, *(CleanUp(repository.name, branch, delete_branch=True) for branch in own_base))
     return Decision(clean, record=replace(record, branch="", base="", own_base=False))
 
 

@@ -76,22 +76,41 @@ async def test_a_closed_one_does_not_move(github):
         await Ensure(github.github()).retarget(PLACE, 7, "main")
 
 
+REF = f"GET /repos/{PLACE}/git/ref/heads/agent/YOU-1"
+DELETE = f"DELETE /repos/{PLACE}/git/refs/heads/agent/YOU-1"
+AT = {"ref": "refs/heads/agent/YOU-1", "object": {"sha": "abc", "type": "commit"}}
+
+
+@pytest.mark.parametrize("merged", ["abc", ""])
 @pytest.mark.parametrize("answer", [(204, None), (422, {"message": "Reference does not exist"})])
-async def test_a_branch_that_is_gone_is_gone(github, answer):
-    github.answers |= {f"GET {PULLS}": (200, []), f"DELETE /repos/{PLACE}/git/refs/heads/agent/YOU-1": answer}
-    await Ensure(github.github()).delete_branch(PLACE, "agent/YOU-1")
+async def test_a_branch_that_is_gone_is_gone(github, answer, merged):
+    github.answers |= {REF: (200, AT), f"GET {PULLS}": (200, []), DELETE: answer}
+    await Ensure(github.github()).delete_branch(PLACE, "agent/YOU-1", merged)
     assert github.operations("DELETE")
+
+
+async def test_a_branch_that_is_gone_already_is_not_asked_for_again(github):
+    github.answers |= {REF: (404, {"message": "Not Found"})}
+    await Ensure(github.github()).delete_branch(PLACE, "agent/YOU-1", "abc")
+    assert github.operations("DELETE") == []
+
+
+async def test_a_branch_to_which_somebody_pushed_after_the_merge_is_left_to_people(github):
+    """Nobody merged that, and it would be nowhere else."""
+    github.answers |= {REF: (200, AT), f"GET {PULLS}": (200, []), DELETE: (204, None)}
+    await Ensure(github.github()).delete_branch(PLACE, "agent/YOU-1", "what was merged")
+    assert github.operations("DELETE") == []
 
 
 async def test_a_branch_from_which_a_pull_request_was_opened_again_is_left_to_people(github):
     """Its work is merged with a newer one; deleting the branch would close this one."""
-    github.answers |= {f"GET {PULLS}": (200, [OPEN]), f"DELETE /repos/{PLACE}/git/refs/heads/agent/YOU-1": (204, None)}
-    await Ensure(github.github()).delete_branch(PLACE, "agent/YOU-1")
+    github.answers |= {REF: (200, AT), f"GET {PULLS}": (200, [OPEN]), DELETE: (204, None)}
+    await Ensure(github.github()).delete_branch(PLACE, "agent/YOU-1", "abc")
     assert github.operations("DELETE") == []
 
 
 @pytest.mark.parametrize("branch", ["main", "feature/x", "agent/YOU-1/../../heads/main", ""])
 async def test_no_branch_but_ours_is_ever_deleted(github, branch):
     with pytest.raises(ValueError):
-        await Ensure(github.github()).delete_branch(PLACE, branch)
+        await Ensure(github.github()).delete_branch(PLACE, branch, "abc")
     assert github.asked == []

@@ -70,8 +70,11 @@ async def test_from_an_empty_branch_to_a_merged_pull_request(stage):
     await stage.mirror.fetch(await stage.github.git_token(PLACE))
     assert await stage.mirror.contains(head, "main")
     assert await stage.mirror.tip("main") == one.merge_commit
+    await stage.ensure.delete_branch(PLACE, BRANCH, "f" * 40)
+    await stage.mirror.fetch(await stage.github.git_token(PLACE))
+    assert await stage.mirror.tip(BRANCH) == head, "somebody pushed to it after the merge"
     for _ in range(2):
-        await stage.ensure.delete_branch(PLACE, BRANCH)
+        await stage.ensure.delete_branch(PLACE, BRANCH, head)
     await stage.mirror.fetch(await stage.github.git_token(PLACE))
     assert await stage.mirror.tip(BRANCH) is None
 

@@ -444,7 +444,7 @@ def test_what_was_merged_and_then_given_up_knows_its_pull_request_while_its_bran
     board.change("theme", record=believed, record_refused="")
     board.pulls["theme"] = replace(theme, base_branch="main")
     cleaned = [one for one in board.step().actions if isinstance(one, CleanUp)]
-    assert [(one.branch, one.delete_branch) for one in cleaned] == [(below.head_branch, True)]
+    assert [(one.branch, one.delete_branch, one.merged) for one in cleaned] == [(below.head_branch, True, below.head)]
 
 
 def test_what_stands_on_work_that_a_person_merged_into_another_branch_stands_on_that_one(boards):

@@ -327,6 +327,11 @@ class _Api:
                 if "/".join(branch) not in hub.git.refs:
                     raise Refusal(404, "Branch not found")
                 return {"name": "/".join(branch)}
+            case "GET", ["git", "ref", "heads", *branch]:
+                if (tip := hub.git.tip("/".join(branch))) is None:
+                    raise Refusal(404, "Not Found")
+                self._door.world.watch.pulls.tips[self._door.process.name, "/".join(branch)] = tip
+                return {"object": {"sha": tip}}
             case "PATCH", ["pulls", number]:
                 pull = hub.get(int(number))
                 if "base" in body:
@@ -334,6 +339,7 @@ class _Api:
                 if body.get("state") == "closed":
                     hub.closes(pull, OWN)
             case "DELETE", ["git", "refs", "heads", *branch]:
+                self._door.world.watch.pulls.throws_away(self._door.process, "/".join(branch))
                 hub.deleted("/".join(branch), OWN)
             case "POST", ["pulls", number, "requested_reviewers"]:
                 hub.tell("pull_request", hub.get(int(number)), "review_requested", OWN)

@@ -258,10 +258,16 @@ PLANTED = (
     Planted(
         "a branch is deleted below an open pull request",
         "bot/machine/train.py",
-        "    if any(_stands_on(facts, one, branch) for one in facts.tickets "
-        "for branch in (pull.head_branch, *branches)):\n",
+        "    if any(_stands_on(facts, one, branch) for one in facts.tickets for branch in branches):\n",
         "    if False:\n",
         found_by=10,
+    ),
+    Planted(
+        "a branch is deleted with what was pushed to it after its merge",
+        "bot/github/ensure.py",
+        "if (merged and tip != merged) or await",
+        "if await",
+        found_by=160,
     ),
     # ---- effects
     Planted(

@@ -184,6 +184,7 @@ async def _rests(world: World) -> None:
             world.watch.violated("something is left behind", f"the checkout of {branch}")
         theirs = ticket.mover == "person" or branch in world.watch.moves.left_to_people
         theirs = theirs or world.hub.open_of(branch) is not None  # an older one, reopened: deleting it would close that
+        theirs = theirs or world.git.tip(branch) not in {one.at for one in world.hub.of(branch)}  # pushed to after that
         if merged and branch in world.git.refs and not theirs:
             world.watch.violated("something is left behind", f"the branch {branch}")
 

@@ -26,6 +26,8 @@ class Pulls(Part):
     sights: Sights
     enqueued: set[str] = field(default_factory=set)
     """Heads that the service merged, or put into the merge queue."""
+    tips: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Where a branch stood when a process looked last, by process and branch."""
 
     def merges(self, process: "Process", pull: Pull, head: str, how: str) -> None:
         """Something is merged, or put into the merge queue, at a head."""
@@ -66,6 +68,13 @@ class Pulls(Part):
         """The service deletes a branch."""
         if hit:
             self.violated("deleting a branch closes pull requests", f"{branch}: {[one.number for one in hit]}")
+
+    def throws_away(self, process: "Process", branch: str) -> None:
+        """The service deletes a branch as it saw it: all of it is on main, or was when its pull request was closed."""
+        tip, hub = self.tips.get((process.name, branch), ""), self.world.hub
+        known = {one.at for one in hub.of(branch) if not one.open}
+        if not branch.endswith("-base") and tip not in known and not hub.git.descends(hub.git.refs["main"], tip):
+            self.violated("what nobody merged is deleted", branch)
 
     def replies(self, pull: Pull, thread: str, remarks: Sequence[Any], body: str) -> None:
         """The service answers on a pull request."""
