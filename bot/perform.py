@@ -44,7 +44,7 @@ from bot.machine.facts import Facts, Issue
 from bot.machine.inert import disarmed
 from bot.machine.pull_request import Failure
 from bot.machine.record import Record
-from bot.machine.running import budget
+from bot.machine.spending import budget
 from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
 from bot.ordering import order_of
 from bot.policy import Policy

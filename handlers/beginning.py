@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from bot.machine.decision import Decision, Move
-from bot.machine.facts import Facts, RunState, Ticket
-from bot.machine.running import Order, current_run, record_of, work
+from bot.machine.facts import Facts, RunState, Ticket, record_of
+from bot.machine.running import Order, current_run, work
 from bot.machine.stages import Stage
 
 

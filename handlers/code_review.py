@@ -4,12 +4,11 @@ from dataclasses import replace
 
 from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.decision import NOTHING, Blocker, Decision, Dispose, Move, OpenPullRequest, Post
-from bot.machine.facts import Facts, Ticket
+from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.inert import disarmed
 from bot.machine.listening import Heard
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Approval, Record
-from bot.machine.running import record_of
 from bot.machine.stack import branch_of, goes_into, look_again
 from bot.machine.stages import Disposition, Stage
 from bot.machine.summary import (

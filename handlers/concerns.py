@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from bot.machine.decision import Action, Decision
-from bot.machine.facts import Comment, Facts, Ticket
+from bot.machine.facts import Comment, Facts, Ticket, record_of
 from bot.machine.listening import Heard, reply
 from bot.machine.record import Record
-from bot.machine.running import current_run, record_of, work
+from bot.machine.running import current_run, work
 from bot.machine.visible import visible_text
 from handlers import orders
 from handlers.results import with_record

@@ -8,10 +8,10 @@ from bot.machine import breakdown
 from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.decision import Blocker, CreateTickets, Decision, Move, Post
 from bot.machine.errors import UserError
-from bot.machine.facts import Facts, Ticket
+from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.listening import Heard
 from bot.machine.record import Artifact, Record
-from bot.machine.running import record_of, start, work
+from bot.machine.running import start, work
 from bot.machine.stages import Stage
 from bot.machine.summary import arrived
 from handlers import orders

@@ -3,9 +3,9 @@
 from bot.machine.account import account
 from bot.machine.decision import Blocker, Decision, Post
 from bot.machine.doubt import doubted
-from bot.machine.facts import Facts, Ticket
+from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.listening import Heard, reply
-from bot.machine.running import record_of, stops
+from bot.machine.running import stops
 from bot.machine.stages import Stage
 from bot.machine.train import is_merged, leave, leave_checkout, put_away
 

@@ -7,11 +7,11 @@ from typing import Any
 from bot.machine import mending
 from bot.machine.conversation import half_answered, is_heard, refusals, topic_of
 from bot.machine.decision import NOTHING, Action, Answer, Decision, Dispose, RequestReview
-from bot.machine.facts import Facts, Ticket
+from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.mending import BOTS, CHECKS, CONFLICT, FEEDBACK, UPDATE
 from bot.machine.pull_request import Opinion, PullRequest
 from bot.machine.record import Record
-from bot.machine.running import Order, Taken, current_run, has_a_run_out, record_of, start, work
+from bot.machine.running import Order, Taken, current_run, has_a_run_out, start, work
 from bot.machine.stack import will_have_no_checks
 from bot.machine.stages import Disposition, Stage
 from handlers.results import with_record

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from bot.machine.approval import counts_for
 from bot.machine.decision import NOTHING, Blocker, Decision, Dequeue, Move
-from bot.machine.facts import Facts, Ticket
+from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.listening import Heard
 from bot.machine.mending import UPDATE, wanted
 from bot.machine.pull_request import PullRequest
-from bot.machine.running import Order, current_run, record_of
+from bot.machine.running import Order, current_run
 from bot.machine.stack import has_landed
 from bot.machine.stages import Stage
 from bot.machine.summary import hear_merge_approval, shown_anew

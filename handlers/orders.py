@@ -1,8 +1,8 @@
 """What each kind of worker is given."""
 
 from bot.machine.breakdown import DOCUMENTATION
-from bot.machine.facts import Facts, Ticket
-from bot.machine.running import Order, record_of
+from bot.machine.facts import Facts, Ticket, record_of
+from bot.machine.running import Order
 from bot.machine.stack import in_train_order
 from bot.machine.stages import Stage
 from bot.machine.visible import visible_text

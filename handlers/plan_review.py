@@ -13,10 +13,10 @@ from bot.machine.approval import Act, Denied, Subject, authorise
 from bot.machine.breakdown import Breakdown, Task
 from bot.machine.decision import Blocker, CreateTickets, Decision, Move, Post
 from bot.machine.errors import UserError
-from bot.machine.facts import Facts, Ticket
+from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.listening import Heard, reply
 from bot.machine.record import Approval, Record
-from bot.machine.running import record_of, start
+from bot.machine.running import start
 from bot.machine.stack import in_train_order
 from bot.machine.stages import Stage
 from bot.machine.summary import shown_comment

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bot.machine.facts import Ticket
+from bot.machine.facts import Ticket, record_of
 from bot.machine.record import Artifact, Record, generation_of
-from bot.machine.running import record_of
 
 
 def artifact_of(result: Mapping[str, Any]) -> Artifact | None:

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bot.machine.breakdown import DOCUMENTATION
-from bot.machine.facts import Facts, Ticket
+from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.moving import stage_of
 from bot.machine.record import Ran
-from bot.machine.running import record_of, spent
+from bot.machine.spending import spent
 from bot.machine.stages import STATES, Stage
 
 SLICES = 30

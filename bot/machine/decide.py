@@ -7,11 +7,12 @@ from typing import Any, Protocol
 from bot.machine import calling, doubt
 from bot.machine.comments import SAYINGS, Word
 from bot.machine.decision import NOTHING, Action, Blocker, Decision, Dispose, Move, Post, Remember, ShowCheck, StopRun
-from bot.machine.facts import Facts, Issue, Ticket
+from bot.machine.facts import Facts, Issue, Ticket, record_of
 from bot.machine.listening import Heard, listen, reply
 from bot.machine.moving import Arrived, arrive, is_over_as, stage_of
 from bot.machine.record import Record
-from bot.machine.running import charged, record_of, stops
+from bot.machine.running import stops
+from bot.machine.spending import charged
 from bot.machine.stages import DISPOSITIONS, Disposition, Stage
 from bot.machine.waiting import progress, why
 from bot.machine.watchdog import stuck

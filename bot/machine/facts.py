@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -189,6 +189,14 @@ class Ticket:
     runs: tuple[Run, ...] = ()
     branch_gone: bool = False
     """Its work is done and has no pull request yet, and the branch with it was deleted."""
+
+
+def record_of(ticket: Ticket) -> Record:
+    """The ticket's record, or a fresh one. One that was begun anew while its task could not be told is told it now."""
+    issue = ticket.issue
+    if issue.record is None:
+        return Record(issue=issue.id, task=issue.task)
+    return issue.record if issue.record.task or not issue.task else replace(issue.record, task=issue.task)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ from bot.machine.approval import Act, Allowed, Denied, act_of, authorise
 from bot.machine.comments import Command, Word, parse
 from bot.machine.decision import NOTHING, Action, Decision, Dispose, Move, Post, StopRun
 from bot.machine.echo import MOST_HOPS, MOST_REPEATS, Line, is_echo
-from bot.machine.facts import Comment, Facts, Ticket
+from bot.machine.facts import Comment, Facts, Ticket, record_of
 from bot.machine.guidance import heard_as
 from bot.machine.record import Record
-from bot.machine.running import record_of
 from bot.machine.stages import Disposition, Stage
 
 

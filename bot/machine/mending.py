@@ -12,10 +12,10 @@ from datetime import timedelta
 
 from bot.machine.conversation import Point, bot_points, open_points
 from bot.machine.decision import Action, Blocker, Decision, Dispose, Post, RequestReview, Rerun, until
-from bot.machine.facts import Facts, Ticket
+from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.pull_request import BotWord, Checks, Failure, Mergeable, PullRequest
 from bot.machine.record import Record
-from bot.machine.running import Order, has_a_run_out, record_of
+from bot.machine.running import Order, has_a_run_out
 from bot.machine.stack import base_of, branch_of
 from bot.machine.stages import Disposition, Stage
 

@@ -19,9 +19,8 @@ from dataclasses import dataclass, replace
 from bot.machine.approval import Allowed, may_move
 from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.decision import NOTHING, Blocker, Decision, Dispose, Move, Post, StopRun
-from bot.machine.facts import Comment, Issue, Mover, Rules, Run, RunState, Ticket
+from bot.machine.facts import Comment, Issue, Mover, Rules, Run, RunState, Ticket, record_of
 from bot.machine.record import Approval, Record
-from bot.machine.running import record_of
 from bot.machine.stages import Disposition, Stage
 
 _TYPES = {

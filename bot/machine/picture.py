@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from bot.machine.decision import Blocker, Decision, Move
-from bot.machine.facts import Facts, Run, RunState, Ticket
+from bot.machine.facts import Facts, Run, RunState, Ticket, record_of
 from bot.machine.moving import stage_of
-from bot.machine.running import budget, record_of, spent
+from bot.machine.spending import budget, spent
 from bot.machine.stages import Stage
 from bot.machine.waiting import turns, why
 

@@ -13,10 +13,11 @@ from typing import Any
 from bot.machine import calling, limits
 from bot.machine.decision import Blocker, Decision, Dispose, Post, StartRun, StopRun, until
 from bot.machine.doubt import doubted
-from bot.machine.facts import Facts, Run, RunState, Ticket
+from bot.machine.facts import Facts, Run, RunState, Ticket, record_of
 from bot.machine.guidance import guidance, unheard
 from bot.machine.pull_request import Failure
-from bot.machine.record import MOST_RAN, Ran, Record
+from bot.machine.record import Record
+from bot.machine.spending import budget, ran, spent
 from bot.machine.stack import base_of, branch_of
 from bot.machine.stages import Disposition, Stage
 from bot.machine.visible import visible_characters, visible_text
@@ -38,14 +39,6 @@ class Order:
     """JSON that comes back with the result."""
     upstream: str = ""
     failures: tuple[Failure, ...] = ()
-
-
-def record_of(ticket: Ticket) -> Record:
-    """The ticket's record, or a fresh one. One that was begun anew while its task could not be told is told it now."""
-    issue = ticket.issue
-    if issue.record is None:
-        return Record(issue=issue.id, task=issue.task)
-    return issue.record if issue.record.task or not issue.task else replace(issue.record, task=issue.task)
 
 
 def stops(ticket: Ticket, how: str) -> tuple[StopRun, ...]:
@@ -100,7 +93,7 @@ def take_in(facts: Facts, ticket: Ticket, order: Order, result: Mapping[str, Any
     """Sort a result by its kind; the ticket's record has the run settled already."""
     record = record_of(ticket)
     if order.prompt != "update":  # no agent's work
-        record = replace(record, ran=_ran(facts, ticket, record))
+        record = replace(record, ran=ran(facts, ticket, record))
     record = _branch_now(facts, record, result)
     if at := result.get("loop"):
         record = replace(record, resume=False, step=f"{at['at']} ({at['next']})")
@@ -198,22 +191,9 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
     return Decision((*posts, run), (Blocker(ticket.issue.id, "worker", {"ahead": 0}),), record=record)
 
 
-def spent(facts: Facts) -> float:
-    """US dollars that the epic and its tickets cost so far."""
-    everything = {one.issue.id: one for one in (facts.epic, *facts.tickets)}
-    recorded = sum(record_of(one).cost_usd for one in everything.values())
-    return recorded + sum(_unrecorded(one) for one in everything.values())
-
-
 def is_approved(facts: Facts, ticket: Ticket) -> bool:
     """Whether work on a ticket is covered: alone by its label, in an epic by the approval that stands now."""
     return facts.lone or ticket.issue.id == facts.epic.issue.id or record_of(facts.epic).approval is not None
-
-
-def budget(facts: Facts) -> float:
-    """US dollars that the epic may cost."""
-    allowed = record_of(facts.epic).budget_usd
-    return facts.rules.epic_usd if allowed is None else allowed
 
 
 def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
@@ -247,16 +227,6 @@ def _held_back(facts: Facts, ticket: Ticket) -> Decision | None:
     return None
 
 
-def _ran(facts: Facts, ticket: Ticket, record: Record) -> tuple[Ran, ...]:
-    """The runs of a ticket, with the one that was just settled."""
-    run = next((one for one in ticket.runs if one.generation == record.settled), None)
-    if run is None or run.started_at is None:
-        return record.ran
-    took = (run.finished_at or facts.now) - run.started_at
-    ran = Ran(run.stage, int(run.started_at.timestamp()), max(0, round(took.total_seconds())), round(_cost(run), 4))
-    return (*record.ran, ran)[-MOST_RAN:]
-
-
 def _branch_now(facts: Facts, record: Record, result: Mapping[str, Any]) -> Record:
     """The record with the commits that the branch and its base have after a run."""
     head, base_at = str(result.get("head") or record.head), str(result.get("base_at") or "")
@@ -283,32 +253,6 @@ def _told(record: Record, result: Mapping[str, Any]) -> Record:
     if result.get("told") is False or (result.get("about") or {}).get("kind") == "update":
         return record
     return replace(record, guidance=tuple(one for one in record.guidance if one not in record.told), told=())
-
-
-def charged(facts: Facts, before: Ticket, record: Record) -> Record:
-    """The record with the cost of every run that it has settled since: also of those that were stopped or killed.
-
-    What a run cost that nobody knows any more (the database was lost while it was under way) is taken to be as much as
-    the dearest run of the epic so far: an estimate, so that the budget holds at least roughly.
-    """
-    known = record_of(before)
-    cost = sum(_cost(run) for run in before.runs if known.settled < run.generation <= record.settled)
-    lost = known.generation > known.settled and not before.runs  # one that knows an earlier run knows each that began
-    if lost and (record.generation > known.generation or record.settled > known.settled):
-        everything = (facts.epic, *facts.tickets)
-        cost += max((ran.usd for one in everything for ran in record_of(one).ran), default=0.0)
-    return replace(record, cost_usd=round(record.cost_usd + cost, 6)) if cost else record
-
-
-def _cost(run: Run) -> float:
-    """What a run cost, over all its starts."""
-    return max(run.spent_usd, float((run.result or {}).get("cost_usd") or 0.0))
-
-
-def _unrecorded(ticket: Ticket) -> float:
-    """What runs cost whose result has not been taken in yet: those that ended, and those under way."""
-    settled = record_of(ticket).settled
-    return sum(_cost(run) for run in ticket.runs if run.generation > settled)
 
 
 def _work_failed(facts: Facts, ticket: Ticket, record: Record, order: Order, result: Mapping[str, Any]) -> Decision:

@@ -19,12 +19,12 @@ from bot.machine.decision import (
     Post,
     Retarget,
 )
-from bot.machine.facts import Facts, Ticket
+from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.inert import disarmed
 from bot.machine.mending import update
 from bot.machine.pull_request import Mergeable, PullRequest
 from bot.machine.record import Approval, Record
-from bot.machine.running import has_a_run_out, record_of, start
+from bot.machine.running import has_a_run_out, start
 from bot.machine.stack import (
     base_branch_of,
     base_of,

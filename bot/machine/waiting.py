@@ -8,7 +8,7 @@ from bot.machine.decision import Blocker, Decision, Move
 from bot.machine.doubt import doubted
 from bot.machine.facts import Facts, Ticket
 from bot.machine.moving import stage_of
-from bot.machine.running import budget, spent
+from bot.machine.spending import budget, spent
 from bot.machine.stages import STATES, Stage
 
 PERSON = frozenset(

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from bot.machine.facts import record_of
 from bot.machine.guidance import LONGEST, guidance
-from bot.machine.running import record_of
 
 pytestmark = pytest.mark.attack("S-21")
 

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from bot.machine.facts import RunState
-from bot.machine.running import record_of, spent
+from bot.machine.facts import RunState, record_of
+from bot.machine.spending import spent
 from bot.machine.stages import Disposition, Stage
 
 

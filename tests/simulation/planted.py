@@ -81,7 +81,7 @@ PLANTED = (
     # ---- money
     Planted(
         "a cost is counted twice",
-        "bot/machine/running.py",
+        "bot/machine/spending.py",
         "cost_usd=round(record.cost_usd + cost, 6)) if cost",
         "cost_usd=round(record.cost_usd + 2 * cost, 6)) if cost",
         found_by=34,
