@@ -48,7 +48,8 @@ class Moves(Part):
             return  # also to people, if it was left to them there
         if stage is not Stage.CANCELED:  # giving up once more what was given up leaves it to people still
             self.left_to_people.discard(branch)
-        if stage is Stage.CANCELED and not (known is not None and known.merged):
+        merged = known is not None and known.merged
+        if stage is Stage.CANCELED and (not merged or self._was_given_up(process, ticket)):
             self.left_to_people.add(branch)
         elif stage is Stage.DONE and ticket.id not in self.world.nothing_to_do:
             if not any(self._is_on_base(one) if one.merged else self._came_along(one) for one in pulls):
@@ -63,6 +64,12 @@ class Moves(Part):
         """Whether it only goes back to where the service had it before automation moved it, whatever happened since."""
         seen = self.sights.epics[process.name, str(ticket.parent)].issues.get(ticket.id)
         return ticket.mover == "automation" and bool(seen and seen.record and seen.record.stage is stage)
+
+    def _was_given_up(self, process: "Process", ticket: Issue) -> bool:
+        """Whether it was before, by a person perhaps, and its branch left to people: whatever became of it since."""
+        seen = self.sights.epics[process.name, str(ticket.parent)].issues.get(ticket.id)
+        record = seen.record if seen else None
+        return record is not None and record.stage is Stage.CANCELED and not record.branch
 
     def _came_along(self, pull: Pull) -> bool:
         """Whether somebody merged all of it with something else: GitHub counts it as merged where it goes to only."""
