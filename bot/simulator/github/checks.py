@@ -41,11 +41,12 @@ async def request_suites(world: "GitHubWorld", repo: Repository, sha: str, branc
 
 async def suite_of(world: "GitHubWorld", repo: Repository, app: App, sha: str, branch: str | None = None) -> CheckSuite:
     """The suite of an App on a commit: there is exactly one."""
+    made = await world.git.commit(repo.path, sha)  # first: others may change all of this while git is asked
     for suite in repo.check_suites:
         if suite.app is app and suite.head_sha == sha:
             return suite
     pulls = (pull.head_ref for pull in repo.pulls.values() if pull.head_sha == sha)
-    made, now = await world.git.commit(repo.path, sha), world.now()
+    now = world.now()
     suite = world.keep(CheckSuite(world.id(), app, made, branch or next(pulls, None), now, now))
     repo.check_suites.append(suite)
     return suite

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bot.simulator.github import CI, RealCI
+from bot.simulator.github.checks import suite_of
 from bot.simulator.github.hooks import sign
 from tests.simulator.github.conftest import refused
 from tests.simulator.github.test_apps_and_limits import _jwt
@@ -233,3 +234,20 @@ async def test_webhook_bodies_are_json_that_names_everybody(stage: Any) -> None:
         assert body["sender"]["login"]
         assert body["installation"]["id"] == stage.app.installations[0].id
         assert "repository" in body or "repositories" in body
+
+
+async def test_two_who_ask_at_once_for_the_suite_of_a_commit_get_one(stage: Any, monkeypatch: Any) -> None:
+    """Pull requests come and go while git is asked: a scripted CI fell over that, and its story never ended."""
+    pull, ask = await stage.opened(), stage.world.git.commit
+
+    async def slowly(path: Path, sha: str) -> Any:
+        await asyncio.sleep(0.01)
+        return await ask(path, sha)
+
+    monkeypatch.setattr(stage.world.git, "commit", slowly)
+    stage.repo.check_suites.clear()
+    one, other = await asyncio.gather(
+        *(suite_of(stage.world, stage.repo, stage.app, pull.head_sha) for _ in range(2)),
+    )
+    assert one is other
+    assert len([suite for suite in stage.repo.check_suites if suite.app is stage.app]) == 1
