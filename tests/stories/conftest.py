@@ -72,8 +72,7 @@ class World:
         )
 
     def said(self, issue: Any) -> list[str]:
-        comments = self.linear.comments(issue)
-        return [one.body for one in comments if one.user and one.user.app]
+        return [one.body for one in self.alice.reads(issue) if one.user and one.user.app]
 
     async def approved(self, issue: Any, state: str = "Plan in Review") -> None:
         """Alice approves what stands in review as soon as it is shown."""

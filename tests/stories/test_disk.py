@@ -82,13 +82,14 @@ async def _in_dev(world: Any) -> Any:
 
 
 async def _goes_on_when_it_may_write_again(world: Any, epic: Any, mends: Callable[[], None]) -> None:
-    while await _writable(world):
-        await world.quiet(0.5)
-    await world.quiet(6)
-    assert not await _writable(world)
-    mends()
-    while not await _writable(world):
-        await world.quiet(0.5)
+    async with asyncio.timeout(300):
+        while await _writable(world):
+            await world.quiet(0.5)
+        await world.quiet(6)
+        assert not await _writable(world)
+        mends()
+        while not await _writable(world):
+            await world.quiet(0.5)
     await world.asked(epic)
     await world.is_in(epic, "Done")
     await world.has_merged_all(epic)

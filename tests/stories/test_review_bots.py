@@ -128,6 +128,7 @@ async def test_a_bot_that_no_gate_names_holds_nothing_up_but_with_its_open_threa
         await shared.waits(pull, "1 open review threads")
     assert shared.prompts(ticket, "feedback") == []
     await shared.on_github("alice").replies(pull.threads[0], "Yes, please do")
+    [run] = await shared.until(lambda: shared.prompts(ticket, "feedback"), "a run for what the bot found")
+    await shared.until(lambda: pull.threads[0].resolved_by, "its thread resolved")
     await shared.is_in(ticket, "Ready to Merge")
-    [run] = shared.prompts(ticket, "feedback")
     assert "Consider a docstring" in run, "the thread that the person answered in"

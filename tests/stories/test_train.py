@@ -1,5 +1,6 @@
 """The merge train: what was approved is merged, that and nothing else, whatever happens on the way."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -139,12 +140,13 @@ async def test_an_approval_counts_only_once_it_was_taken_back_and_given_again(wo
 async def test_done_is_said_only_when_the_commit_is_on_the_base_branch_and_nothing_is_left_behind(world):
     epic = await world.built({"one": (), "two": ("one",)})
     await world.asked(epic)
-    while epic.state.name != "Done":
-        for name in ("one", "two"):
-            if world.ticket(name).state.name == "Done":
-                commit = world.pull(name).merge_commit_sha
-                assert await world.log("merge-base", "main", commit) == commit
-        await world.quiet(0.05)
+    async with asyncio.timeout(300):
+        while epic.state.name != "Done":
+            for name in ("one", "two"):
+                if world.ticket(name).state.name == "Done":
+                    commit = world.pull(name).merge_commit_sha
+                    assert await world.log("merge-base", "main", commit) == commit
+            await world.quiet(0.05)
     await world.until(lambda: not list(world.theatre.settings.home.glob("repositories/**/.trees/agent/*")), "checkouts")
     refs = (await world.log("for-each-ref", "--format=%(refname)")).split()
     assert [one for one in refs if "agent/" in one] == []

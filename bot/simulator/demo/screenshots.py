@@ -108,7 +108,8 @@ async def _photograph(show: Show, camera: Camera) -> None:
 
 
 def _asked(show: Show, word: str) -> bool:
-    return any(word in one.body for one in show.theatre.linear.comments(show.epic) if one.user and one.user.app)
+    comments = show.theatre.person("alice").reads(show.epic)
+    return any(word in one.body for one in comments if one.user and one.user.app)
 
 
 def _running(show: Show) -> int:

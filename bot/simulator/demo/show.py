@@ -90,11 +90,12 @@ class Show:
         rows = await self.theatre.service.engine.runs(f"epic:{self.epic.id}")
         self.runs |= {row.order.run_id: row for row in rows}
         self.parallel = max(self.parallel, sum(row.state is RunState.RUNNING for row in rows))
-        asking = [one for one in self.theatre.linear.comments(self.epic) if "**Turn" in one.body]
+        alice = self.theatre.person("alice")
+        asking = [one for one in alice.reads(self.epic) if "**Turn" in one.body]
         fresh = asking and asking[-1].id not in self.approved and self.epic.state.name in _REVIEWS
         if self.yes and fresh and not self._is_to_wait():
             self.approved.add(asking[-1].id)
-            self.theatre.person("alice").comments(self.epic, "approve")
+            alice.comments(self.epic, "approve")
 
     def _is_to_wait(self) -> bool:
         """Whether somebody still has a say in the pull requests that the epic shows."""

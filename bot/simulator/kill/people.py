@@ -72,4 +72,4 @@ class People:
             self.theatre.person("alice").comments(issue, "retry")
 
     def _said(self, issue: Issue) -> list[Any]:
-        return [one for one in self.theatre.linear.comments(issue) if one.user and one.user.app]
+        return [one for one in self.theatre.person("alice").reads(issue) if one.user and one.user.app]

@@ -90,6 +90,13 @@ class Person:
         """Move an issue to the trash."""
         issues.archive_issue(self.world, self.actor, issue, trash=True)
 
+    def reads(self, issue: Issue) -> list[Comment]:
+        """The comments on an issue that a person can have read, oldest first: not what this very millisecond brought.
+
+        Whoever answers in the millisecond in which a comment is written can't have seen it, so it approves nothing.
+        """
+        return [one for one in self.world.comments(issue) if one.created_at < self.world.moment()]
+
     def comments(self, issue: Issue, text: str) -> Comment:
         """Comment on an issue."""
         return talk.create_comment(self.world, self.actor, {"issue_id": issue.id, "body": text})

@@ -81,3 +81,11 @@ async def test_what_people_write_is_rewritten_too(alice: Person):
 
 async def test_an_issue_knows_the_branch_name_linear_would_offer(alice: Person):
     assert alice.creates("YOU", "Show the metrics, please!").branch_name == "alice/you-1-show-the-metrics-please"
+
+
+async def test_nobody_can_have_read_what_was_written_in_this_very_millisecond(alice: Person, app: Person, clock):
+    issue = alice.creates("YOU", "x")
+    said = app.comments(issue, "Turn 1.")
+    assert alice.reads(issue) == []
+    clock.advance(milliseconds=1)
+    assert alice.reads(issue) == [said]
