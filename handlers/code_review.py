@@ -24,7 +24,7 @@ from bot.machine.summary import (
 from bot.machine.train import follow_base, is_merged, landed, what_stands_against
 from handlers.concerns import hand_on
 from handlers.mending import mend, refused, seen
-from handlers.replies import noted, nothing_to_approve
+from handlers.replies import noted
 from handlers.results import with_record
 
 
@@ -48,7 +48,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Have workers mend what the pull request wants mended; wait until nothing stands against the merge."""
-    said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
+    said = noted(ticket, heard)
     pull = ticket.pull_request
     if pull is None:
         return said + replace(request_review(facts, ticket), record=heard.record)

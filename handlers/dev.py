@@ -17,13 +17,13 @@ from bot.machine.summary import arrived
 from handlers import orders
 from handlers.code_review import request_review
 from handlers.concerns import hand_on
-from handlers.replies import noted, nothing_to_approve
+from handlers.replies import noted
 from handlers.results import about_the_work, summary_of, topic_of, with_record
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Watch the breakdown stay what was approved, and the tickets arrive; then turn 2."""
-    said = nothing_to_approve(ticket, heard) + hand_on(facts, ticket, heard)
+    said = hand_on(facts, ticket, heard)
     heard = replace(heard, record=said.record or heard.record)
     changed = _changed_since_approval(facts, ticket, heard)
     if changed is not None:
@@ -66,7 +66,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
             return start(facts, with_record(ticket, record), order)
         return _completed(facts, ticket, replace(record, step=""), completed)
 
-    said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
+    said = noted(ticket, heard)
     return said + work(facts, ticket, order, taken)
 
 

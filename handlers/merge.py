@@ -29,13 +29,13 @@ from bot.machine.train import (
 from handlers.code_review import ask_when_changed, with_pull_request
 from handlers.concerns import hand_on
 from handlers.mending import mend, refused, seen
-from handlers.replies import noted, nothing_to_approve
+from handlers.replies import noted
 from handlers.results import with_record
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Watch the train; when nothing more can merge under this approval, either all is done or a person is asked."""
-    said = nothing_to_approve(ticket, heard) + hand_on(facts, ticket, heard) + taken_back(facts, ticket)
+    said = hand_on(facts, ticket, heard) + taken_back(facts, ticket)
     record = said.record or heard.record
     under_way = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
     if not under_way:
@@ -51,24 +51,24 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Merge this head when it was approved, when its turn in the train has come and nothing stands against it."""
-    said, unheard = noted(ticket, heard), nothing_to_approve(ticket, heard)
+    said = noted(ticket, heard)
     pull = ticket.pull_request
     if pull is None:
-        return said + unheard + Decision(blockers=(Blocker(ticket.issue.id, "no_pull_request"),), record=heard.record)
+        return said + Decision(blockers=(Blocker(ticket.issue.id, "no_pull_request"),), record=heard.record)
     record, told = with_pull_request(ticket, seen(facts, heard.record, pull), pull)
     said, ticket = said + told, with_record(ticket, record)
     if is_merged(facts, ticket):
-        return said + unheard + replace(landed(facts, ticket), record=record)
+        return said + replace(landed(facts, ticket), record=record)
     elsewhere = _to_be_mended(facts, ticket)
     if elsewhere is not None:
-        return said + unheard + replace(elsewhere, record=record)
+        return said + replace(elsewhere, record=record)
     said += refused(facts, ticket) if pull.open else NOTHING
     mending = mend(facts, ticket) if pull.open else None
     if mending is not None:
-        return said + unheard + replace(mending, record=mending.record or record)
+        return said + replace(mending, record=mending.record or record)
     if facts.lone:
         return said + _alone(facts, ticket, pull, replace(heard, record=record))
-    said += unheard + follow_base(facts, ticket)
+    said += follow_base(facts, ticket)
     approval = given(facts, facts.epic)
     running = facts.epic.issue.stage is Stage.MERGE and _stands_still(facts, ticket) is None
     if running and approval is not None and not was_ejected(approval, pull):

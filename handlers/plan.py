@@ -14,7 +14,7 @@ from bot.machine.record import Record
 from bot.machine.running import start, take_in, work
 from bot.machine.stages import Stage
 from handlers import orders
-from handlers.replies import noted, nothing_to_approve
+from handlers.replies import noted
 from handlers.results import artifact_of, summary_of, topic_of, with_record
 
 
@@ -32,7 +32,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         move = Move(ticket.issue.id, Stage.PLAN_REVIEW)
         return Decision((write, move), recheck_after=0.0, record=replace(record, shown=None, approval=None))
 
-    said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
+    said = noted(ticket, heard)
     return said + work(facts, ticket, order, taken)
 
 
@@ -53,7 +53,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         move = Decision((post, Move(ticket.issue.id, Stage.READY)))
         return move + start(facts, with_record(ticket, record), orders.dev(facts, ticket))
 
-    said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
+    said = noted(ticket, heard)
     return said + work(facts, ticket, orders.plan(), taken)
 
 

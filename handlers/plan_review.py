@@ -21,8 +21,9 @@ from bot.machine.stack import in_train_order
 from bot.machine.stages import Stage
 from bot.machine.summary import shown_comment
 from handlers import orders
-from handlers.replies import nothing_to_approve
 from handlers.results import with_record
+
+_WANTED_OTHERWISE = "somebody wants it changed; what comes of that is shown again, please approve that"
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -30,19 +31,18 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     try:
         proposed = _under_review(facts)
     except UserError as error:
-        return _again(facts, ticket, heard, Stage.PLAN) if heard.wishes else _unreadable(ticket, heard, str(error))
+        return _again(ticket, heard) if heard.wishes else _unreadable(ticket, heard, str(error))
     if facts.document is None and not proposed.tasks:  # somebody moved it here, or took all its tickets away
-        return nothing_to_approve(ticket, heard) + _again(facts, ticket, heard, Stage.PLAN)
-    if heard.wishes:
-        if facts.document is None:
-            return Decision(tuple(reply(ticket, one, "edit_children", {}) for one in heard.wishes), record=heard.record)
-        return _again(facts, ticket, heard, Stage.PLAN)
+        return _again(ticket, heard)
+    if heard.wishes and facts.document is not None:
+        return _again(ticket, heard)
     values = {
         "tasks": _rows(proposed),
         "summary": proposed.summary,
         "url": facts.document.url if facts.document else "",
     }
-    return _review(
+    theirs = Decision(tuple(reply(ticket, one, "edit_children", {}) for one in heard.wishes))
+    return theirs + _review(
         facts,
         ticket,
         heard,
@@ -57,7 +57,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Show the plan, hear the person, and let the work begin."""
     plan = heard.record.plan
     if heard.wishes or plan is None:
-        return _again(facts, ticket, heard, Stage.PLAN)
+        return _again(ticket, heard)
 
     def begin(given: Approval) -> Decision:
         record = replace(heard.record, approval=given, shown=None, turns=heard.record.turns + 1)
@@ -129,12 +129,21 @@ def _review(
     return replies + Decision((show,), (blocker,), record=record)
 
 
-def _again(facts: Facts, ticket: Ticket, heard: Heard, stage: Stage) -> Decision:
-    """A change is wanted: the stage runs again with what was said."""
-    del facts
-    replies = tuple(reply(ticket, one, "noted", {}) for one in heard.wishes)
+def _again(ticket: Ticket, heard: Heard) -> Decision:
+    """A change is wanted: planning runs again with what was said, and what comes of it needs its own approval."""
+    noted = tuple(reply(ticket, one, "noted", {}) for one in heard.wishes)
     record = replace(heard.record, shown=None, approval=None)
-    return Decision((*replies, Move(ticket.issue.id, stage)), recheck_after=0.0, record=record)
+    again = Decision((*noted, Move(ticket.issue.id, Stage.PLAN)), recheck_after=0.0, record=record)
+    return _refused(ticket, heard, _WANTED_OTHERWISE) + again if heard.wishes else again
+
+
+def _refused(ticket: Ticket, heard: Heard, reason: str) -> Decision:
+    """Every approval is answered with the same reason."""
+    return Decision(
+        tuple(
+            reply(ticket, one, "refused", {"word": one.body.strip()[:40], "reason": reason}) for one in heard.approvals
+        )
+    )
 
 
 def _create(facts: Facts, ticket: Ticket, proposed: Breakdown, given: Approval) -> Decision:
@@ -160,10 +169,6 @@ def _create(facts: Facts, ticket: Ticket, proposed: Breakdown, given: Approval) 
 
 
 def _unreadable(ticket: Ticket, heard: Heard, mistake: str) -> Decision:
-    replies = tuple(
-        reply(ticket, one, "refused", {"word": one.body[:40], "reason": mistake}) for one in heard.approvals
-    )
     post = Post(ticket.issue.id, "breakdown-unreadable", "breakdown_unreadable", {"mistake": mistake})
-    return Decision(
-        (*replies, post), (Blocker(ticket.issue.id, "breakdown_unreadable", {"mistake": mistake}),), record=heard.record
-    )
+    waits = Blocker(ticket.issue.id, "breakdown_unreadable", {"mistake": mistake})
+    return _refused(ticket, heard, mistake) + Decision((post,), (waits,), record=heard.record)

@@ -6,10 +6,10 @@ from bot.machine.listening import Heard
 from bot.machine.stages import Stage
 from handlers import orders
 from handlers.beginning import begin
-from handlers.replies import noted, nothing_to_approve
+from handlers.replies import noted
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Order the work; the ticket is In Dev when a worker has really begun."""
-    said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
+    said = noted(ticket, heard)
     return said + begin(facts, ticket, orders.dev(facts, ticket), Stage.DEV)

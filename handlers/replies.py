@@ -5,11 +5,6 @@ from bot.machine.facts import Ticket
 from bot.machine.listening import Heard, reply
 
 
-def nothing_to_approve(ticket: Ticket, heard: Heard) -> Decision:
-    """Answer approvals where nothing stands in review."""
-    return Decision(tuple(reply(ticket, comment, "nothing_to_approve", {}) for comment in heard.approvals))
-
-
 def noted(ticket: Ticket, heard: Heard) -> Decision:
     """Say that the next run will be told; what was said on the epic is answered there."""
     here = {comment.id for comment in ticket.issue.comments}

@@ -11,7 +11,7 @@ from bot.machine.record import Record
 from bot.machine.running import start, work
 from bot.machine.stages import Stage
 from handlers import orders
-from handlers.replies import noted, nothing_to_approve
+from handlers.replies import noted
 from handlers.results import artifact_of, summary_of, topic_of, with_record
 
 
@@ -25,5 +25,5 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         move = Decision((post, Move(ticket.issue.id, Stage.PLAN)))
         return move + start(facts, with_record(ticket, record), orders.plan())
 
-    said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
+    said = noted(ticket, heard)
     return said + work(facts, ticket, orders.research(), taken)

@@ -11,12 +11,12 @@ from bot.machine.stack import waits_for, waits_in_a_circle
 from bot.machine.stages import Disposition, Stage
 from handlers import orders
 from handlers.beginning import begin
-from handlers.replies import noted, nothing_to_approve
+from handlers.replies import noted
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Check what a person must have given us, then break it down (or show the tickets that exist already)."""
-    said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
+    said = noted(ticket, heard)
     wrong = _wrong(facts, ticket)
     if wrong is not None:
         return said + wrong
@@ -27,7 +27,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Wait for the approval of the epic, for the blockers, then for a worker."""
-    said = nothing_to_approve(ticket, heard) + noted(ticket, heard)
+    said = noted(ticket, heard)
     wrong = _wrong(facts, ticket) if facts.lone else None
     if wrong is not None:
         return said + wrong

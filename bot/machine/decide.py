@@ -55,12 +55,12 @@ def decide(facts: Facts, handlers: Handlers) -> Decision:
     now = replace(facts, epic=epic.ticket, tickets=tuple(turned[one.issue.id].ticket for one in facts.tickets))
     results: dict[str, Decision] = {}
     if not facts.lone:
-        results[epic.ticket.issue.id] = _handle(now, epic, handlers, is_epic=True)
+        results[epic.ticket.issue.id] = _answered(epic, _handle(now, epic, handlers, is_epic=True))
     for ticket in now.tickets:
         one = turned[ticket.issue.id]
         if epic.stage is Stage.CANCELED and not one.stage.over:
             one = replace(one, stage=Stage.CANCELED)
-        results[ticket.issue.id] = _handle(now, one, handlers, is_epic=False)
+        results[ticket.issue.id] = _answered(one, _handle(now, one, handlers, is_epic=False))
     whole = NOTHING
     for issue, decision in results.items():
         original = next(one for one in (facts.epic, *facts.tickets) if one.issue.id == issue)
@@ -129,6 +129,16 @@ def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) ->
     if handler is None:
         return before + Decision(blockers=(Blocker(issue.id, "no_such_stage", {"state": issue.state_name}),))
     return before + handler(facts, one.ticket, replace(one.heard, record=record_of(one.ticket)))
+
+
+def _answered(one: _Turned, decision: Decision) -> Decision:
+    """Nobody's approval is ignored in silence: what nothing came of is told that there was nothing to approve."""
+    replies = [reply(one.ticket, comment, "nothing_to_approve", {}) for comment in one.heard.approvals]
+    answered = {action.topic for action in decision.actions if isinstance(action, Post)}
+    approval = (decision.record or record_of(one.ticket)).approval
+    if approval is not None:
+        answered.add(f"reply-{approval.comment}")
+    return decision + Decision(tuple(post for post in replies if post.topic not in answered))
 
 
 def _stopped(facts: Facts, one: _Turned) -> tuple[StopRun, ...]:

@@ -98,6 +98,34 @@ def test_any_other_text_in_review_runs_the_breakdown_again_with_it(board):
     assert board.issues["epic"].record.guidance == ()
 
 
+def test_an_approval_beside_a_wish_counts_for_nothing_and_is_told_why(board):
+    board.settle().work()
+    approval = board.comments("epic", "approve")
+    board.comments("epic", "Split the feed in two")
+    board.settle()
+    assert board.stage("epic") is Stage.PLAN
+    assert "somebody wants it changed" in board.answers(approval)[0]
+
+
+def test_an_approval_beside_a_wish_counts_where_people_write_the_tickets_themselves(board):
+    board.add("one", "YOU-7", "A ticket that a person wrote")
+    board.settle()
+    wish, approval = board.comments("epic", "Call it otherwise"), board.comments("epic", "approve")
+    board.settle()
+    assert board.stage("epic") is Stage.DEV
+    assert "tickets" in board.answers(wish)[0]
+    assert board.answers(approval) == []
+
+
+def test_an_approval_of_what_stands_still_is_answered_too(board):
+    board.settle().work()
+    board.moves("epic", Stage.MERGE)
+    approval = board.comments("epic", "approve")
+    board.settle()
+    assert "an approved breakdown" in board.why("epic")
+    assert "Nothing stands in review" in board.answers(approval)[0]
+
+
 def test_an_edit_of_the_breakdown_is_shown_again_before_it_counts(board):
     board.settle().work()
     board.document = replace(board.document, content=board.document.content.replace("Activity feed", "Activity stream"))
