@@ -169,6 +169,12 @@ PLANTED = (
         "    if False:",
         found_by=34,
     ),
+    Planted(
+        "an approval where nothing stands in review has no answer",
+        "bot/machine/decide.py",
+        "    return decision + Decision(tuple(post for post in replies if post.topic not in answered))\n",
+        "    return decision\n",
+    ),
     # ---- the merge
     Planted(
         "an approval of another head counts",

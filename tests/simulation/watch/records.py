@@ -12,7 +12,7 @@ from tests.simulation.watch.part import Part
 from tests.simulation.watch.runs import Runs
 from tests.simulation.watch.seen import KEYS
 from tests.simulation.watch.sights import Sights
-from tests.simulation.watch.voices import human, ours, wants_new_record
+from tests.simulation.watch.voices import human, is_command, ours, topic_of, wants_new_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,10 +71,11 @@ class Records(Part):
         self._heard_people(holder, new)
         if new.settled > new.generation:
             self.violated("a result of nobody is accepted", f"{name}: {new.settled} of {new.generation}")
-        if old is None:
-            return
         if self.begun_anew(process, holder):
             self.runs.forget(process.database, holder.id, new.generation)
+            return
+        self._answers_people(holder, old, new)
+        if old is None:
             return
         self._forgets_nothing(name, old, new)
         self._takes_result(process, holder, old, new)
@@ -103,6 +104,15 @@ class Records(Part):
         if not isinstance(shown, Record) or last is None or (known is not None and known.number >= last.number):
             return None
         return shown if shown.number < last.number else None
+
+    def _answers_people(self, holder: Issue, old: Record | None, new: Record) -> None:
+        """Whose word is heard has an answer by then, or an approval counts: nobody is ignored in silence."""
+        fresh = set(new.heard) - set(old.heard if old else ())
+        said = [one for one in holder.comments if one["id"] in fresh and human(one) and is_command(one)]
+        answered = {topic_of(one) for one in holder.comments if ours(one)} if said else set()
+        counts = new.approval.comment if new.approval else ""
+        if ignored := [one for one in said if f"reply-{one['id']}" not in answered and one["id"] != counts]:
+            self.violated("a word is ignored", f"{holder.identifier}: {ignored[0]['body'][:40]}")
 
     def _heard_people(self, holder: Issue, new: Record) -> None:
         """What was heard is not the service's own, and what goes on to an agent is a person's."""

@@ -9,6 +9,7 @@ from tests.simulation.watch.seen import Seen
 PEOPLE = frozenset({"user-alice", "user-bob"})
 _MERGE_WORDS = frozenset({"approve", "approved", "merge"})
 _REVIEW_WORDS = frozenset({"approve", "approved", "lgtm", "yes", "go"})
+_COMMANDS = _MERGE_WORDS | _REVIEW_WORDS | {"pause", "resume", "stop", "cancel", "retry", "status", "why", "help"}
 _ROW = re.compile(r"^\| YOU-\d+ .*?\| \[#(\d+)\]\([^)]*\) \| `([0-9a-f]{12})` \|", re.M)
 
 
@@ -36,6 +37,11 @@ def _may(comment: Node) -> bool:
 
 def _word(comment: Node) -> str:
     return str(comment["body"]).strip().rstrip(".! ").lower()
+
+
+def is_command(comment: Node) -> bool:
+    """A word that commands, asks or approves something, as it stands now."""
+    return _word(comment) in _COMMANDS
 
 
 def unheard(seen: Seen) -> bool:
