@@ -69,10 +69,11 @@ class Ensure(Talking, Landing, Checking):
         await self._edit(repository, number, state="closed")
 
     async def delete_branch(self, repository: str, branch: str, merged: str) -> None:
-        """The branch, one of ours, is gone; or it is people's, who pushed to it or opened a pull request from it again.
+        """The branch, one of ours, is gone; or it is left to people, who work on with it.
 
         `merged` is the commit that it must have; empty: whatever it has. Deleting it would lose what was pushed after
-        the merge, and close an older pull request that somebody reopened, though its work is merged with a newer one.
+        the merge, and close an older pull request that somebody reopened, though its work is merged with a newer one,
+        and what somebody stacked on it.
 
         Raises:
             ValueError: it is none of ours.
@@ -82,7 +83,9 @@ class Ensure(Talking, Landing, Checking):
         tip = await self._tip(repository, branch)
         if tip is None:
             return
-        if (merged and tip != merged) or await self._open_pull(repository, branch) is not None:
+        pushed_to = bool(merged) and tip != merged
+        stacked_on = await self._is_base(repository, branch)
+        if pushed_to or stacked_on or await self._open_pull(repository, branch) is not None:
             log.info("branch left to people", repository=repository, branch=branch, tip=tip, merged=merged)
             return
         try:
@@ -108,6 +111,14 @@ class Ensure(Talking, Landing, Checking):
         def job(api: Github) -> tuple[int, str] | None:
             pulls = api.get_repo(repository).get_pulls(state="open", head=f"{owner}:{branch}")
             return next(((pull.number, pull.base.ref) for pull in pulls if pull.head.ref == branch), None)
+
+        return await self._github.call(repository, job)
+
+    async def _is_base(self, repository: str, branch: str) -> bool:
+        """Whether an open pull request, anybody's, goes into the branch."""
+
+        def job(api: Github) -> bool:
+            return any(True for _ in api.get_repo(repository).get_pulls(state="open", base=branch))
 
         return await self._github.call(repository, job)
 

@@ -109,6 +109,14 @@ async def test_a_branch_from_which_a_pull_request_was_opened_again_is_left_to_pe
     assert github.operations("DELETE") == []
 
 
+async def test_a_branch_on_which_somebody_stacked_a_pull_request_is_left_to_people(github):
+    """It is nobody's ticket, so nothing else knows of it; deleting its base would close it."""
+    stacked = {**OPEN, "head": {**OPEN["head"], "ref": "bob/more"}, "base": {**OPEN["base"], "ref": "agent/YOU-1"}}
+    github.answers |= {REF: (200, AT), f"GET {PULLS}": (200, [stacked]), DELETE: (204, None)}
+    await Ensure(github.github()).delete_branch(PLACE, "agent/YOU-1", "abc")
+    assert github.operations("DELETE") == []
+
+
 @pytest.mark.parametrize("branch", ["main", "feature/x", "agent/YOU-1/../../heads/main", ""])
 async def test_no_branch_but_ours_is_ever_deleted(github, branch):
     with pytest.raises(ValueError):

@@ -117,7 +117,6 @@ class Hub:
         """What was told of each pull request last; nobody changes it in place."""
         self.calm = False
         self.red = 0.15
-        self.deleting: Callable[[str, list[Pull]], None] = lambda _branch, _pulls: None
         self._ids = 0
 
     # ---- what is asked
@@ -209,15 +208,16 @@ class Hub:
         """
         if branch not in self.git.refs:
             raise Refusal(422, "Reference does not exist")
-        hit = [one for one in self.pulls.values() if one.open and branch in (one.branch, one.base)]
-        if by == OWN:
-            self.deleting(branch, hit)
-        for pull in hit:
+        for pull in self.standing_on(branch):
             self._closed(pull, by=by)
         del self.git.refs[branch]
         self._tell("push", {"ref": f"refs/heads/{branch}", "deleted": True}, by)
 
     # ---- pull requests
+
+    def standing_on(self, branch: str) -> list[Pull]:
+        """Open pull requests from a branch, and into it."""
+        return [one for one in self.pulls.values() if one.open and branch in (one.branch, one.base)]
 
     def opens(self, branch: str, base: str, title: str, by: str) -> Pull:
         """A new pull request.

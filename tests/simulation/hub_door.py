@@ -246,9 +246,12 @@ class _Api:
     def get_repo(self, _name: str) -> "_Api":
         return self
 
-    def get_pulls(self, *, state: str, head: str, **_order: str) -> list[Any]:
+    def get_pulls(self, *, state: str, head: str = "", base: str = "", **_order: str) -> list[Any]:
         branch = head.partition(":")[2]
-        found = [one for one in self._hub.of(branch) if state == "all" or one.open]
+        if base:
+            self._door.world.watch.pulls.looks_below(self._door.process, base)
+        listed = self._hub.of(branch) if head else [one for one in self._hub.pulls.values() if one.base == base]
+        found = [one for one in listed if state == "all" or one.open]
         return [
             SimpleNamespace(
                 number=one.number,

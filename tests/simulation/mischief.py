@@ -87,6 +87,16 @@ def merges_below(people: "People", issue: Issue) -> None:
         people.hub.merges(found[-1], people.hub.house.methods[0], None, "bob")
 
 
+def stacks(people: "People", issue: Issue) -> None:
+    """Somebody has work of their own on the branch of a ticket, and a pull request into that branch."""
+    branch = f"agent/{issue.identifier}"
+    own, tip = f"bob/on-{issue.identifier}", people.world.git.tip(branch)
+    if tip is not None and people.world.git.tip(own) is None:
+        tree = {**people.world.git.commits[tip].tree, own: "bob"}
+        people.hub.pushed(own, people.world.git.commit((tip,), tree, ours=False, brings="by hand"), "bob")
+        people.hub.opens(own, branch, f"On {issue.identifier}", "bob")
+
+
 def wants_changes(people: "People", issue: Issue) -> None:
     """Somebody who may write wants changes, and says no more."""
     found = [one for one in people.hub.pulls.values() if one.open]
@@ -122,6 +132,7 @@ DEEDS = {
     for one in (
         takes_turn, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges, pushes_when_approved,
         merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work,
+        stacks,
     )
 }  # fmt: skip
 

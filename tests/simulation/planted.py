@@ -277,6 +277,13 @@ PLANTED = (
     ),
     # ---- effects
     Planted(
+        "a branch on which somebody stacked something is deleted",
+        "bot/github/ensure.py",
+        "        stacked_on = await self._is_base(repository, branch)\n",
+        "        stacked_on = False\n",
+        found_by=16,
+    ),
+    Planted(
         "a webhook is answered before it is stored",
         "bot/web/intake.py",
         "        accepted = await accept(delivery)\n",

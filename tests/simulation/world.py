@@ -125,7 +125,6 @@ class World:
         self.linear = Linear(self._linear_changed)
         self.watch = Watch(self)
         self.hub.queue_merges = self.watch.pulls.queue_merges
-        self.hub.deleting = self.watch.pulls.deletes
         self._pictures: dict[str, list[tuple[float, Node, Sight]]] = {}
         self._pulls: dict[tuple[int, ...], tuple[float, Node, dict[str, PullSight]]] = {}
         self._webhooks = 0

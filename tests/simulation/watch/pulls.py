@@ -28,6 +28,8 @@ class Pulls(Part):
     """Heads that the service merged, or put into the merge queue."""
     tips: dict[tuple[str, str], str] = field(default_factory=dict)
     """Where a branch stood when a process looked last, by process and branch."""
+    below: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The newest pull request when a process asked last what goes into a branch, by process and branch."""
 
     def merges(self, process: "Process", pull: Pull, head: str, how: str) -> None:
         """Something is merged, or put into the merge queue, at a head."""
@@ -64,14 +66,16 @@ class Pulls(Part):
         if sum(one.open for one in self.world.hub.of(pull.branch)) > 1:
             self.violated("a pull request twice", pull.branch)
 
-    def deletes(self, branch: str, hit: list[Pull]) -> None:
-        """The service deletes a branch."""
-        if hit:
-            self.violated("deleting a branch closes pull requests", f"{branch}: {[one.number for one in hit]}")
+    def looks_below(self, process: "Process", branch: str) -> None:
+        """A process asks which pull requests go into a branch: what is opened after that it can't know."""
+        self.below[process.name, branch] = len(self.world.hub.pulls)
 
     def throws_away(self, process: "Process", branch: str) -> None:
         """The service deletes a branch as it saw it: all of it is on main, or was when its pull request was closed."""
         tip, hub = self.tips.get((process.name, branch), ""), self.world.hub
+        newest = self.below.get((process.name, branch), len(hub.pulls))
+        if hit := [one.number for one in hub.standing_on(branch) if one.number <= newest]:
+            self.violated("deleting a branch closes pull requests", f"{branch}: {hit}")
         known = {one.at for one in hub.of(branch) if not one.open}
         if not branch.endswith("-base") and tip not in known and not hub.git.descends(hub.git.refs["main"], tip):
             self.violated("what nobody merged is deleted", branch)
