@@ -29,9 +29,11 @@ async def with_movers(client: LinearClient, reader: Reader, issues: Sequence[Iss
 
 
 def elsewhere(issue: Issue) -> bool:
-    """Whether Linear's state is not that of the stage we remember."""
+    """Whether Linear's state is not that of the stage we remember; or is one of its ends, and we can't know better."""
     record = issue.record
-    if record is None or issue.stage is record.stage:
+    if record is None:
+        return bool(issue.record_refused) and issue.state_type in OVER
+    if issue.stage is record.stage:
         return False
     return not is_over_in_a_state_of_its_own(issue)
 

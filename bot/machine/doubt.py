@@ -10,7 +10,8 @@ from dataclasses import replace
 from bot.machine.approval import Act, Allowed, authorise
 from bot.machine.comments import Word, parse
 from bot.machine.decision import Action, Blocker, Decision, Dispose, Move, Post
-from bot.machine.facts import Comment, Facts, Ticket
+from bot.machine.facts import Comment, Facts, Mover, Ticket
+from bot.machine.moving import is_merged_as_said, stage_of
 from bot.machine.record import Record, generation_of
 from bot.machine.stack import branch_of
 from bot.machine.stages import DISPOSITIONS, Disposition, Stage
@@ -56,8 +57,7 @@ def begun_anew(facts: Facts, ticket: Ticket, said: Comment) -> tuple[Ticket, Dec
     issue = ticket.issue
     ran = [run.generation for run in ticket.runs]
     generation = max((*ran, *(generation_of(one.topic) for one in issue.comments if one.ours)), default=0)
-    thrown_away = Stage.CANCELED if issue.archived else None
-    over = issue.stage if issue.stage is not None and issue.stage.over else thrown_away
+    over = _ended(facts, ticket)
     shown_again = issue.id == facts.epic.issue.id and not facts.lone and facts.document is not None
     stage = over or (Stage.PLAN_REVIEW if shown_again else Stage.TODO)
     record = Record(
@@ -78,3 +78,12 @@ def begun_anew(facts: Facts, ticket: Ticket, said: Comment) -> tuple[Ticket, Dec
         actions.append(Move(issue.id, stage))
     anew = replace(issue, record=record, record_refused="", labels=labels)
     return replace(ticket, issue=anew), Decision(tuple(actions), recheck_after=0.0)
+
+
+def _ended(facts: Facts, ticket: Ticket) -> Stage | None:
+    """How it ended, as Linear shows; None when it did not. What automation calls done is done when it is merged."""
+    issue, base = ticket.issue, facts.repository.base if facts.repository else ""
+    stage = stage_of(issue)
+    if stage.over and (issue.mover is not Mover.AUTOMATION or is_merged_as_said(ticket, base)):
+        return stage
+    return Stage.CANCELED if issue.archived else None

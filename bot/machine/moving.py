@@ -113,7 +113,7 @@ def _not_followed(issue: Issue, rules: Rules) -> str:
 def _put_right(ticket: Ticket, record: Record, reason: str, base: str) -> Arrived:
     """Once for each stage and state; then only say so. The stage stays the one that we remember."""
     issue = ticket.issue
-    if _soon_true(ticket, base):
+    if is_merged_as_said(ticket, base):
         return Arrived(record.stage, record)
     values = {
         "who": issue.moved_by.name if issue.moved_by else "Linear",
@@ -132,8 +132,8 @@ def _put_right(ticket: Ticket, record: Record, reason: str, base: str) -> Arrive
     return Arrived(record.stage, noted, Decision((back,) if automatic else (back, said)))
 
 
-def _soon_true(ticket: Ticket, base: str) -> bool:
-    """Whether Linear says what the next decision says anyway: the work is merged.
+def is_merged_as_said(ticket: Ticket, base: str) -> bool:
+    """Whether Linear calls it done, and the work is merged: whoever said so, the next decision says it too.
 
     Not what was merged into another branch: a person may have to bring it on, and to say then that it is done.
     """

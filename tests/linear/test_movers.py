@@ -64,6 +64,19 @@ async def test_what_is_over_and_stands_in_a_state_that_means_nothing_is_elsewher
     assert ticket(await office.sees(epic)).mover is Mover.AUTOMATION
 
 
+async def test_who_ended_what_has_no_record_to_believe_is_asked_too(office: Any, epic: Any) -> None:
+    """It may be begun anew at its end: what automation calls done is no end."""
+    first, *_ = office.world.children(epic)
+    writes = office.writes()
+    forged = Record("another issue", stage=Stage.CODE_REVIEW)
+    writes.record(first.id, forged, title="Callboard", url=f"https://c.test/{first.id}")
+    await writes.send()
+    Integration(office.world).moves(first, "Done")
+    seen = ticket(await office.sees(epic))
+    assert seen.record_refused
+    assert seen.mover is Mover.AUTOMATION
+
+
 async def test_one_more_request_tells_who_moved_any_number_of_issues(office: Any, epic: Any) -> None:
     github, alice, gina = Integration(office.world), office.person("alice"), office.person("gina")
     first, second, third = office.world.children(epic)

@@ -8,6 +8,7 @@ import pytest
 
 from bot.machine import record as records
 from bot.machine.decision import CleanUp
+from bot.machine.facts import Mover
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import generation_of
 from bot.machine.stages import Disposition, Stage
@@ -129,6 +130,31 @@ def test_what_is_left_of_finished_work_is_taken_away_though_its_new_record_knows
     cleaned = [one for one in approved.step().actions if isinstance(one, CleanUp)]
     assert [(one.branch, one.delete_branch) for one in cleaned] == [("agent/YOU-4", merged)]
     assert approved.issues["feed"].record.branch == ""
+
+
+@pytest.mark.parametrize(("base", "stage"), [("main", Stage.DONE), ("agent/YOU-3", Stage.TODO)])
+def test_what_automation_calls_done_is_done_only_when_it_is_merged_where_it_ends(approved, base, stage):
+    forge(approved.begin().finish())
+    approved.pulls["feed"] = PullRequest(
+        7, "https://github/pull", "node", open=False, merged=True, head="sha", head_branch="agent/YOU-4",
+        base_branch=base,
+    )  # fmt: skip
+    shown = {"stage": Stage.DONE, "state_name": "Done", "state_type": "completed", "mover": Mover.AUTOMATION}
+    approved.change("feed", labels=frozenset(), **shown)
+    approved.settle()
+    approved.comments("feed", "retry")
+    approved.step()
+    assert approved.issues["feed"].record.stage is stage
+
+
+def test_what_ended_in_a_state_of_a_person_s_own_is_over_also_when_it_is_begun_anew(approved):
+    forge(approved.begin().finish())
+    approved.change("feed", stage=None, state_name="Shipped", state_type="completed", mover=Mover.PERSON)
+    approved.settle()
+    approved.comments("feed", "retry")
+    approved.step()
+    assert approved.issues["feed"].record.stage is Stage.DONE
+    assert approved.issues["feed"].state_name == "Shipped"
 
 
 def test_nobody_else_and_no_earlier_word_has_it_begun_anew(approved, gina):

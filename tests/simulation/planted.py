@@ -271,8 +271,8 @@ PLANTED = (
     Planted(
         "a branch is deleted with what was pushed to it after its merge",
         "bot/github/ensure.py",
-        "if (merged and tip != merged) or await",
-        "if await",
+        "        pushed_to = bool(merged) and tip != merged\n",
+        "        pushed_to = False\n",
         found_by=160,
     ),
     # ---- effects
