@@ -9,7 +9,7 @@ from bot.machine.inert import disarmed
 from bot.machine.listening import Heard
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Approval, Record
-from bot.machine.stack import branch_of, goes_into, look_again
+from bot.machine.stack import goes_into, look_again, own_branch
 from bot.machine.stages import Disposition, Stage
 from bot.machine.summary import (
     arrived,
@@ -97,7 +97,7 @@ def request_review(facts: Facts, ticket: Ticket) -> Decision:
     }
     title = f"{issue.identifier}: {disarmed(issue.title)}"
     waits = Blocker(issue.id, "no_pull_request")
-    branch = record.branch or branch_of(issue.identifier)
+    branch = own_branch(ticket)
     opening = OpenPullRequest(issue.id, facts.repository.name, branch, base, title, values)
     return Decision((opening,), (waits,), recheck_after=15.0)
 

@@ -13,7 +13,7 @@ from bot.machine.decision import Action, Blocker, Decision, Dispose, Move, Post
 from bot.machine.facts import Comment, Facts, Mover, Ticket
 from bot.machine.moving import is_merged_as_said, stage_of
 from bot.machine.record import Record, generation_of
-from bot.machine.stack import branch_of
+from bot.machine.stack import own_branch
 from bot.machine.stages import DISPOSITIONS, Disposition, Stage
 
 TOPIC = "record-refused"
@@ -68,7 +68,7 @@ def begun_anew(facts: Facts, ticket: Ticket, said: Comment) -> tuple[Ticket, Dec
         heard=tuple(one.id for one in issue.comments if not one.ours),
         task=issue.task,
         turns=1,
-        branch=branch_of(issue.identifier) if over and generation else "",  # what is left of it is taken away
+        branch=own_branch(ticket) if over and generation else "",  # what is left of it is taken away
     )
     labels = issue.labels - DISPOSITIONS
     values = {"reason": issue.record_refused, "issue": facts.epic.issue.identifier}

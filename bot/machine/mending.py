@@ -16,7 +16,7 @@ from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.pull_request import BotWord, Checks, Failure, Mergeable, PullRequest
 from bot.machine.record import Record
 from bot.machine.running import Order, has_a_run_out
-from bot.machine.stack import base_of, branch_of
+from bot.machine.stack import base_of, own_branch
 from bot.machine.stages import Disposition, Stage
 
 CHECKS, UPDATE, CONFLICT, BOTS, FEEDBACK = "checks", "update", "conflict", "bots", "feedback"
@@ -216,7 +216,7 @@ def _is_to_follow(facts: Facts, record: Record, pull: PullRequest) -> bool:
 
 def _left_behind(facts: Facts, record: Record, base: str) -> bool:
     """Whether the branch below has commits of the service that this one has not."""
-    below = next((one for one in facts.tickets if branch_of(one.issue.identifier) == base), None)
+    below = next((one for one in facts.tickets if own_branch(one) == base), None)
     if below is None or below.pull_request is None or not record.base_at:
         return False
     head = below.pull_request.head

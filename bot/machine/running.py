@@ -18,7 +18,7 @@ from bot.machine.guidance import guidance, unheard
 from bot.machine.pull_request import Failure
 from bot.machine.record import Record
 from bot.machine.spending import budget, ran, spent
-from bot.machine.stack import base_of, branch_of
+from bot.machine.stack import base_of, own_branch
 from bot.machine.stages import Disposition, Stage
 from bot.machine.visible import visible_characters, visible_text
 
@@ -151,7 +151,7 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
         return replace(held, record=record)
     base = base_of(facts, ticket)
     generation = record.generation + 1
-    branch = record.branch or branch_of(ticket.issue.identifier)
+    branch = own_branch(ticket)
     record = replace(
         record,
         generation=generation,

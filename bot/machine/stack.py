@@ -36,6 +36,16 @@ def branch_of(identifier: str) -> str:
     return f"agent/{identifier}"
 
 
+def own_branch(ticket: Ticket) -> str:
+    """The branch of a ticket's work: the one it is known to have, also when Linear gave the ticket another identifier.
+
+    It does so when a ticket is moved to another team, and for all tickets of a team whose key is changed.
+    """
+    known = ticket.issue.record.branch if ticket.issue.record else ""
+    pushed = ticket.pull_request.head_branch if ticket.pull_request else ""
+    return known or pushed or branch_of(ticket.issue.identifier)
+
+
 def base_branch_of(branch: str) -> str:
     """The branch on which several blockers of a ticket are merged first: `agent/YOU-12-base`."""
     return f"{branch}-base"
@@ -76,7 +86,7 @@ def base_of(facts: Facts, ticket: Ticket) -> Base:
     branch stands on already: nobody can say which lies below, and two branches would be moved onto each other for ever.
     """
     assert facts.repository is not None
-    own, record = branch_of(ticket.issue.identifier), ticket.issue.record
+    own, record = own_branch(ticket), ticket.issue.record
     if waits_in_a_circle(facts, ticket):
         return Base(goes_into(facts, record) if record else facts.repository.base)
     siblings = (_sibling(facts, blocking) for blocking in ticket.issue.blocked_by)
@@ -98,7 +108,7 @@ def _branch_with(facts: Facts, ticket: Ticket) -> str:
 
     Its own may be gone then: GitHub can be set to delete a branch with its merge.
     """
-    branch, pull, seen = branch_of(ticket.issue.identifier), ticket.pull_request, set[int]()
+    branch, pull, seen = own_branch(ticket), ticket.pull_request, set[int]()
     while pull is not None and pull.merged and pull.number not in seen:
         seen.add(pull.number)
         branch, below = pull.base_branch, merged_into(facts, pull)
@@ -112,7 +122,7 @@ def goes_into(facts: Facts, record: Record) -> str:
     Work that was given up, and taken up again with a result that came since, no longer says what it began on.
     """
     assert facts.repository is not None
-    landed = {branch_of(one.issue.identifier) for one in facts.tickets if has_landed(facts, one)}
+    landed = {own_branch(one) for one in facts.tickets if has_landed(facts, one)}
     return facts.repository.base if record.base in {"", *landed} else record.base
 
 
@@ -135,7 +145,7 @@ def has_landed(facts: Facts, ticket: Ticket) -> bool:
 
 def merged_into(facts: Facts, pull: PullRequest) -> Ticket | None:
     """The ticket whose branch a pull request goes into."""
-    return next((one for one in facts.tickets if branch_of(one.issue.identifier) == pull.base_branch), None)
+    return next((one for one in facts.tickets if own_branch(one) == pull.base_branch), None)
 
 
 def in_train_order(facts: Facts) -> tuple[Ticket, ...]:

@@ -220,3 +220,20 @@ def test_work_into_which_a_person_merged_what_lies_below_does_not_stand_on_itsel
     facts = board.facts()
     above = next(one for one in facts.tickets if one.issue.id == "theme")
     assert base_of(facts, above) == Base("main")
+
+
+@pytest.mark.parametrize("rounds", range(9))
+def test_work_goes_on_upon_its_branches_when_linear_gives_the_tickets_other_identifiers(approved, rounds):
+    """Somebody changes the key of the team, or moves a ticket to another one, in the midst of the work."""
+    approved.work(rounds)
+    for key, issue in approved.issues.items():
+        approved.change(key, identifier=issue.identifier.replace("YOU", "LAB"))
+    approved.work(12 - rounds)
+    approved.comments("epic", "approve")
+    approved.settle()
+    assert set(approved.stages().values()) == {"done"}
+    assert len(approved.merges) == len(approved.pulls) == 4
+    stacked = next(one for one in approved.orders if one.issue == "theme")
+    below = next(one for one in approved.orders if one.issue == "storage")
+    assert stacked.base == below.branch
+    assert len({one.branch for one in approved.orders if one.issue == "theme"}) == 1
