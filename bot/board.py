@@ -82,11 +82,10 @@ class Board:
 async def open_board(settings: Settings, policy: PolicyFile) -> AsyncIterator[Board]:
     """Connect to Linear and GitHub."""
     async with LinearClient(_linear_login(settings), settings.linear_api_url) as linear:
-        teams = tuple(dict.fromkeys(team for place in policy.current().repositories for team in place.teams))
-        directory = Directory(linear, teams)
+        directory = Directory(linear, lambda: {team for one in policy.current().repositories for team in one.teams})
         reads = LinearObserver(
             linear,
-            states=policy.current().state_names(),
+            states=lambda: policy.current().state_names(),
             keys=(settings.secret_key, *settings.older_keys),
             directory=directory,
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -91,18 +91,22 @@ class Team:
 
 
 class Directory:
-    """Looks teams up, and remembers them for `lifetime` seconds. No keys: all teams of the workspace."""
+    """Looks teams up, and remembers them for `lifetime` seconds, or until `keys` are others: a policy may change.
+
+    No keys: all teams of the workspace.
+    """
 
     def __init__(
         self,
         client: LinearClient,
-        keys: Sequence[str] = (),
+        keys: Callable[[], Iterable[str]] = tuple,
         *,
         lifetime: float = 600.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client, self._keys, self._lifetime, self._clock = client, tuple(keys), lifetime, clock
+        self._client, self._keys, self._lifetime, self._clock = client, keys, lifetime, clock
         self._known: dict[str, Team] = {}
+        self._read_keys: frozenset[str] = frozenset()
         self._read_at: float | None = None
         self._reading = asyncio.Lock()
 
@@ -112,42 +116,42 @@ class Directory:
         Raises:
             UserError: Linear doesn't know one of the keys.
         """
-        if self._is_old():
-            async with self._reading:  # many ask at once when the service starts
-                if self._is_old():
-                    await self._read_all()
-        return tuple(self._known.values())
-
-    def _is_old(self) -> bool:
-        return self._read_at is None or self._clock() - self._read_at > self._lifetime
-
-    async def _read_all(self) -> None:
-        known = {team.key: team for team in await self._read(self._keys)}
-        absent = [key for key in self._keys if key not in known]
-        if absent:
-            raise UserError(
-                f"Linear has no team {', '.join(absent)} that the service can see: "
-                "correct `teams` in callboard.toml, or give the service access to the team"
-            )
-        self._known, self._read_at = known, self._clock()
+        known = await self._fresh()
+        if absent := [key for key in self._read_keys if key not in known]:
+            raise UserError(_absent(sorted(absent)))
+        return tuple(known.values())
 
     async def team(self, key: str) -> Team:
-        """The team with this key.
+        """The team with this key; that others are gone is nothing to it.
 
         Raises:
             UserError: Linear doesn't know it.
         """
-        await self.teams()
-        if key not in self._known:
-            self._known |= {team.key: team for team in await self._read([key])}
-        if key not in self._known:
-            raise UserError(f"Linear has no team {key} that the service can see")
-        return self._known[key]
+        known = await self._fresh()
+        if key not in known:
+            known |= {team.key: team for team in await self._read((key,))}
+        if key not in known:
+            raise UserError(_absent((key,)))
+        return known[key]
+
+    async def _fresh(self) -> dict[str, Team]:
+        if self._is_old():
+            async with self._reading:  # many ask at once when the service starts
+                if self._is_old():
+                    keys = frozenset(self._keys())
+                    self._known = {team.key: team for team in await self._read(keys)}
+                    self._read_keys, self._read_at = keys, self._clock()
+        return self._known
+
+    def _is_old(self) -> bool:
+        if self._read_at is None or self._read_keys != frozenset(self._keys()):
+            return True
+        return self._clock() - self._read_at > self._lifetime
 
     async def memberships(self) -> dict[str, tuple[str, ...]]:
         """Team keys by the id of a member."""
         found: dict[str, tuple[str, ...]] = {}
-        for team in await self.teams():
+        for team in (await self._fresh()).values():
             for member in team.members:
                 found[member.id] = (*found.get(member.id, ()), team.key)
         return found
@@ -156,7 +160,7 @@ class Directory:
         """Read everything again next time: something was not where we thought."""
         self._read_at = None
 
-    async def _read(self, keys: Sequence[str]) -> list[Team]:
+    async def _read(self, keys: Collection[str]) -> list[Team]:
         wanted: dict[str, Any] | None = {"key": {"in": sorted(keys)}} if keys else None
         found: list[wire.Team] = []
         shared: wire.Page[wire.Label] | None = None
@@ -182,6 +186,13 @@ class Directory:
             while page.pageInfo.hasNextPage:
                 answer = await self._client.execute(f"team_{name}", {"id": team.id, "after": page.pageInfo.endCursor})
                 _extend(page, answer["team"][name])
+
+
+def _absent(keys: Iterable[str]) -> str:
+    return (
+        f"Linear has no team {', '.join(keys)} that the service can see: "
+        "correct `teams` in callboard.toml, or give the service access to the team"
+    )
 
 
 def _extend(page: wire.Page[Any], answer: Any) -> None:

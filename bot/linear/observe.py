@@ -5,7 +5,7 @@ number of tickets seen last is remembered, and a small epic gets longer lists of
 what the lists leave over is read in any case.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -106,7 +106,7 @@ class Observer:
         self,
         client: LinearClient,
         *,
-        states: Mapping[Stage, str],
+        states: Callable[[], Mapping[Stage, str]],
         keys: Sequence[str],
         directory: Directory | None = None,
     ) -> None:
@@ -140,7 +140,7 @@ class Observer:
         await self._complete([epic, *epic.children.nodes])
         epic.children.nodes = [one for one in epic.children.nodes if not self._stands_alone(one)]
         self._remember(issue, epic)
-        reader = Reader(self._states, self._keys, viewer, await self._teams())
+        reader = Reader(self._states(), self._keys, viewer, await self._teams())
         seen = [reader.issue(node) for node in (epic, *epic.children.nodes)]
         numbers: Mapping[str, tuple[int, int]] = {}
         if ledger is not None:
@@ -226,7 +226,7 @@ class Observer:
         return record is not None and record.called in called
 
     def _record(self, node: wire.Root | wire.Issue) -> Record | None:
-        record, _ = Reader(self._states, self._keys).record(node.id, node.attachments.nodes)
+        record, _ = Reader(self._states(), self._keys).record(node.id, node.attachments.nodes)
         return record
 
     async def _teams(self) -> Mapping[str, tuple[str, ...]]:

@@ -200,7 +200,7 @@ async def linear(standing: Standing, entry: LinearEntry) -> tuple[tuple[Change, 
     url, secret = standing.env.get("LINEAR_API_URL", "https://api.linear.app/graphql"), entry.webhook_secret.strip()
     async with LinearClient(entry.credentials(), url) as client:
         try:
-            viewer = await Observer(client, states={}, keys=()).viewer()
+            viewer = await Observer(client, states=dict, keys=()).viewer()
             if not secret and not viewer.app and viewer.admin:
                 secret = await _webhook(client, f"{standing.env['CALLBOARD_BASE_URL']}/webhooks/linear")
         except Refused as error:

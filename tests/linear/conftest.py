@@ -96,8 +96,8 @@ async def open_office(**settings: Any) -> AsyncIterator[Office]:
         credentials = ClientCredentials("callboard", "callboard-secret")
         client = await stack.enter_async_context(LinearClient(credentials, f"{url}/graphql"))
         stack.push_async_callback(world.close)
-        directory = Directory(client, ["YOU"])
-        observer = Observer(client, states=STATE_NAMES, keys=[KEY], directory=directory)
+        directory = Directory(client, lambda: ["YOU"])
+        observer = Observer(client, states=lambda: STATE_NAMES, keys=[KEY], directory=directory)
         yield Office(world, client, directory, observer)
 
 

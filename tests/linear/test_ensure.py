@@ -402,11 +402,11 @@ async def test_a_personal_key_does_not_make_its_owner_us(office: Any) -> None:
     issue = alice.creates("YOU", "Epic")
     alice.comments(issue, "approve")
     async with LinearClient(ApiKey("lin_api_alice"), office.client.url) as client:
-        picture = await Observer(client, states={}, keys=["k"]).observe_epic(issue.id)
+        picture = await Observer(client, states=dict, keys=["k"]).observe_epic(issue.id)
         writes = Writes(client, office.directory, states={}, key="k")
         writes.comment(picture.epic, "panel", "text")
         await writes.send()
-        by_alice, by_us = (await Observer(client, states={}, keys=["k"]).observe_epic(issue.id)).epic.comments
+        by_alice, by_us = (await Observer(client, states=dict, keys=["k"]).observe_epic(issue.id)).epic.comments
     assert by_alice.author is not None
     assert by_us.author is not None
     assert by_alice.author.id == by_us.author.id

@@ -142,8 +142,8 @@ class Process:
         self.database = database
         client, hub = LinearDoor(self.door, world.linear), HubDoor(self.door, world.hub)
         policy, loop = world.policy, world.loop
-        directory = Directory(client, (TEAM,), clock=loop.time)
-        reads = LinearObserver(client, states=policy.state_names(), keys=(KEY,), directory=directory)
+        directory = Directory(client, lambda: (TEAM,), clock=loop.time)
+        reads = LinearObserver(client, states=policy.state_names, keys=(KEY,), directory=directory)
         observe = Observe(hub, loop.time)
         unchecked = Unchecked(loop.time)
         observer = Observer(reads, directory, observe, self.engine, lambda: policy, self.clock, unchecked=unchecked)

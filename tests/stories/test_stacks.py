@@ -100,3 +100,20 @@ async def test_a_real_conflict_goes_to_a_worker_and_neither_side_loses_anything(
     assert await world.log("show", "main:new.txt") == "new"
     assert len(world.prompts(world.ticket("one"), "fix")) == 1
     assert world.prompts(world.ticket("two")) == []
+
+
+async def test_work_goes_on_when_the_key_of_the_team_is_changed_in_its_midst(world):
+    """Linear calls every ticket otherwise then; the branches that are there stay, and what comes stands on them."""
+    epic = await world.built({"one": (), "two": ("one",)}, documentation=True)
+    for one in world.linear.issues():
+        one.previous_identifiers.append(one.identifier)
+    world.linear.team("YOU").key = "LAB"
+    policy = world.theatre.settings.config
+    policy.write_text(policy.read_text().replace('teams = ["YOU"]', 'teams = ["LAB"]'))
+    await world.asked(epic)
+    await world.is_in(epic, "Done")
+    assert epic.identifier.startswith("LAB-")
+    first, second, documentation = (one.head_ref.rpartition("/")[2] for one in world.pulls)
+    assert (first[:4], second[:4], documentation[:4]) == ("YOU-", "YOU-", "LAB-")
+    assert all(one.merged and one.base_ref == "main" for one in world.pulls)
+    assert await world.log("branch", "--list", "agent/*") == ""
