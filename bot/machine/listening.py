@@ -140,5 +140,9 @@ def _reply(heard: Heard, ticket: Ticket, comment: Comment, words: str, values: d
 
 
 def reply(ticket: Ticket, comment: Comment, words: str, values: Mapping[str, Any]) -> Post:
-    """An answer in the thread of a person's comment."""
-    return Post(ticket.issue.id, f"reply-{comment.id}", words, values, parent=comment.parent or comment.id)
+    """An answer in the thread of a person's comment; on a ticket that it was handed on to, a comment of its own.
+
+    A thread is of one issue: Linear refuses an answer that stands elsewhere, and all that was to be written with it.
+    """
+    thread = (comment.parent or comment.id) if comment in ticket.issue.comments else None
+    return Post(ticket.issue.id, f"reply-{comment.id}", words, values, parent=thread)

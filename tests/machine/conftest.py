@@ -175,6 +175,8 @@ class Board:
                 self.change(issue, record=record)
             case Post(issue, topic, words, values, parent):
                 body = say(words, values)
+                there = {one.id for one in self.issues[issue].comments if one.parent is None}
+                assert parent is None or parent in there, f"Linear knows no thread {parent} on {issue}: {words}"
                 if any(one.topic == topic and one.body == body for one in self.issues[issue].comments):
                     return
                 self.changed |= topic != "panel"

@@ -175,6 +175,13 @@ PLANTED = (
         "    return decision + Decision(tuple(post for post in replies if post.topic not in answered))\n",
         "    return decision\n",
     ),
+    Planted(
+        "a ticket answers in a thread of its epic",
+        "bot/machine/listening.py",
+        "    thread = (comment.parent or comment.id) if comment in ticket.issue.comments else None\n",
+        "    thread = comment.parent or comment.id\n",
+        found_by=20,
+    ),
     # ---- the merge
     Planted(
         "an approval of another head counts",
