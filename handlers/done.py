@@ -23,7 +23,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         waits = Blocker(ticket.issue.id, "done_too_early", {"tickets": names})
         return over(facts, ticket, heard) + Decision(blockers=(waits,)) + left
     merged = [one for one in facts.tickets if is_merged(facts, one)]
-    tidy = all(not record_of(one).branch for one in merged)
+    tidy = all(not record_of(one).branch or one.issue.archived for one in merged)  # whose record stays as it is
     asked = doubted(facts) is not None or any(map(_is_open, facts.tickets))
     again = None if tidy else _ASKED_SECONDS if asked else 1.0
     closing = Post(ticket.issue.id, "closing", "closing", account(facts).values())

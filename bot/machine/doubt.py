@@ -32,8 +32,11 @@ def doubted(facts: Facts) -> Ticket | None:
 
 
 def word(facts: Facts, ticket: Ticket) -> Comment | None:
-    """The comment by which a person who may had the issue begun anew, after we told of it."""
-    comments = ticket.issue.comments
+    """The comment by which a person who may had the issue begun anew, after we told of it.
+
+    None while it is archived, where no record can be written: it has to be restored first.
+    """
+    comments = () if ticket.issue.archived else ticket.issue.comments
     ours = next((one for one in comments if one.ours and one.topic == TOPIC), None)
     return next(
         (
@@ -56,8 +59,7 @@ def begun_anew(facts: Facts, ticket: Ticket, said: Comment) -> tuple[Ticket, Dec
     issue = ticket.issue
     ran = [run.generation for run in ticket.runs]
     generation = max((*ran, *(generation_of(one.topic) for one in issue.comments if one.ours)), default=0)
-    thrown_away = Stage.CANCELED if issue.archived else None
-    over = issue.stage if issue.stage is not None and issue.stage.over else thrown_away
+    over = issue.stage if issue.stage is not None and issue.stage.over else None
     shown_again = issue.id == facts.epic.issue.id and not facts.lone and facts.document is not None
     stage = over or (Stage.PLAN_REVIEW if shown_again else Stage.TODO)
     record = Record(

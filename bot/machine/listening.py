@@ -35,11 +35,12 @@ class Heard:
 
 
 def listen(facts: Facts, ticket: Ticket) -> Heard:
-    """Hear the new comments of one issue (the epic or a ticket)."""
+    """Hear the new comments of one issue (the epic or a ticket); where it is archived nobody can be answered."""
     record = record_of(ticket)
     heard = Heard(record, disposition=ticket.issue.disposition)
     known = frozenset(record.heard)
-    new = [one for one in _said(facts, ticket) if not one.ours and one.id not in known]
+    said = () if ticket.issue.archived else _said(facts, ticket)
+    new = [one for one in said if not one.ours and one.id not in known]
     for comment in sorted(new, key=lambda one: (one.created_at, one.id)):
         heard = _hear(facts, ticket, heard, comment)
     return heard
