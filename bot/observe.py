@@ -64,7 +64,8 @@ class Observer:
         except NotFound:
             return None
         labels = picture.epic.labels
-        if not labels & {ORCHESTRATE, WORKER} and picture.epic.record is None:
+        known = picture.epic.record is not None or picture.epic.record_refused  # whoever drops it stops it all the same
+        if not labels & {ORCHESTRATE, WORKER} and not known:
             return None
         key = f"epic:{picture.epic.id}"
         policy = self.policy()

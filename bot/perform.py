@@ -273,8 +273,9 @@ class Performer:
         related = {(one.issue.id, below.issue) for one in facts.tickets for below in one.issue.blocked_by}
         pairs = [(ids[task.key], ids[below]) for task in create.tasks for below in task.depends_on if below in ids]
         pairs += [(ids[key], below) for key, below in create.blocked_by if key in ids]
+        archived = {one.issue.id for one in facts.tickets if one.issue.archived}  # where Linear rejects every edit
         for above, below in pairs:
-            if (above, below) not in related:
+            if (above, below) not in related and not {above, below} & archived:
                 writes.relation(below, above)
         return [Record(issue=made[task.key], task=task.key) for task in new]
 

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from bot.machine.decision import Action, ClosePullRequest, Decision, Dispose, Move
 from bot.machine.facts import Facts, Ticket
-from bot.machine.listening import Heard, reply
+from bot.machine.listening import Heard
 from bot.machine.running import stops
 from bot.machine.stages import Stage
 from bot.machine.train import leave, leave_checkout
+from handlers.replies import over
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -17,7 +18,11 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         for one in facts.tickets
         if one.issue.stage is None or not one.issue.stage.over
     )
-    return _over(ticket, heard) + Decision((*stops(ticket, "canceled"), *moves)) + leave_checkout(facts, heard.record)
+    return (
+        over(facts, ticket, heard)
+        + Decision((*stops(ticket, "canceled"), *moves))
+        + leave_checkout(facts, heard.record)
+    )
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
@@ -31,9 +36,4 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     # A branch that has to stay for now goes later, and only this number finds its pull request then.
     known = pull.number if pull is not None else heard.record.pull_request
     left = leave(facts, ticket, replace(heard.record, head="", pull_request=known))
-    return _over(ticket, heard) + Decision(tuple(actions)) + left
-
-
-def _over(ticket: Ticket, heard: Heard) -> Decision:
-    said = (*heard.approvals, *heard.wishes)
-    return Decision(tuple(reply(ticket, one, "over", {"state": ticket.issue.state_name}) for one in said))
+    return over(facts, ticket, heard) + Decision(tuple(actions)) + left

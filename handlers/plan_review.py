@@ -21,6 +21,7 @@ from bot.machine.stack import in_train_order
 from bot.machine.stages import Stage
 from bot.machine.summary import shown_comment
 from handlers import orders
+from handlers.replies import noted
 from handlers.results import with_record
 
 _WANTED_OTHERWISE = "somebody wants it changed; what comes of that is shown again, please approve that"
@@ -131,9 +132,8 @@ def _review(
 
 def _again(ticket: Ticket, heard: Heard) -> Decision:
     """A change is wanted: planning runs again with what was said, and what comes of it needs its own approval."""
-    noted = tuple(reply(ticket, one, "noted", {}) for one in heard.wishes)
     record = replace(heard.record, shown=None, approval=None)
-    again = Decision((*noted, Move(ticket.issue.id, Stage.PLAN)), recheck_after=0.0, record=record)
+    again = noted(ticket, heard) + Decision((Move(ticket.issue.id, Stage.PLAN),), recheck_after=0.0, record=record)
     return _refused(ticket, heard, _WANTED_OTHERWISE) + again if heard.wishes else again
 
 

@@ -188,6 +188,9 @@ class Remembering(Linear):
     def create_tickets(self, _epic, tickets):
         return {one.key: f"made {one.key}" for one in tickets}
 
+    def relation(self, blocker, blocked):
+        self.done.append(f"{blocker} blocks {blocked}")
+
     def record(self, issue, record, **_shown):
         self.done.append(f"record {issue} {record.number}")
         return "signed"
@@ -247,3 +250,17 @@ async def test_a_ticket_that_has_a_record_gets_no_fresh_one_although_the_record_
     create = CreateTickets("e", "YOU", (Task("store", "store"),))
     await acting.perform(replace(facts, tickets=(Ticket(there),)), Decision((create,)))
     assert not [line for line in done if line.startswith("record")]
+
+
+async def test_what_is_archived_blocks_nothing_that_is_made_since(facts):
+    done = []
+    there, gone = (replace(facts.epic.issue, id=one, archived=one == "gone") for one in ("there", "gone"))
+    acting = replace(performer(done), writes=lambda: Remembering(done), runs=Numbers(done))
+    create = CreateTickets(
+        "e",
+        "YOU",
+        (Task("documentation", "Document it"),),
+        blocked_by=tuple(("documentation", one) for one in ("there", "gone")),
+    )
+    await acting.perform(replace(facts, tickets=(Ticket(there), Ticket(gone))), Decision((create,)))
+    assert [line for line in done if "blocks" in line] == ["there blocks made documentation"]

@@ -4,10 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from bot.machine import calling, doubt
+from bot.machine import archive, calling, doubt
 from bot.machine.comments import SAYINGS, Word
-from bot.machine.decision import NOTHING, Action, Blocker, Decision, Dispose, Move, Post, Remember, ShowCheck, StopRun
-from bot.machine.facts import Facts, Issue, Ticket, record_of
+from bot.machine.decision import (
+    NOTHING,
+    Action,
+    Blocker,
+    CleanUp,
+    Decision,
+    Dispose,
+    Move,
+    Post,
+    Remember,
+    ShowCheck,
+    StopRun,
+)
+from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.listening import Heard, listen, reply
 from bot.machine.moving import Arrived, arrive, is_over_as, stage_of
 from bot.machine.record import Record
@@ -48,8 +60,11 @@ class _Turned:
 
 def decide(facts: Facts, handlers: Handlers) -> Decision:
     """Everything to do about one epic now. Pure: the same facts give the same decision."""
-    if _a_stranger(facts):
-        return calling.told(facts)
+    facts = archive.put_away(facts)
+    return archive.without_edits(facts, calling.told(facts) if _a_stranger(facts) else _decided(facts, handlers))
+
+
+def _decided(facts: Facts, handlers: Handlers) -> Decision:
     turned = {one.issue.id: _turn(facts, one) for one in (facts.epic, *facts.tickets)}
     epic = turned[facts.epic.issue.id]
     now = replace(facts, epic=epic.ticket, tickets=tuple(turned[one.issue.id].ticket for one in facts.tickets))
@@ -87,7 +102,7 @@ def _turn(facts: Facts, ticket: Ticket) -> _Turned:
     fresh = ticket.issue.record is None
     ticket = _with(ticket, heard.record, heard.disposition)
     is_epic = not facts.lone and ticket.issue.id == facts.epic.issue.id
-    if heard.canceled or _thrown_away(ticket.issue):
+    if heard.canceled:
         stage = Stage.CANCELED
         return _Turned(ticket, stage, heard, Arrived(stage, heard.record))
     if heard.wishes and ticket.issue.disposition in (Disposition.NEEDS_INPUT, Disposition.BLOCKED):
@@ -105,13 +120,12 @@ def _turn(facts: Facts, ticket: Ticket) -> _Turned:
 
 def _doubted(facts: Facts, ticket: Ticket) -> _Turned:
     """Nothing that was said counts, except the word by which a person has it begun anew: who knows what was heard."""
-    said, decision, thrown_away = doubt.word(facts, ticket), NOTHING, _thrown_away(ticket.issue)
+    said, decision = doubt.word(facts, ticket), NOTHING
     if said is not None:
         ticket, decision = doubt.begun_anew(facts, ticket, said)
     record = record_of(ticket)
     stage = record.stage if said is not None else stage_of(ticket.issue)
-    if not thrown_away:  # that is over for others once Linear says so
-        ticket = replace(ticket, issue=replace(ticket.issue, stage=stage))
+    ticket = replace(ticket, issue=replace(ticket.issue, stage=stage))
     return _Turned(ticket, stage, Heard(record, disposition=ticket.issue.disposition), Arrived(stage, record, decision))
 
 
@@ -143,7 +157,7 @@ def _answered(one: _Turned, decision: Decision) -> Decision:
 
 def _stopped(facts: Facts, one: _Turned) -> tuple[StopRun, ...]:
     """What ends the runs of an issue that is over or not called any more; its record has no say in that."""
-    if one.stage.over or _thrown_away(one.ticket.issue):
+    if one.stage.over:
         return stops(one.ticket, str(Stage.DONE if one.stage is Stage.DONE else Stage.CANCELED))
     if calling.standstill(facts, one.ticket.issue.id) is None:
         return ()
@@ -174,7 +188,8 @@ def _closed(facts: Facts, whole: Decision) -> Decision:
         return whole
     newest = {one.issue: one.record for one in whole.actions if isinstance(one, Remember)}.get(root.id, root.record)
     over = stage_of(root).over and root.record.stage.over and newest.stage.over
-    busy = whole.recheck_after is not None or any(not isinstance(one, Post | Remember) for one in whole.actions)
+    told = Post | Remember | CleanUp  # what is to be taken away is gone by then: GitHub and git come before Linear
+    busy = whole.recheck_after is not None or any(not isinstance(one, told) for one in whole.actions)
     if newest.closed == (over and not busy):
         return whole
     others = (one for one in whole.actions if not (isinstance(one, Remember) and one.issue == root.id))
@@ -249,8 +264,3 @@ def _with(ticket: Ticket, record: Record, disposition: Disposition | None) -> Ti
     if record is ticket.issue.record and labels == ticket.issue.labels:
         return ticket
     return replace(ticket, issue=replace(ticket.issue, record=record, labels=labels))
-
-
-def _thrown_away(issue: Issue) -> bool:
-    """Whether a person archived or deleted it before it was over: Linear keeps showing it for a while."""
-    return issue.archived and not stage_of(issue).over

@@ -33,8 +33,11 @@ def doubted(facts: Facts) -> Ticket | None:
 
 
 def word(facts: Facts, ticket: Ticket) -> Comment | None:
-    """The comment by which a person who may had the issue begun anew, after we told of it."""
-    comments = ticket.issue.comments
+    """The comment by which a person who may had the issue begun anew, after we told of it.
+
+    None while it is archived, where no record can be written: it has to be restored first.
+    """
+    comments = () if ticket.issue.archived else ticket.issue.comments
     ours = next((one for one in comments if one.ours and one.topic == TOPIC), None)
     return next(
         (
@@ -84,6 +87,5 @@ def _ended(facts: Facts, ticket: Ticket) -> Stage | None:
     """How it ended, as Linear shows; None when it did not. What automation calls done is done when it is merged."""
     issue, base = ticket.issue, facts.repository.base if facts.repository else ""
     stage = stage_of(issue)
-    if stage.over and (issue.mover is not Mover.AUTOMATION or is_merged_as_said(ticket, base)):
-        return stage
-    return Stage.CANCELED if issue.archived else None
+    ended = stage.over and (issue.mover is not Mover.AUTOMATION or is_merged_as_said(ticket, base))
+    return stage if ended else None

@@ -35,11 +35,12 @@ class Heard:
 
 
 def listen(facts: Facts, ticket: Ticket) -> Heard:
-    """Hear the new comments of one issue (the epic or a ticket)."""
+    """Hear the new comments of one issue (the epic or a ticket); where it is archived nobody can be answered."""
     record = record_of(ticket)
     heard = Heard(record, disposition=ticket.issue.disposition)
     known = frozenset(record.heard)
-    new = [one for one in _said(facts, ticket) if not one.ours and one.id not in known]
+    said = () if ticket.issue.archived else _said(facts, ticket)
+    new = [one for one in said if not one.ours and one.id not in known]
     for comment in sorted(new, key=lambda one: (one.created_at, one.id)):
         heard = _hear(facts, ticket, heard, comment)
     return heard
@@ -140,5 +141,9 @@ def _reply(heard: Heard, ticket: Ticket, comment: Comment, words: str, values: d
 
 
 def reply(ticket: Ticket, comment: Comment, words: str, values: Mapping[str, Any]) -> Post:
-    """An answer in the thread of a person's comment."""
-    return Post(ticket.issue.id, f"reply-{comment.id}", words, values, parent=comment.parent or comment.id)
+    """An answer in the thread of a person's comment; on a ticket that it was handed on to, a comment of its own.
+
+    A thread is of one issue: Linear refuses an answer that stands elsewhere, and all that was to be written with it.
+    """
+    thread = (comment.parent or comment.id) if comment in ticket.issue.comments else None
+    return Post(ticket.issue.id, f"reply-{comment.id}", words, values, parent=thread)

@@ -189,7 +189,7 @@ def look_again(facts: Facts, ticket: Ticket, pull: PullRequest) -> float:
 def _far_enough(facts: Facts, below: Blocking) -> bool:
     sibling = _sibling(facts, below)
     stage = sibling.issue.stage if sibling else below.stage
-    if below.over and (sibling is None or sibling.issue.archived or (stage is not None and stage.over)):
+    if below.over and (sibling is None or (stage is not None and stage.over)):
         return True  # what something else than a person calls done may not be
     if sibling is None or facts.rules.dependents_wait_for_done or stage not in (Stage.CODE_REVIEW, Stage.MERGE):
         return False

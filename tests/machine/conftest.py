@@ -162,6 +162,8 @@ class Board:
 
     def apply(self, action: Any) -> None:
         self.changed |= not isinstance(action, Post | ShowCheck)
+        if isinstance(action, Move | Dispose | Post | Remember):
+            assert not self.issues[action.issue].archived, f"Linear rejects every edit of what is archived: {action}"
         match action:
             case Move(issue, stage):
                 self.walked.add((str(self.stage(issue)), str(stage)))
@@ -175,6 +177,8 @@ class Board:
                 self.change(issue, record=record)
             case Post(issue, topic, words, values, parent):
                 body = say(words, values)
+                there = {one.id for one in self.issues[issue].comments if one.parent is None}
+                assert parent is None or parent in there, f"Linear knows no thread {parent} on {issue}: {words}"
                 if any(one.topic == topic and one.body == body for one in self.issues[issue].comments):
                     return
                 self.changed |= topic != "panel"
@@ -223,6 +227,7 @@ class Board:
                     say(action.words, action.values)
                     self.answer(action)
             case CleanUp(_, branch, delete_branch):
+                self.changed = branch not in self.cleaned
                 self.cleaned.append(branch)
                 standing = [one for one in self.pulls.values() if one.open and one.base_branch == branch]
                 assert not (delete_branch and standing), f"deleting {branch} would close {standing}"

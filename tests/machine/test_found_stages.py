@@ -15,8 +15,39 @@ def test_what_a_person_deletes_is_given_up(boards):
     board = begun(boards)
     board.change("feed", archived=True)
     board.settle()
-    assert board.stage("feed") is Stage.CANCELED
+    assert "agent/YOU-4" in board.cleaned
     assert not [run for run in board.live() if run.issue == "feed"]
+
+
+def test_nothing_waits_for_what_a_person_deletes(boards):
+    board = begun(boards)
+    board.change("storage", archived=True)
+    board.settle()
+    assert board.orders[-1].issue == "theme"
+    board.change("feed", archived=True)
+    board.work(12)
+    assert board.stage("epic") is Stage.CODE_REVIEW
+
+
+def test_what_is_restored_goes_on_where_it_was(boards):
+    board = begun(boards)
+    board.change("feed", archived=True)
+    board.settle()
+    before = len(board.orders)
+    board.change("feed", archived=False)
+    board.settle()
+    assert [one.issue for one in board.orders[before:]] == ["feed"]
+
+
+def test_what_is_archived_because_it_is_done_keeps_nothing_else_waiting(boards):
+    board = begun(boards)
+    board.work(12)
+    board.pull(board.pulls["feed"].number, open=False, merged=True)
+    board.change("feed", stage=Stage.DONE, state_name="Done", state_type="completed", archived=True)
+    board.settle()
+    board.comments("epic", "approve")
+    board.settle().work(4)
+    assert board.stage("epic") is Stage.DONE
 
 
 def test_every_ticket_of_a_canceled_epic_is_canceled_also_when_the_epics_record_can_not_be_believed(boards):

@@ -455,6 +455,28 @@ def test_a_wish_on_the_epic_that_names_none_is_given_to_a_worker_to_place(approv
     assert orders(approved, "theme")[-1].variables["guidance"][0]["body"] == "the settings page needs a toggle"
 
 
+def test_a_wish_on_the_epic_about_a_plan_in_review_has_it_planned_anew(boards):
+    board = boards(rules=Rules(plan_by_person=True))
+    board.settle().work()
+    board.comments("epic", "approve")
+    board.settle().work(2)
+    assert board.stage("feed") is Stage.PLAN_REVIEW
+    said = board.comments("epic", "YOU-4 should paginate")
+    board.settle()
+    assert board.stage("feed") is Stage.PLAN
+    assert [one.splitlines()[0] for one in board.answers(said)] == ["Handed on to YOU-4."]
+
+
+def test_whose_wish_comes_too_late_for_the_ticket_that_it_is_about_is_told_so_on_that_ticket(approved):
+    approved.work(12)
+    said = approved.comments("epic", "the feed needs a toggle")
+    approved.settle().begin()
+    approved.moves("feed", Stage.DONE)
+    approved.finish(outcome={"summary": "s", "tickets": ["YOU-4"]})
+    assert "Handed on to YOU-4" in approved.said("epic", f"reply-{said.id}")[0]
+    assert "This is over" in approved.said("feed", f"reply-{said.id}")[0]
+
+
 def test_a_wish_that_is_about_no_ticket_is_asked_back(approved):
     approved.work(12)
     said = approved.comments("epic", "make it better")

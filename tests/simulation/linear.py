@@ -272,7 +272,19 @@ class Linear:
     def comment(
         self, issue: Issue, id_: str, body: str, by: Node | None, parent: str | None = None, **more: Any
     ) -> Node:
-        """Somebody says something."""
+        """Somebody says something.
+
+        Raises:
+            UserError: it answers a comment that is not there, or stands on another issue.
+        """
+        if parent is not None and not any(one["id"] == parent for one in issue.comments):
+            elsewhere = any(one["id"] == parent for other in self.issues.values() for one in other.comments)
+            refused = (
+                "Parent comment must be on the same issue"
+                if elsewhere
+                else "Entity not found in validateAccess: parentId"
+            )
+            raise classify([{"message": refused, "extensions": {"type": "invalid input"}}], 200, {})
         said = {
             "id": id_, "body": body, "createdAt": now(), "editedAt": None, "url": "", "parentId": parent, "user": by,
             **more,

@@ -109,6 +109,7 @@ class LinearDoor(LinearClient):
                   "documentCreate": "Document", "issueRelationCreate": "IssueRelation"}.get(name, "")  # fmt: skip
         if entity and values["id"] in linear.made:
             raise _conflict(entity, values["id"])
+        self._rejects(name, str(wanted.get("id") or ""), str(values.get("issueId") or ""))
         self._door.world.watch.writes.before(self._door.process, name, wanted)
         match name:
             case "issueCreate":
@@ -156,6 +157,19 @@ class LinearDoor(LinearClient):
                 raise AssertionError(name)
         self._door.world.watch.writes.after(self._door.process, name, wanted)
         return {"success": True}
+
+    def _rejects(self, name: str, changed: str, issue: str) -> None:
+        """What is archived or in the trash can't be edited, and nothing can be said there.
+
+        Raises:
+            UserError: it is.
+        """
+        issues = self._linear.issues
+        holder = issues.get(changed if name == "issueUpdate" else issue)
+        if name == "attachmentUpdate":
+            holder = next((one for one in issues.values() if changed in one.attachments), None)
+        if name != "documentCreate" and holder is not None and holder.archived is not None:
+            raise classify([{"message": "Entity is archived", "extensions": {"type": "invalid input"}}], 200, {})
 
     def _update(self, issue: Issue, values: Node) -> None:
         names = {key: label for label, key in self._linear.labels.items()}

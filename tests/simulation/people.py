@@ -159,13 +159,11 @@ class People:
 
     def deletes(self, issue: Issue) -> None:
         if issue.parent is not None and self.chance.random() < 0.4:
-            issue.trashed, issue.archived = True, self.world.loop.now()
-            self.linear.touch(issue)
+            self._puts_away(issue, trashed=True)
 
     def archives(self, issue: Issue) -> None:
         if issue.parent is not None:
-            issue.archived = self.world.loop.now()
-            self.linear.touch(issue)
+            self._puts_away(issue)
 
     def cancels(self, issue: Issue) -> None:
         if issue.parent is not None or self.chance.random() < 0.1:
@@ -432,10 +430,18 @@ class People:
         self.linear.comment(issue, f"word-{self.words}", body, by, **more)
 
     def says_once(self, issue: Issue, body: str) -> None:
-        """Not again before a little while has passed."""
+        """Not again before a little while has passed. Linear lets nobody comment on what is archived."""
+        if issue.archived is not None:
+            self._puts_away(issue)
         last = next((one for one in reversed(issue.comments) if one["user"] is ALICE and one["body"] == body), None)
         if last is None or (self.world.loop.now() - last["createdAt"]).total_seconds() > TURN_SECONDS * 2:
             self.says(issue, body, ALICE)
+
+    def _puts_away(self, issue: Issue, *, trashed: bool = False) -> None:
+        """Into the archive or the trash, or out of it."""
+        gone = issue.archived is None
+        issue.trashed, issue.archived = gone and trashed, self.world.loop.now() if gone else None
+        self.linear.touch(issue)
 
     def somebody(self) -> Node:
         """One of those who may."""

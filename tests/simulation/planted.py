@@ -146,14 +146,14 @@ PLANTED = (
     Planted(
         "the service hears itself",
         "bot/machine/listening.py",
-        "    new = [one for one in _said(facts, ticket) if not one.ours and one.id not in known]",
+        "    new = [one for one in said if not one.ours and one.id not in known]",
         "    new = [one for one in _said(facts, ticket) if one.id not in known]",
     ),
     Planted(
         "what was heard is heard again",
         "bot/machine/listening.py",
-        "    new = [one for one in _said(facts, ticket) if not one.ours and one.id not in known]",
-        "    new = [one for one in _said(facts, ticket) if not one.ours]",
+        "    new = [one for one in said if not one.ours and one.id not in known]",
+        "    new = [one for one in said if not one.ours]",
     ),
     Planted(
         "a forged record is believed",
@@ -174,6 +174,20 @@ PLANTED = (
         "bot/machine/decide.py",
         "    return decision + Decision(tuple(post for post in replies if post.topic not in answered))\n",
         "    return decision\n",
+    ),
+    Planted(
+        "what is archived is edited",
+        "bot/machine/archive.py",
+        "    if not archived:\n",
+        "    if True:\n",
+        found_by=142,
+    ),
+    Planted(
+        "a ticket answers in a thread of its epic",
+        "bot/machine/listening.py",
+        "    thread = (comment.parent or comment.id) if comment in ticket.issue.comments else None\n",
+        "    thread = comment.parent or comment.id\n",
+        found_by=20,
     ),
     # ---- the merge
     Planted(

@@ -176,7 +176,7 @@ async def _rests(world: World) -> None:
     for ticket in world.linear.issues.values():
         branch = f"agent/{ticket.identifier}"
         merged = any(one.merged for one in world.hub.of(branch))
-        if ticket.deleted or not _is_over(world, ticket.id):
+        if ticket.deleted or not (_is_over(world, ticket.id) or ticket.archived):
             continue
         if any(one.open and one.base == branch for one in world.hub.pulls.values()):
             continue  # deleting the branch would close that

@@ -77,3 +77,14 @@ async def test_a_push_while_a_worker_is_at_it_is_kept_and_the_work_is_done_upon_
     await world.asked(epic, 2)
     await world.is_in(epic, "Done")
     assert await holds(world, pushed[0], "main")
+
+
+async def test_a_ticket_that_a_person_deletes_is_given_up_and_keeps_nothing_waiting(world):
+    epic = await world.built({"one": (), "two": ()})
+    await world.shown(epic)
+    world.alice.deletes_issue(world.ticket("one"))
+    await world.until(lambda: not world.pull("one").open, "its pull request is closed")
+    await world.asked(epic, 2)
+    await world.is_in(epic, "Done")
+    assert "two.py" in await world.log("ls-tree", "--name-only", "main")
+    assert "one.py" not in await world.log("ls-tree", "--name-only", "main")

@@ -50,7 +50,7 @@ class Decisions(Part):
         for one in (facts.epic, *facts.tickets):
             live = any(run.live for run in one.runs)
             stage = one.issue.stage
-            over = (stage is not None and stage.over) or one.issue.state_type in OVER
+            over = (stage is not None and stage.over) or one.issue.state_type in OVER or one.issue.archived
             if not (over or live or one.issue.id in about):
                 self.violated(
                     "something stands still without a reason", f"{one.issue.identifier}: {one.issue.state_name}"

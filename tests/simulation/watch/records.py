@@ -74,7 +74,7 @@ class Records(Part):
         if self.begun_anew(process, holder):
             self.runs.forget(process.database, holder.id, new.generation)
             return
-        self._answers_people(holder, old, new)
+        self._answers_people(process, holder, old, new)
         if old is None:
             return
         self._forgets_nothing(name, old, new)
@@ -105,10 +105,12 @@ class Records(Part):
             return None
         return shown if shown.number < last.number else None
 
-    def _answers_people(self, holder: Issue, old: Record | None, new: Record) -> None:
+    def _answers_people(self, process: "Process", holder: Issue, old: Record | None, new: Record) -> None:
         """Whose word is heard has an answer by then, or an approval counts: nobody is ignored in silence."""
         fresh = set(new.heard) - set(old.heard if old else ())
-        said = [one for one in holder.comments if one["id"] in fresh and human(one) and is_command(one)]
+        seen = next((one.issues[holder.id] for one in self.sights.of(process) if holder.id in one.issues), None)
+        heard = seen.comments if seen else ()  # as they read then: one may have been edited into another word since
+        said = [one for one in heard if one["id"] in fresh and human(one) and is_command(one)]
         answered = {topic_of(one) for one in holder.comments if ours(one)} if said else set()
         counts = new.approval.comment if new.approval else ""
         if ignored := [one for one in said if f"reply-{one['id']}" not in answered and one["id"] != counts]:

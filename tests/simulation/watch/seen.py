@@ -54,8 +54,8 @@ class Seen:
 
     @property
     def over(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.stage is not None and self.stage.over
+        """Whether nothing is left to do; where it is archived nobody can say so."""
+        return self.thrown_away or (self.stage is not None and self.stage.over)
 
     @property
     def stands_still(self) -> bool:
