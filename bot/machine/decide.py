@@ -14,6 +14,7 @@ from bot.machine.record import Record
 from bot.machine.running import stops
 from bot.machine.spending import charged
 from bot.machine.stages import DISPOSITIONS, Disposition, Stage
+from bot.machine.train import out_of_the_queue
 from bot.machine.waiting import progress, why
 from bot.machine.watchdog import stuck
 
@@ -60,7 +61,8 @@ def decide(facts: Facts, handlers: Handlers) -> Decision:
         one = turned[ticket.issue.id]
         if epic.stage is Stage.CANCELED and not one.stage.over:
             one = replace(one, stage=Stage.CANCELED)
-        results[ticket.issue.id] = _answered(one, _handle(now, one, handlers, is_epic=False))
+        decision = _answered(one, _handle(now, one, handlers, is_epic=False))
+        results[ticket.issue.id] = decision + out_of_the_queue(now, ticket, decision.record or record_of(ticket))
     whole = NOTHING
     for issue, decision in results.items():
         original = next(one for one in (facts.epic, *facts.tickets) if one.issue.id == issue)

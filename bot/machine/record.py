@@ -100,6 +100,8 @@ class Record:
     reran: tuple[str, ...] = ()
     """Failed checks of this head that were asked to run once more, and review bots that were asked to look at it."""
     reran_at: datetime | None = None
+    queued: str = ""
+    """The head that we put into GitHub's merge queue, until we took it out again."""
     concerns: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Of an epic: pairs of a comment's id and the ids of the tickets it is about."""
     runs: int = 0
