@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.machine.decision import Dequeue, Enqueue
-from bot.machine.facts import Blocking
+from bot.machine.facts import Blocking, Rules
 from bot.machine.pull_request import Ejection, Mergeable, Merging, QueueState, Remark, Thread
 from bot.machine.stages import Disposition, Stage
 
@@ -193,6 +193,25 @@ def test_a_lone_ticket_that_the_queue_put_out_waits_for_a_new_approval(alone):
     alone.comments("epic", "approve")
     alone.step()
     assert len(alone.done) > before
+
+
+def test_a_lone_ticket_whose_merge_was_approved_and_that_goes_back_builds_the_plan_that_was_approved(boards):
+    board = boards(rules=Rules(plan_by_person=True), lone=True)
+    board.change("epic", labels=frozenset({"worker"}), record=None)
+    board.settle().work(2)
+    assert board.stage("epic") is Stage.PLAN_REVIEW
+    board.comments("epic", "approve")
+    board.settle().work(2)
+    assert board.stage("epic") is Stage.MERGE
+    board.pull(board.pulls["epic"].number, mergeable=Mergeable.UNKNOWN)
+    board.comments("epic", "approve")
+    board.step()
+    assert board.issues["epic"].record.turns == 2, "the plan, the merge"
+    board.moves("epic", Stage.DEV)
+    board.settle()
+    orders = [one for one in board.orders if one.prompt == "implement"]
+    assert len(orders) == 2
+    assert orders[1].plan_digest == orders[0].plan_digest != ""
 
 
 def test_a_lone_ticket_goes_back_to_its_review_while_something_stands_against_it(alone):
