@@ -162,7 +162,7 @@ def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision)
         record = replace(record, stage=moves[-1])
     record = charged(facts, before, record)
     if original.id == facts.epic.issue.id:
-        record = replace(record, called=calling.known(facts))
+        record = replace(record, called=calling.known(facts), lone=facts.lone)
     so_already = record == original.record and not original.outdated
     if so_already or one.ticket.issue.record_refused:
         return replace(decision, record=None)

@@ -145,6 +145,8 @@ class Record:
     started_at: datetime | None = None
     called: str = ""
     """Of an epic or a lone ticket: the label that somebody who may put there; empty when it is gone."""
+    lone: bool = False
+    """It was called as a single ticket, which it remains while it bears no label."""
     closed: bool = False
     """Of an epic or lone ticket that is over: nothing is left to do about it, so the regular look leaves it out."""
     put_right: tuple[tuple[str, str], ...] = ()
