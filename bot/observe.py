@@ -70,7 +70,7 @@ class Observer:
         key = f"epic:{picture.epic.id}"
         policy = self.policy()
         place = policy.repository_for(picture.epic.team, picture.epic.project, labels)
-        lone = WORKER in labels and ORCHESTRATE not in labels
+        lone = _is_lone(picture.epic)
         issues = (picture.epic,) if lone else (picture.epic, *_with_tasks(picture))
         pulls = await self.pulls.of(place, issues)
         runs = [_run(row) for row in await self.engine.runs(key)]
@@ -173,6 +173,16 @@ def rules_of(policy: Policy) -> Rules:
         max_fix_rounds=policy.limits.max_fix_rounds,
         open_reviews=policy.limits.open_reviews,
     )
+
+
+def _is_lone(issue: Issue) -> bool:
+    """Whether it is a single ticket: by its label, or as we remember while it has none.
+
+    Nobody would see to its pull request and its branch if it were taken for an epic until the label is back.
+    """
+    if issue.labels & {ORCHESTRATE, WORKER}:
+        return ORCHESTRATE not in issue.labels
+    return issue.record is not None and issue.record.lone
 
 
 def _with_tasks(picture: linear.LinearPicture) -> Iterable[Issue]:

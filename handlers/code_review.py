@@ -8,7 +8,7 @@ from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.inert import disarmed
 from bot.machine.listening import Heard
 from bot.machine.pull_request import PullRequest
-from bot.machine.record import Approval, Record
+from bot.machine.record import Record
 from bot.machine.stack import goes_into, look_again, own_branch
 from bot.machine.stages import Disposition, Stage
 from bot.machine.summary import (
@@ -35,7 +35,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     said = replies + hand_on(facts, ticket, heard)
     record = said.record or heard.record
     if approval is not None:
-        record = replace(record, approval=_merged_with(record, approval), turns=record.turns + 1)
+        record = replace(record, approval=approval)
         return said + Decision((Move(ticket.issue.id, Stage.MERGE),), recheck_after=0.0, record=record)
     if all(one.issue.stage is not None and one.issue.stage.over for one in facts.tickets):
         return said + Decision((Move(ticket.issue.id, Stage.MERGE),), recheck_after=0.0, record=record)
@@ -138,8 +138,3 @@ def ask_when_changed(facts: Facts, ticket: Ticket, record: Record) -> Decision:
     if shown_now:
         return replace(waits, record=record)
     return waits + ask(facts, ticket, record)
-
-
-def _merged_with(record: Record, approval: Approval) -> Approval:
-    """The approval of the merge, which still names the breakdown that was approved before."""
-    return replace(approval, digest=record.approval.digest if record.approval else "")

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from bot.machine.approval import counts_for
-from bot.machine.decision import NOTHING, Blocker, Decision, Dequeue, Move
+from bot.machine.decision import NOTHING, Blocker, Decision, Move
 from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.listening import Heard
 from bot.machine.mending import UPDATE, wanted
@@ -74,7 +73,6 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if running and approval is not None and not was_ejected(approval, pull):
         coupled = couple(facts, ticket, approval)
         return said + replace(coupled, record=coupled.record or record)
-    said += _out_of_the_queue(facts, ticket, pull)
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is not None and blocker.reason not in ("computing",):
         return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), (blocker,), record=record)
@@ -91,15 +89,6 @@ def _stands_still(facts: Facts, ticket: Ticket) -> Blocker | None:
             values = {"disposition": str(one.issue.disposition), "issue": one.issue.identifier}
             return Blocker(ticket.issue.id, "disposition", values)
     return None
-
-
-def _out_of_the_queue(facts: Facts, ticket: Ticket, pull: PullRequest) -> Decision:
-    """What we put into GitHub's merge queue comes out again; what a person put there is theirs."""
-    approval = record_of(facts.epic).approval
-    ours = approval is not None and counts_for(approval, ticket, pull.head)
-    if pull.queue is None or not ours or facts.repository is None:
-        return NOTHING
-    return Decision((Dequeue(facts.repository.name, pull.number),))
 
 
 def _to_be_mended(facts: Facts, ticket: Ticket) -> Decision | None:
@@ -123,7 +112,6 @@ def _alone(facts: Facts, ticket: Ticket, pull: PullRequest, heard: Heard) -> Dec
     if still is None and stands is not None and covers(stands, ticket) and not was_ejected(stands, pull):
         coupled = couple(facts, with_record(ticket, record), stands)
         return replies + replace(coupled, record=coupled.record or record)
-    replies += _out_of_the_queue(facts, ticket, pull)
     if still is not None:
         return replies + Decision(blockers=(still,), record=record)
     if stands is not None and was_ejected(stands, pull):

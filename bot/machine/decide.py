@@ -26,6 +26,7 @@ from bot.machine.record import Record
 from bot.machine.running import stops
 from bot.machine.spending import charged
 from bot.machine.stages import DISPOSITIONS, Disposition, Stage
+from bot.machine.train import out_of_the_queue
 from bot.machine.waiting import progress, why
 from bot.machine.watchdog import stuck
 
@@ -75,7 +76,8 @@ def _decided(facts: Facts, handlers: Handlers) -> Decision:
         one = turned[ticket.issue.id]
         if epic.stage is Stage.CANCELED and not one.stage.over:
             one = replace(one, stage=Stage.CANCELED)
-        results[ticket.issue.id] = _answered(one, _handle(now, one, handlers, is_epic=False))
+        decision = _answered(one, _handle(now, one, handlers, is_epic=False))
+        results[ticket.issue.id] = decision + out_of_the_queue(now, ticket, decision.record or record_of(ticket))
     whole = NOTHING
     for issue, decision in results.items():
         original = next(one for one in (facts.epic, *facts.tickets) if one.issue.id == issue)
@@ -174,7 +176,7 @@ def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision)
         record = replace(record, stage=moves[-1])
     record = charged(facts, before, record)
     if original.id == facts.epic.issue.id:
-        record = replace(record, called=calling.known(facts))
+        record = replace(record, called=calling.known(facts), lone=facts.lone)
     so_already = record == original.record and not original.outdated
     if so_already or one.ticket.issue.record_refused:
         return replace(decision, record=None)

@@ -100,6 +100,8 @@ class Record:
     reran: tuple[str, ...] = ()
     """Failed checks of this head that were asked to run once more, and review bots that were asked to look at it."""
     reran_at: datetime | None = None
+    queued: str = ""
+    """The head that we put into GitHub's merge queue, until we took it out again."""
     concerns: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Of an epic: pairs of a comment's id and the ids of the tickets it is about."""
     runs: int = 0
@@ -143,6 +145,8 @@ class Record:
     started_at: datetime | None = None
     called: str = ""
     """Of an epic or a lone ticket: the label that somebody who may put there; empty when it is gone."""
+    lone: bool = False
+    """It was called as a single ticket, which it remains while it bears no label."""
     closed: bool = False
     """Of an epic or lone ticket that is over: nothing is left to do about it, so the regular look leaves it out."""
     put_right: tuple[tuple[str, str], ...] = ()

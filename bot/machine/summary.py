@@ -195,7 +195,10 @@ def as_shown(facts: Facts, ticket: Ticket, record: Record) -> Record:
 
 
 def hear_merge_approval(facts: Facts, ticket: Ticket, heard: Heard) -> tuple[Approval | None, Decision]:
-    """The first comment that validly approves the merge of what was shown; every other approval is answered."""
+    """The first comment that validly approves the merge of what was shown; every other approval is answered.
+
+    It still names the breakdown or the plan that was approved before: whoever goes back to it builds no other.
+    """
     record = as_shown(facts, ticket, heard.record) if heard.approvals else heard.record
     shown = shown_comment(ticket, record)
     replies: list[Action] = []
@@ -219,8 +222,9 @@ def hear_merge_approval(facts: Facts, ticket: Ticket, heard: Heard) -> tuple[App
             continue
         if left := [path for pair in record.shown.protected if pair not in named.protected for path in pair[1:]]:
             replies.append(reply(ticket, comment, "left_out", {"paths": left[:SHOWN]}))
-        given = replace(named, comment=comment.id, user=comment.author.id, at=comment.created_at)
-        return given, Decision(tuple(replies), record=record)
+        before = record.approval.digest if record.approval else ""  # what is built, of which a person approved the plan
+        given = replace(named, comment=comment.id, user=comment.author.id, at=comment.created_at, digest=before)
+        return given, Decision(tuple(replies), record=replace(record, turns=record.turns + 1))
     return None, Decision(tuple(replies), record=record)
 
 

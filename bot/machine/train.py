@@ -6,6 +6,7 @@ on when somebody pushes, and would merge what nobody approved; so it is never sw
 
 from dataclasses import replace
 
+from bot.machine import calling
 from bot.machine.approval import counts_for, stands
 from bot.machine.decision import (
     NOTHING,
@@ -13,6 +14,7 @@ from bot.machine.decision import (
     CleanUp,
     ClosePullRequest,
     Decision,
+    Dequeue,
     Enqueue,
     Merge,
     Move,
@@ -86,13 +88,40 @@ def _catch_up(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
 def _queue(facts: Facts, ticket: Ticket, pull: PullRequest) -> Decision:
     """GitHub's own merge queue merges it; a push puts it out of the queue, so no other head can slip in."""
     assert facts.repository is not None
+    noted = replace(record_of(ticket), queued=pull.head)
     if pull.queue is not None:
         values = {"number": pull.number, "position": pull.queue.position, "state": pull.queue.state}
-        return Decision(blockers=(Blocker(ticket.issue.id, "queued", values),), recheck_after=30.0)
+        return Decision(blockers=(Blocker(ticket.issue.id, "queued", values),), recheck_after=30.0, record=noted)
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is not None:
         return Decision(blockers=(blocker,), recheck_after=look_again(facts, ticket, pull))
-    return Decision((Enqueue(facts.repository.name, pull.number, pull.head),), recheck_after=2.0)
+    return Decision((Enqueue(facts.repository.name, pull.number, pull.head),), recheck_after=2.0, record=noted)
+
+
+def out_of_the_queue(facts: Facts, ticket: Ticket, record: Record) -> Decision:
+    """What we put into GitHub's merge queue comes out again once it shall not be merged, whatever became of the ticket.
+
+    What a person put there is theirs. `record` is the ticket's after this round.
+    """
+    pull, repository = ticket.pull_request, facts.repository
+    if pull is None or pull.queue is None or repository is None or record.queued != pull.head:
+        return NOTHING
+    if _rides(facts, ticket, pull):
+        return NOTHING
+    return Decision((Dequeue(repository.name, pull.number),), record=replace(record, queued=""))
+
+
+def _rides(facts: Facts, ticket: Ticket, pull: PullRequest) -> bool:
+    """Whether it is approved as it is, and nobody said since that it shall wait, stop, or be something else.
+
+    Who calls the ticket done says nothing of the kind.
+    """
+    approval, epic = given(facts, facts.epic), facts.epic.issue
+    if approval is None or not counts_for(approval, ticket, pull.head) or record_of(ticket).guidance:
+        return False
+    if calling.standstill(facts, epic.id) is not None or epic.disposition or ticket.issue.disposition:
+        return False
+    return epic.stage is Stage.MERGE and ticket.issue.stage in (Stage.MERGE, Stage.DONE)
 
 
 def covers(approval: Approval | None, ticket: Ticket) -> bool:

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from bot.machine.decision import Dequeue, Enqueue
-from bot.machine.facts import Blocking
-from bot.machine.pull_request import Ejection, Mergeable, Merging, QueueState
+from bot.machine.facts import Blocking, Rules
+from bot.machine.pull_request import Ejection, Mergeable, Merging, QueueState, Remark, Thread
 from bot.machine.stages import Disposition, Stage
 
 
@@ -119,6 +119,50 @@ def test_what_was_approved_no_more_comes_out_of_the_queue(queued):
     assert dequeued(queued) >= {queued.pulls["feed"].number}
 
 
+def _asks(board):
+    said = Remark("r1", "bob", "Why not a list?", board.now, person=True, may=True)
+    return Thread("t1", "src/feed", 3, remarks=(said,))
+
+
+_SAID_OTHERWISE = {
+    "a wish on the ticket": lambda board: board.comments("feed", "Make it blue."),
+    "a wish on the epic": lambda board: board.comments("epic", "YOU-4 should be blue."),
+    "the ticket is moved back": lambda board: board.moves("feed", Stage.DEV),
+    "the epic is moved back to its review": lambda board: board.moves("epic", Stage.CODE_REVIEW),
+    "the epic is moved back to its work": lambda board: board.moves("epic", Stage.DEV),
+    "the label is taken away": lambda board: setattr(board, "dropped", True),
+    "a thread is opened": lambda board: board.pull(board.pulls["feed"].number, threads=(_asks(board),), open_threads=1),
+    "nobody can believe what was approved": lambda board: board.change("epic", record=None, record_refused="forged"),
+}
+
+
+@pytest.mark.parametrize("how", _SAID_OTHERWISE)
+def test_what_shall_not_be_merged_any_more_comes_out_of_the_queue_whatever_became_of_it(queued, how):
+    queued.step()
+    assert dequeued(queued) == set()
+    _SAID_OTHERWISE[how](queued)
+    queued.step()
+    queued.step()
+    assert queued.pulls["feed"].number in dequeued(queued)
+
+
+def test_what_came_out_of_the_queue_and_is_put_there_by_a_person_is_theirs(queued):
+    number = queued.pulls["feed"].number
+    queued.comments("epic", "pause")
+    queued.step()
+    queued.done.clear()
+    queued.pull(number, queue=QueueState(1, "awaiting_checks"))
+    queued.step()
+    assert dequeued(queued) == set()
+
+
+def test_what_a_person_calls_done_while_it_is_in_the_queue_stays_there(queued):
+    queued.moves("feed", Stage.DONE)
+    queued.step()
+    queued.step()
+    assert dequeued(queued) == set()
+
+
 def test_what_a_person_puts_into_the_queue_is_theirs(asked):
     number = asked.pulls["feed"].number
     asked.pull(number, merging=Merging(queue=True), queue=QueueState(1, "awaiting_checks"))
@@ -149,6 +193,25 @@ def test_a_lone_ticket_that_the_queue_put_out_waits_for_a_new_approval(alone):
     alone.comments("epic", "approve")
     alone.step()
     assert len(alone.done) > before
+
+
+def test_a_lone_ticket_whose_merge_was_approved_and_that_goes_back_builds_the_plan_that_was_approved(boards):
+    board = boards(rules=Rules(plan_by_person=True), lone=True)
+    board.change("epic", labels=frozenset({"worker"}), record=None)
+    board.settle().work(2)
+    assert board.stage("epic") is Stage.PLAN_REVIEW
+    board.comments("epic", "approve")
+    board.settle().work(2)
+    assert board.stage("epic") is Stage.MERGE
+    board.pull(board.pulls["epic"].number, mergeable=Mergeable.UNKNOWN)
+    board.comments("epic", "approve")
+    board.step()
+    assert board.issues["epic"].record.turns == 2, "the plan, the merge"
+    board.moves("epic", Stage.DEV)
+    board.settle()
+    orders = [one for one in board.orders if one.prompt == "implement"]
+    assert len(orders) == 2
+    assert orders[1].plan_digest == orders[0].plan_digest != ""
 
 
 def test_a_lone_ticket_goes_back_to_its_review_while_something_stands_against_it(alone):

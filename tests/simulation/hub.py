@@ -16,7 +16,8 @@ SLUG = "callboard"
 OWN = f"{SLUG}[bot]"
 OUR_MAIL = f"7+{OWN}@users.noreply.github.com"
 WRITERS = {"alice": "admin", "bob": "write", "eve": "read", "gina": "read"}
-QUEUE_SECONDS = 90.0
+QUEUE_SECONDS = 240.0
+"""How long the merge queue takes: long enough that people think better of it meanwhile."""
 
 
 @dataclass(frozen=True)

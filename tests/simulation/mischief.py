@@ -73,6 +73,13 @@ def pauses_what_merges(people: "People", issue: Issue) -> None:
         people.linear.label(people.chance.choice(found), add=(str(Disposition.PAUSED),))
 
 
+def stops_train(people: "People", issue: Issue) -> None:
+    """Somebody moves an epic whose merge is approved back to its review."""
+    epic = people.epic_of(issue)
+    if people.linear.name_of(epic) == STATES[Stage.MERGE].name:
+        people.moves_to(epic, Stage.CODE_REVIEW)
+
+
 def pushes_when_approved(people: "People", issue: Issue) -> None:
     """Somebody pushes to what is ready to merge."""
     found = [one for one in people.hub.pulls.values() if one.open and _is_ready(people, ticket_of(people, one))]
@@ -131,7 +138,7 @@ DEEDS = {
     one.__name__: one
     for one in (
         takes_turn, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges, pushes_when_approved,
-        merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work,
+        merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work, stops_train,
         stacks,
     )
 }  # fmt: skip

@@ -269,6 +269,13 @@ PLANTED = (
         found_by=52,
     ),
     Planted(
+        "what shall not be merged any more stays in the merge queue",
+        "bot/machine/train.py",
+        "    if _rides(facts, ticket, pull):\n",
+        "    if True:\n",
+        found_by=1348,
+    ),
+    Planted(
         "a merge into a branch counts as landed",
         "bot/machine/stack.py",
         "        if facts.repository is None or pull.base_branch == facts.repository.base:\n",

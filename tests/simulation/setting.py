@@ -16,7 +16,7 @@ ORDINARY_DEEDS = {
 MERGING_DEEDS = {
     "takes_turn": 30, "pushes_when_approved": 8, "takes_back": 4, "approves_by_edit": 4, "pauses_what_merges": 2,
     "merges_below": 4, "wants_changes": 2, "approves_on_github": 6, "asks": 3, "resumes": 6, "resolves": 2,
-    "pushes_to_main": 1, "stacks": 2,
+    "pushes_to_main": 1, "stops_train": 4, "stacks": 2,
 }  # fmt: skip
 """What people do while pull requests are about to be merged, and most of it is what nobody should do."""
 TRAIN_DEEDS = {"takes_turn": 20, "resumes": 1}
@@ -45,6 +45,8 @@ class Setting:
     red: float = 0.15
     """How likely a check fails."""
     races: float = 0.0
+    queue: float = 0.15
+    """How likely what goes to the base branch is merged by GitHub's merge queue."""
     stacked: bool = False
     """Every ticket builds upon all before it."""
     doubts: bool = False
@@ -58,7 +60,7 @@ class Setting:
 
 ORDINARY = Setting("ordinary")
 SPECIAL = (
-    Setting("merging", MERGING_DEEDS, {}, tasks=2, smooth=True, red=0.35, races=0.2),
+    Setting("merging", MERGING_DEEDS, {}, tasks=2, smooth=True, red=0.35, races=0.2, queue=0.5),
     Setting("train", TRAIN_DEEDS, {}, tasks=3, smooth=True, red=0.0, races=0.3),
     Setting("ill", MERGING_DEEDS, ILL, tasks=2, smooth=True),
     Setting("doubts", TRAIN_DEEDS, {}, tasks=3, smooth=True, red=0.0, races=0.3, doubts=True, stacked=True),

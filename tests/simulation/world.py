@@ -114,7 +114,7 @@ class World:
             required=house.random() < 0.5,
             strict=house.random() < 0.2,
             review=house.random() < 0.2,
-            queue=house.random() < 0.15,
+            queue=house.random() < self.setting.queue,
         )
         self.echo = random.Random(f"{self.seed} echo").choice(ECHO)
         self.git = Git()

@@ -61,3 +61,12 @@ async def test_the_whole_way_through_failing_services(opens):
     await world.has_merged_all(epic)
     assert len(world.linear.faults.happened) >= 15
     assert len(world.github.faults.happened) >= 10
+
+
+async def test_a_single_ticket_remains_one_while_its_label_is_gone(world):
+    """It was taken for an epic then: nobody saw to its pull request."""
+    ticket, pull = await world.stands("Write dropped.py")
+    world.alice.unlabels(ticket, "worker")
+    world.alice.comments(ticket, "cancel")
+    await world.is_in(ticket, "Canceled")
+    await world.until(lambda: pull.state == "closed", "its pull request is closed", 30.0)

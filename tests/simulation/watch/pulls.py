@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
 
 
+QUICK_SECONDS, LEAVE_SECONDS = 30.0, 120.0
+"""What a process may take to clear the merge queue of something: where nothing fails on the way, and where it may."""
 _ALL_WELL = PullSight(green=True, open=True, merged=False, content=True)
 
 
@@ -60,6 +62,12 @@ class Pulls(Part):
         """The merge queue merges a head."""
         if head not in self.enqueued:
             self.violated("a merge without an approval of this head", f"#{pull.number} by the queue")
+        ticket = next(one for one in self.world.linear.issues.values() if f"agent/{one.identifier}" == pull.branch)
+        now, time = self.world.loop.time(), LEAVE_SECONDS if self.world.chaos.rates else QUICK_SECONDS
+        for process in self.world.processes:
+            since = self.sights.held.get((process.name, ticket.id), now)
+            if now - since > time and not process.frozen:
+                self.violated("what shall not be merged stays in the queue", f"#{pull.number}")
 
     def opened(self, pull: Pull) -> None:
         """The service opened a pull request."""

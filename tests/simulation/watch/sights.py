@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bot.linear.marker import effect_id
+from bot.machine.stages import ORCHESTRATE, Stage
 from tests.simulation.linear import Issue
 from tests.simulation.watch.seen import PullSight, Seen, Sight
 from tests.simulation.watch.voices import turn_1
@@ -26,6 +27,8 @@ class Sights:
     """Epics of which some process saw that their breakdown is approved."""
     over: dict[tuple[str, str], float] = field(default_factory=dict)
     """Since when a process sees that an issue is over."""
+    held: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Since when a process sees that an issue shall not be merged now, as nobody has seen otherwise since."""
     known: dict[str, tuple[tuple[object, ...], Seen]] = field(default_factory=dict)
     """How each issue looked last, which is how it looks until it changes."""
 
@@ -63,6 +66,7 @@ class Sights:
         for one in sight.issues.values():
             self.pulls.get(process.name, {}).pop(f"agent/{one.identifier}", None)
             self._saw_whether_over(process, one)
+            self._saw_whether_held(process, one, sight.issues[epic])
         if epic not in self.approved and turn_1(sight.issues[epic]):
             self.approved.add(epic)
 
@@ -80,6 +84,14 @@ class Sights:
             self.over.setdefault((process.name, seen.id), self.world.loop.time())
         else:
             self.over.pop((process.name, seen.id), None)
+
+    def _saw_whether_held(self, process: "Process", seen: Seen, root: Seen) -> None:
+        """By its stage, or the epic's, by a label that says so, or because the epic is not called any more."""
+        elsewhere = seen.stage not in (Stage.MERGE, Stage.DONE) or root.stage is not Stage.MERGE
+        if elsewhere or seen.stands_still or root.stands_still or ORCHESTRATE not in root.labels:
+            self.held.setdefault((process.name, seen.id), self.world.loop.time())
+        else:
+            self.held = {(name, issue): since for (name, issue), since in self.held.items() if issue != seen.id}
 
     def look_at_pulls(self, numbers: tuple[int, ...]) -> dict[str, PullSight]:
         """What a look at pull requests shows now, by branch."""
