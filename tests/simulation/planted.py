@@ -187,7 +187,7 @@ PLANTED = (
         "bot/machine/listening.py",
         "    thread = (comment.parent or comment.id) if comment in ticket.issue.comments else None\n",
         "    thread = comment.parent or comment.id\n",
-        found_by=20,
+        found_by=209,
     ),
     # ---- the merge
     Planted(
@@ -294,7 +294,7 @@ PLANTED = (
         "bot/github/ensure.py",
         "        pushed_to = bool(merged) and tip != merged\n",
         "        pushed_to = False\n",
-        found_by=160,
+        found_by=436,
     ),
     # ---- effects
     Planted(
