@@ -36,7 +36,7 @@ class Limits(Strict):
     """How much at once, how long, how often."""
 
     workers: Annotated[int, Field(ge=1)] = 10
-    """Runs at once in the whole service."""
+    """Runs at once in the whole service; a higher number counts from its next start on."""
     workers_per_epic: Annotated[int, Field(ge=1)] = 10
     """Runs at once for one epic."""
     workers_per_repository: Annotated[int, Field(ge=1)] = 10
