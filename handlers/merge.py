@@ -53,7 +53,8 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     said = noted(ticket, heard)
     pull = ticket.pull_request
     if pull is None:
-        return said + Decision(blockers=(Blocker(ticket.issue.id, "no_pull_request"),), record=heard.record)
+        back, looked_for = Move(ticket.issue.id, Stage.CODE_REVIEW), replace(heard.record, pull_request=None)
+        return said + Decision((back,), recheck_after=0.0, record=looked_for)  # by its branch, or opened anew
     record, told = with_pull_request(ticket, seen(facts, heard.record, pull), pull)
     said, ticket = said + told, with_record(ticket, record)
     if is_merged(facts, ticket):

@@ -31,6 +31,8 @@ OVERDUE = 900.0
 """Seconds without a good round after which a live key is overdue."""
 NEEDS_A_RUN = frozenset({"worker", "running"})
 """Reasons that are only true while there is a live run."""
+ENDS_SOON = frozenset({"no_pull_request"})
+"""Reasons that end within moments where all is well: who stands still with one has none."""
 
 
 def stuck(facts: Facts, decision: Decision) -> Decision:
@@ -79,6 +81,8 @@ def _explained(facts: Facts, decision: Decision, ticket: Ticket) -> bool:
         if blocker.reason in NEEDS_A_RUN:
             if name in at_work:
                 return True
+        elif blocker.reason in ENDS_SOON:
+            continue
         elif blocker.reason not in BELOW or (going | at_work) & {*named(blocker)} or {*named(blocker)} - known - {""}:
             return True
     return False

@@ -319,3 +319,12 @@ def test_what_came_along_when_the_work_above_it_was_merged_is_done_and_its_pull_
     assert "came along" in asked.said("theme", "merged")[0]
     assert above.head_branch in asked.cleaned
     assert above.base_branch != "main"
+
+
+def test_what_is_to_be_merged_and_has_no_pull_request_gets_one(approved):
+    """It waited for one without a word, and nobody was about to open it."""
+    approved.work(7)
+    before = approved.pulls.pop("feed")
+    approved.settle()
+    assert approved.stage("feed") is Stage.MERGE
+    assert approved.issues["feed"].record.pull_request == approved.pulls["feed"].number != before.number

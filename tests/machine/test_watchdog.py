@@ -46,8 +46,8 @@ def test_a_look_that_is_due_may_bring_something_but_not_for_ever(approved):
     assert found(approved, *rest, again=5.0, seconds=2000) == ["feed"]
 
 
-@pytest.mark.parametrize("reason", ["worker", "running"])
-def test_who_waits_for_a_worker_must_have_a_run(approved, reason):
+@pytest.mark.parametrize("reason", ["worker", "running", "no_pull_request"])
+def test_who_waits_for_what_should_be_there_by_now_is_stuck(approved, reason):
     rest = [Blocker(key, "draft", {"number": 1}) for key in approved.issues if key != "feed"]
     said = Blocker("feed", reason, {"ahead": 0, "stage": "plan", "since": "now"})
     approved.runs.clear()
