@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from bot.effects import GitHubEffects, Runs
-from bot.github.errors import HeadMoved, NotFound, NotMergeable
+from bot.github.errors import HeadMoved, Locked, NotFound, NotMergeable
 from bot.linear.ensure import NewTicket, Writes, ticket_id
 from bot.machine.breakdown import Task, code
 from bot.machine.decision import (
@@ -166,17 +166,21 @@ class Performer:
         return self.redact(say(words, {name: _redacted(value, self.redact) for name, value in values.items()}))
 
     async def _answer(self, answer: Answer) -> None:
-        """Say it where it belongs; a thread that is gone was deleted by somebody who wants no answer."""
+        """Say it where it belongs. Who deleted the thread, or locked the conversation, wants no answer."""
         body = self._say(answer.words, answer.values)
-        if not answer.thread:
-            await self.github.answer(answer.repository, answer.number, body, answer.topic)
-            return
         try:
+            if not answer.thread:
+                await self.github.answer(answer.repository, answer.number, body, answer.topic)
+                return
             await self.github.reply(answer.repository, answer.thread, body, answer.topic)
             if answer.resolve:
                 await self.github.resolve(answer.repository, answer.thread)
         except NotFound as gone:
+            if not answer.thread:
+                raise
             log.info("thread is gone", reason=str(gone))
+        except Locked as locked:
+            log.info("nothing may be said", number=answer.number, reason=str(locked))
 
     async def _show(self, check: ShowCheck) -> None:
         """Our own check: how far the ticket is. It is neutral at most, so it gates nothing."""
