@@ -227,7 +227,7 @@ class GitHub:
 def _at_its_place(send: Callable[..., tuple[int, dict[str, Any], str]]) -> Callable[..., Any]:
     """What PyGithub asks with, so that a write to a repository that was renamed or moved is none that was done.
 
-    GitHub answers it with 307, where a read is answered with 301, which PyGithub follows; the former it takes for a yes.
+    GitHub answers it with 307, and a read with 301. PyGithub follows the latter; the former it takes for a yes.
     """
 
     def asked(verb: str, url: str, *rest: Any, **more: Any) -> tuple[int, dict[str, Any], str]:

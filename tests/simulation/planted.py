@@ -362,6 +362,27 @@ PLANTED = (
         '        ours = ticket_id(epic.id, f"{ticket.key}{len(self._plans)}{id(self)}")\n',
     ),
     Planted(
+        "a branch that nobody may delete holds up everything",
+        "bot/github/ensure.py",
+        "        except (Forbidden, Unprocessable) as error:\n",
+        "        except NotFound as error:\n",
+        found_by=40,
+    ),
+    Planted(
+        "a locked conversation holds up everything",
+        "bot/perform.py",
+        "        except Locked as locked:\n",
+        "        except ZeroDivisionError as locked:\n",
+        found_by=100,
+    ),
+    Planted(
+        "merge commits are tried for ever where they are forbidden",
+        "bot/github/landing.py",
+        "if method != methods[-1] and _ANOTHER_METHOD.search(str(error)):\n",
+        "if False:\n",
+        found_by=112,
+    ),
+    Planted(
         "an answer on a pull request is given each time",
         "bot/github/talking.py",
         '                if comment.user.id == own and topic_of(comment.body or "") == topic:\n',

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.simulation.clock import Forever, VirtualLoop
+from tests.simulation.hub import OWN
 from tests.simulation.mischief import Meanwhile
 from tests.simulation.people import OVER, People
 from tests.simulation.quick import quick
@@ -184,6 +185,8 @@ async def _rests(world: World) -> None:
         theirs = ticket.mover == "person" or branch in world.watch.moves.left_to_people
         theirs = theirs or world.hub.open_of(branch) is not None  # an older one, reopened: deleting it would close that
         theirs = theirs or world.git.tip(branch) not in {one.at for one in world.hub.of(branch)}  # pushed to after that
+        theirs = theirs or world.house.keeps  # nobody may delete it
+        theirs = theirs or any(one.base == branch and one.by != OWN for one in world.hub.pulls.values())  # closed since
         if merged and branch in world.git.refs and not theirs:
             world.watch.violated("something is left behind", f"the branch {branch}")
 
