@@ -48,6 +48,7 @@ from bot.machine.spending import budget
 from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
 from bot.ordering import order_of
 from bot.policy import Policy
+from bot.refusals import Refusals
 from bot.words import say, sentence
 
 log = structlog.get_logger()
@@ -78,6 +79,7 @@ class Performer:
     """Writes an action down before it is done (facts, action), and after a refusal once more (facts, action, why)."""
     redact: Callable[[str], str] = str
     """Cuts secrets out of what is posted."""
+    refusals: Refusals = field(default_factory=Refusals)
     allowed: dict[str, float] = field(default_factory=dict)
     """What this process last told the engine that each epic may cost."""
     panels: dict[str, tuple[str, datetime]] = field(default_factory=dict)
@@ -97,10 +99,13 @@ class Performer:
             try:
                 self.note(facts, action)
                 await self._before(action)
+                self._is_refused(action, "")
             except (HeadMoved, NotMergeable) as error:
                 self.note(facts, action, str(error))
                 log.warning("github says no", reason=str(error), action=type(action).__name__)
-                refused.append(SOON if isinstance(error, HeadMoved) else LATER)
+                known = self._is_refused(action, "" if isinstance(error, HeadMoved) else str(error))
+                if not known:  # else the decision knew, and is in no hurry
+                    refused.append(SOON if isinstance(error, HeadMoved) else LATER)
             except Transient as error:
                 failure = error
         if failure is not None:
@@ -113,6 +118,10 @@ class Performer:
                 await self.runs.start_run(order_of(self.policy(), facts, await self._with_logs(action)))
         again = max(refused) if refused else decision.recheck_after
         return again if late is None or (again is not None and again < late) else late
+
+    def _is_refused(self, action: Action, said: str) -> bool:
+        """Remember what GitHub said of a merge, for the next decision; whether it said the same before."""
+        return isinstance(action, Merge | Enqueue) and self.refusals.note(action, said)
 
     async def _allow(self, facts: Facts, decision: Decision) -> None:
         """The engine knows what the epic may cost before any of its runs calls a model."""

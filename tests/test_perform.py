@@ -26,6 +26,7 @@ from bot.machine.decision import (
 )
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Issue, Ticket
+from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.secrets import pattern_of
 from bot.machine.stages import Stage
@@ -128,6 +129,18 @@ async def test_a_refusal_of_github_is_not_asked_for_again_in_a_hurry(facts, erro
     done = []
     assert await performer(done, error).perform(facts, DECISION) == wait
     assert done == ["retarget", "move done", "linear"]
+
+
+async def test_what_github_said_of_a_merge_is_known_to_the_next_decision_and_asked_again_ever_more_rarely(facts):
+    pull = PullRequest(1, "", "", open=True, merged=False, head="sha", head_branch="agent/YOU-1", base_branch="main")
+    one = performer([], NotMergeable("Commits must have verified signatures."))
+    assert await one.perform(facts, DECISION) == LATER
+    assert await one.perform(facts, replace(DECISION, recheck_after=60.0)) == 60.0
+    assert one.refusals.of(pull) == "Commits must have verified signatures."
+    assert one.refusals.of(replace(pull, head="another")) == ""
+    one.github.error = None
+    await one.perform(facts, DECISION)
+    assert one.refusals.of(pull) == ""
 
 
 def panel(text):

@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from bot.machine.decision import Dequeue, Enqueue
+from bot.machine.decide import decide
+from bot.machine.decision import Dequeue, Enqueue, Merge
 from bot.machine.facts import Blocking, Rules
 from bot.machine.pull_request import Ejection, Mergeable, Merging, QueueState, Remark, Thread
 from bot.machine.stages import Disposition, Stage
+from bot.words import sentence
+from handlers import HANDLERS
 
 
 @pytest.fixture
@@ -53,6 +56,22 @@ def test_an_approval_whose_comment_is_deleted_or_edited_merges_nothing_and_can_b
     computing.comments("epic", "approve")
     computing.settle()
     assert computing.stage("epic") is Stage.DONE
+
+
+@pytest.mark.parametrize("queue", [False, True])
+def test_what_github_refuses_to_merge_says_why_while_it_is_asked_again(computing, queue):
+    """It looks as if nothing spoke against it; without GitHub's own sentence nobody would know what to do."""
+    number = computing.pulls["feed"].number
+    for pull in list(computing.pulls.values()):
+        computing.pull(pull.number, mergeable=Mergeable.YES, merging=Merging(queue=queue))
+    facts = replace(computing.facts(), refused=dict.fromkeys(computing.pulls, "Commits must have verified signatures."))
+    decision = decide(facts, HANDLERS)
+    assert number in {one.number for one in decision.actions if isinstance(one, Merge | Enqueue)}
+    assert decision.recheck_after == 60.0
+    said = [sentence(one) for one in decision.blockers if one.issue == "feed"]
+    assert said == [
+        f"a rule of the repository keeps pull request #{number} from merging: Commits must have verified signatures."
+    ]
 
 
 def test_a_paused_epic_merges_nothing_until_it_is_resumed(computing):

@@ -95,10 +95,15 @@ def merges_below(people: "People", issue: Issue) -> None:
         people.hub.merges(found[-1], people.hub.method(found[-1].base), None, "bob")
 
 
+def own_branch(issue: Issue) -> str:
+    """The branch of what somebody has of their own on the branch of a ticket."""
+    return f"bob/on-{issue.identifier}"
+
+
 def stacks(people: "People", issue: Issue) -> None:
     """Somebody has work of their own on the branch of a ticket, and a pull request into that branch."""
     branch = f"agent/{issue.identifier}"
-    own, tip = f"bob/on-{issue.identifier}", people.world.git.tip(branch)
+    own, tip = own_branch(issue), people.world.git.tip(branch)
     if tip is not None and people.world.git.tip(own) is None:
         tree = {**people.world.git.commits[tip].tree, own: "bob"}
         people.hub.pushed(own, people.world.git.commit((tip,), tree, ours=False, brings="by hand"), "bob")

@@ -387,6 +387,15 @@ class People:
             if not thread.resolved_by:
                 self.hub.resolves(pull, thread, "alice")
 
+    def on_rules(self, issue: Issue, blocker: Blocker) -> None:
+        """GitHub said so a moment ago; the service asks it again by itself."""
+
+    def on_changes_unknown(self, issue: Issue, blocker: Blocker) -> None:
+        """Merge it by hand, as the service says, unless its turn has not come."""
+        pull = self.hub.pulls[int(blocker.values["number"])]
+        if pull.open and pull.base == "main" and not self.hub.obstacle(pull):
+            self.hub.merges(pull, self.hub.method(pull.base), None, "alice")
+
     def on_draft(self, issue: Issue, blocker: Blocker) -> None:
         self.hub.drafts(self.hub.pulls[int(blocker.values["number"])], draft=False, by="alice")
 
