@@ -95,7 +95,10 @@ def _catch_up(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
 
 
 def _queue(facts: Facts, ticket: Ticket, pull: PullRequest) -> Decision:
-    """GitHub's own merge queue merges it; a push puts it out of the queue, so no other head can slip in."""
+    """GitHub's own merge queue merges it; a push puts it out of the queue, so no other head can slip in.
+
+    It is remembered before it is put there: of a round that fails after that nobody would know whether it was a person.
+    """
     assert facts.repository is not None
     noted = replace(record_of(ticket), queued=pull.head)
     if pull.queue is not None:
@@ -104,6 +107,8 @@ def _queue(facts: Facts, ticket: Ticket, pull: PullRequest) -> Decision:
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is not None:
         return Decision(blockers=(blocker,), recheck_after=look_again(facts, ticket, pull))
+    if record_of(ticket).queued != pull.head:
+        return Decision(recheck_after=0.0, record=noted)
     enqueue = Enqueue(facts.repository.name, pull.number, pull.head)
     refused = _refused(facts, ticket, pull)
     return Decision((enqueue,), refused, recheck_after=_REFUSED_SECONDS if refused else 2.0, record=noted)

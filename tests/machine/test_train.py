@@ -62,8 +62,9 @@ def test_an_approval_whose_comment_is_deleted_or_edited_merges_nothing_and_can_b
 def test_what_github_refuses_to_merge_says_why_while_it_is_asked_again(computing, queue):
     """It looks as if nothing spoke against it; without GitHub's own sentence nobody would know what to do."""
     number = computing.pulls["feed"].number
-    for pull in list(computing.pulls.values()):
+    for key, pull in list(computing.pulls.items()):
         computing.pull(pull.number, mergeable=Mergeable.YES, merging=Merging(queue=queue))
+        computing.change(key, record=replace(computing.issues[key].record, queued=pull.head))
     facts = replace(computing.facts(), refused=dict.fromkeys(computing.pulls, "Commits must have verified signatures."))
     decision = decide(facts, HANDLERS)
     assert number in {one.number for one in decision.actions if isinstance(one, Merge | Enqueue)}
@@ -112,6 +113,7 @@ def queued(asked):
         asked.pull(pull.number, merging=Merging(queue=True))
     asked.said_yes = asked.comments("epic", "approve")
     asked.step()
+    asked.step()  # remembered first
     asked.step()
     assert any(isinstance(one, Enqueue) for one in asked.done)
     for one in [one for one in asked.done if isinstance(one, Enqueue)]:
@@ -163,6 +165,18 @@ def test_what_shall_not_be_merged_any_more_comes_out_of_the_queue_whatever_becam
     queued.step()
     queued.step()
     assert queued.pulls["feed"].number in dequeued(queued)
+
+
+def test_what_is_put_into_the_queue_is_remembered_before(computing):
+    """A round that fails after it was put there, and before that is remembered, would leave it there for ever."""
+    feed = computing.pulls["feed"]
+    computing.pull(feed.number, mergeable=Mergeable.YES, merging=Merging(queue=True))
+    computing.done.clear()
+    computing.step()
+    assert computing.issues["feed"].record.queued == feed.head
+    assert not [one for one in computing.done if isinstance(one, Enqueue)]
+    computing.step()
+    assert [one.number for one in computing.done if isinstance(one, Enqueue)] == [feed.number]
 
 
 def test_what_came_out_of_the_queue_and_is_put_there_by_a_person_is_theirs(queued):

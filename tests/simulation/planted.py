@@ -369,6 +369,13 @@ PLANTED = (
         found_by=40,
     ),
     Planted(
+        "what is put into the merge queue is remembered with it, not before",
+        "bot/machine/train.py",
+        "    if record_of(ticket).queued != pull.head:\n        return Decision(",
+        "    if False:\n        return Decision(",
+        found_by=728992,
+    ),
+    Planted(
         "a locked conversation holds up everything",
         "bot/perform.py",
         "        except Locked as locked:\n",
