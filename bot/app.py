@@ -173,6 +173,7 @@ async def open_service(
             page=settings.base_url,
             note=AuditLog(settings.home / "audit.jsonl").note,
             redact=partial(secret.sub, "[secret]"),
+            refusals=observer.refusals,
         )
         gallery = Gallery(engine.pictures)
         reconciler = Reconciler(observer.observe, HANDLERS, performer.perform, observer.find_key, engine, gallery.show)

@@ -21,6 +21,7 @@ from bot.machine.stages import ORCHESTRATE, WORKER
 from bot.machine.watchdog import Memory
 from bot.policy import Policy, RepositoryPolicy
 from bot.pulls import GitHubReads, Pulls
+from bot.refusals import Refusals
 from bot.unchecked import Unchecked
 
 
@@ -53,6 +54,8 @@ class Observer:
     memory: Memory = field(default_factory=Memory)
     """What the watchdog compares with."""
     unchecked: Unchecked = field(default_factory=Unchecked)
+    refusals: Refusals = field(default_factory=Refusals)
+    """The performer notes there what it was told."""
 
     def __post_init__(self) -> None:
         self.pulls = Pulls(self.github, self.policy, self.clock)
@@ -91,6 +94,7 @@ class Observer:
             now=now,
             unchanged=self.memory.see(tickets, now),
             unchecked={one.issue.id: self.unchecked.watch(one.issue.id, one.pull_request) for one in tickets},
+            refused={one.issue.id: said for one in tickets if (said := self.refusals.of(one.pull_request))},
             key=key,
             epic=tickets[0],
             tickets=tickets if lone else tickets[1:],

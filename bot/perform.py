@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from bot.effects import GitHubEffects, Runs
-from bot.github.errors import HeadMoved, NotFound, NotMergeable
+from bot.github.errors import HeadMoved, Locked, NotFound, NotMergeable
 from bot.linear.ensure import NewTicket, Writes, ticket_id
 from bot.machine.breakdown import Task, code
 from bot.machine.decision import (
@@ -48,6 +48,7 @@ from bot.machine.spending import budget
 from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
 from bot.ordering import order_of
 from bot.policy import Policy
+from bot.refusals import Refusals
 from bot.words import say, sentence
 
 log = structlog.get_logger()
@@ -78,6 +79,7 @@ class Performer:
     """Writes an action down before it is done (facts, action), and after a refusal once more (facts, action, why)."""
     redact: Callable[[str], str] = str
     """Cuts secrets out of what is posted."""
+    refusals: Refusals = field(default_factory=Refusals)
     allowed: dict[str, float] = field(default_factory=dict)
     """What this process last told the engine that each epic may cost."""
     panels: dict[str, tuple[str, datetime]] = field(default_factory=dict)
@@ -97,10 +99,13 @@ class Performer:
             try:
                 self.note(facts, action)
                 await self._before(action)
+                self._is_refused(action, "")
             except (HeadMoved, NotMergeable) as error:
                 self.note(facts, action, str(error))
                 log.warning("github says no", reason=str(error), action=type(action).__name__)
-                refused.append(SOON if isinstance(error, HeadMoved) else LATER)
+                known = self._is_refused(action, "" if isinstance(error, HeadMoved) else str(error))
+                if not known:  # else the decision knew, and is in no hurry
+                    refused.append(SOON if isinstance(error, HeadMoved) else LATER)
             except Transient as error:
                 failure = error
         if failure is not None:
@@ -113,6 +118,10 @@ class Performer:
                 await self.runs.start_run(order_of(self.policy(), facts, await self._with_logs(action)))
         again = max(refused) if refused else decision.recheck_after
         return again if late is None or (again is not None and again < late) else late
+
+    def _is_refused(self, action: Action, said: str) -> bool:
+        """Remember what GitHub said of a merge, for the next decision; whether it said the same before."""
+        return isinstance(action, Merge | Enqueue) and self.refusals.note(action, said)
 
     async def _allow(self, facts: Facts, decision: Decision) -> None:
         """The engine knows what the epic may cost before any of its runs calls a model."""
@@ -166,17 +175,21 @@ class Performer:
         return self.redact(say(words, {name: _redacted(value, self.redact) for name, value in values.items()}))
 
     async def _answer(self, answer: Answer) -> None:
-        """Say it where it belongs; a thread that is gone was deleted by somebody who wants no answer."""
+        """Say it where it belongs. Who deleted the thread, or locked the conversation, wants no answer."""
         body = self._say(answer.words, answer.values)
-        if not answer.thread:
-            await self.github.answer(answer.repository, answer.number, body, answer.topic)
-            return
         try:
+            if not answer.thread:
+                await self.github.answer(answer.repository, answer.number, body, answer.topic)
+                return
             await self.github.reply(answer.repository, answer.thread, body, answer.topic)
             if answer.resolve:
                 await self.github.resolve(answer.repository, answer.thread)
         except NotFound as gone:
+            if not answer.thread:
+                raise
             log.info("thread is gone", reason=str(gone))
+        except Locked as locked:
+            log.info("nothing may be said", number=answer.number, reason=str(locked))
 
     async def _show(self, check: ShowCheck) -> None:
         """Our own check: how far the ticket is. It is neutral at most, so it gates nothing."""

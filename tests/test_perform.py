@@ -8,12 +8,25 @@ from urllib.parse import quote
 
 import pytest
 
-from bot.github.client import HeadMoved, NotMergeable
+from bot.github.client import HeadMoved, NotFound, NotMergeable
+from bot.github.errors import Locked
 from bot.linear.ensure import ticket_id
 from bot.machine.breakdown import Task
-from bot.machine.decision import CleanUp, CreateTickets, Decision, Merge, Move, Post, Remember, Retarget, StartRun
+from bot.machine.decision import (
+    Answer,
+    CleanUp,
+    CreateTickets,
+    Decision,
+    Merge,
+    Move,
+    Post,
+    Remember,
+    Retarget,
+    StartRun,
+)
 from bot.machine.errors import Transient
 from bot.machine.facts import Facts, Issue, Ticket
+from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.secrets import pattern_of
 from bot.machine.stages import Stage
@@ -47,6 +60,12 @@ class GitHub:
     async def retarget(self, *_):
         self.done.append("retarget")
 
+    async def answer(self, *_):
+        if self.error:
+            raise self.error
+
+    reply = answer
+
 
 def performer(done, error=None):
     async def clean(*_):
@@ -75,6 +94,22 @@ async def test_github_comes_before_linear(facts):
     assert done == ["merge", "retarget", "move done", "linear"]
 
 
+@pytest.mark.parametrize("thread", ["", "PRRT_1"])
+async def test_what_a_locked_conversation_does_not_take_holds_up_nothing(facts, thread):
+    """Whoever locked it wants no answer there; the rest of the epic goes on."""
+    done = []
+    answer = Answer("acme/youlab", 1, thread, "answer-1", "answer", {"body": "Done.", "commit": ""}, resolve=True)
+    told = Decision((answer, Move("e", Stage.DONE)))
+    await performer(done, Locked("GitHub refused: issue is locked")).perform(facts, told)
+    assert done == ["move done", "linear"]
+
+
+async def test_a_pull_request_that_is_gone_is_no_thread_that_somebody_deleted(facts):
+    answer = Answer("acme/youlab", 1, "", "answer-1", "answer", {"body": "Done.", "commit": ""})
+    with pytest.raises(NotFound):
+        await performer([], NotFound("no such pull request")).perform(facts, Decision((answer,)))
+
+
 async def test_a_checkout_is_gone_before_the_record_that_forgets_it_is_written(facts):
     done = []
     clean = CleanUp("acme/youlab", "agent/YOU-1", delete_branch=False)
@@ -94,6 +129,18 @@ async def test_a_refusal_of_github_is_not_asked_for_again_in_a_hurry(facts, erro
     done = []
     assert await performer(done, error).perform(facts, DECISION) == wait
     assert done == ["retarget", "move done", "linear"]
+
+
+async def test_what_github_said_of_a_merge_is_known_to_the_next_decision_and_asked_again_ever_more_rarely(facts):
+    pull = PullRequest(1, "", "", open=True, merged=False, head="sha", head_branch="agent/YOU-1", base_branch="main")
+    one = performer([], NotMergeable("Commits must have verified signatures."))
+    assert await one.perform(facts, DECISION) == LATER
+    assert await one.perform(facts, replace(DECISION, recheck_after=60.0)) == 60.0
+    assert one.refusals.of(pull) == "Commits must have verified signatures."
+    assert one.refusals.of(replace(pull, head="another")) == ""
+    one.github.error = None
+    await one.perform(facts, DECISION)
+    assert one.refusals.of(pull) == ""
 
 
 def panel(text):

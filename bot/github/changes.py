@@ -1,8 +1,11 @@
 """Which files a pull request changes, known by its head: asked once for each."""
 
+import structlog
 from github import Github
 
-from bot.github.client import GitHub
+from bot.github.client import GitHub, Unprocessable
+
+log = structlog.get_logger()
 
 MOST = 3_000
 """Files that GitHub lists of a pull request at most."""
@@ -19,8 +22,8 @@ class Changes:
     async def of(self, repository: str, number: int, head: str, base: str) -> tuple[str, ...] | None:
         """The paths that this head changes against its base branch, with the old names of moved files.
 
-        None when there are more than GitHub lists, and when the head moved while it was asked: nobody knows then, and
-        the latter is asked again.
+        None when there are more than GitHub lists, when it has no list of them ("this diff is taking too long to
+        generate"), and when the head moved while it was asked: nobody knows then, and the last two are asked again.
 
         Raises:
             Transient, Refused: as `bot.github.errors` says.
@@ -34,7 +37,11 @@ class Changes:
                 names = (name for one in files for name in (one.filename, one.previous_filename) if name)
                 return tuple(dict.fromkeys(names)) if len(files) < MOST else None, place.get_pull(number).head.sha
 
-            found, seen = await self._github.call(repository, job)
+            try:
+                found, seen = await self._github.call(repository, job)
+            except Unprocessable as error:
+                log.warning("no list of changed files", repository=repository, number=number, reason=str(error))
+                return None
             if seen != head:
                 return None
             if len(self._kept) >= _KEPT:

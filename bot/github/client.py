@@ -18,7 +18,16 @@ from github import Auth, Github, GithubException
 from urllib3.util import Retry
 
 from bot import metrics
-from bot.github.errors import HeadMoved, NoCommits, NotFound, NotMergeable, Unprocessable, classify, classify_graphql
+from bot.github.errors import (
+    MOVED,
+    HeadMoved,
+    NoCommits,
+    NotFound,
+    NotMergeable,
+    Unprocessable,
+    classify,
+    classify_graphql,
+)
 from bot.machine.errors import Refused, Transient
 
 __all__ = [
@@ -202,6 +211,7 @@ class GitHub:
         api = Github(
             auth=auth, base_url=self._url, timeout=TIMEOUT, retry=RETRY, lazy=True, api_version=API_VERSION, **pauses
         )
+        api.requester.requestJson = _at_its_place(api.requester.requestJson)  # type: ignore[method-assign]
         try:
             return job(api)
         except GithubException as error:
@@ -212,6 +222,21 @@ class GitHub:
             self.remaining["rest"] = left = api.requester.rate_limiting[0]
             metrics.calls_left("github", rest=left if left >= 0 else None)
             api.close()
+
+
+def _at_its_place(send: Callable[..., tuple[int, dict[str, Any], str]]) -> Callable[..., Any]:
+    """What PyGithub asks with, so that a write to a repository that was renamed or moved is none that was done.
+
+    GitHub answers it with 307, and a read with 301. PyGithub follows the latter; the former it takes for a yes.
+    """
+
+    def asked(verb: str, url: str, *rest: Any, **more: Any) -> tuple[int, dict[str, Any], str]:
+        status, headers, output = send(verb, url, *rest, **more)
+        if status in MOVED:
+            raise GithubException(status, {"message": f"{verb} {url} was not done"}, headers)
+        return status, headers, output
+
+    return asked
 
 
 def _mint(api: Github, installation: int, narrowed: Mapping[str, Any]) -> _Minted:

@@ -12,6 +12,7 @@ from github import Github
 from bot.git.names import identifier_of
 from bot.github.checking import Checking
 from bot.github.client import NoCommits, NotFound, NotMergeable, Unprocessable
+from bot.github.errors import Forbidden
 from bot.github.landing import SOON, Landing
 from bot.github.talking import Talking
 from bot.machine.errors import Transient
@@ -73,7 +74,7 @@ class Ensure(Talking, Landing, Checking):
 
         `merged` is the commit that it must have; empty: whatever it has. Deleting it would lose what was pushed after
         the merge, and close an older pull request that somebody reopened, though its work is merged with a newer one,
-        and what somebody stacked on it.
+        and what somebody stacked on it. A rule of the repository may also forbid that anybody deletes it.
 
         Raises:
             ValueError: it is none of ours.
@@ -90,9 +91,9 @@ class Ensure(Talking, Landing, Checking):
             return
         try:
             await self._rest("DELETE", repository, f"/git/refs/heads/{quote(branch)}")
-        except Unprocessable as error:
+        except (Forbidden, Unprocessable) as error:
             if "does not exist" not in str(error):
-                raise
+                log.warning("branch can't be deleted", repository=repository, branch=branch, reason=str(error))
 
     async def _tip(self, repository: str, branch: str) -> str | None:
         try:

@@ -8,9 +8,20 @@ from github import GithubException
 
 from bot.machine.errors import Refused, Transient, UserError
 
+MOVED = frozenset({307, 308})
+_LOCKED = "issue is locked"
+
 
 class NotFound(UserError):  # noqa: N818
     """GitHub has no such thing, or our credentials don't reach it: GitHub tells the two apart for nobody."""
+
+
+class Forbidden(Refused):
+    """403: a rule of the repository or a missing permission is in the way of this one thing, not of everything."""
+
+
+class Locked(Forbidden):
+    """Somebody locked the conversation: an App may say nothing there any more."""
 
 
 class HeadMoved(Exception):  # noqa: N818
@@ -54,10 +65,12 @@ def classify(error: GithubException) -> Exception:
         return Transient(f"GitHub's rate limit: {said}", retry_after=wait_of(headers))
     if error.status >= 500 or error.status < 300:
         return Transient(f"GitHub failed: {said}")
+    if error.status in MOVED:
+        return Refused(f"The repository has another name now: write it into callboard.toml (GitHub: {said})")
     if error.status == 401:
         return Refused(f"GitHub does not accept our credentials ({said}): check GITHUB_TOKEN, or GITHUB_APP_ID and key")
     if error.status == 403:
-        return Refused(f"GitHub refused: {said}{_needed(headers)}")
+        return _forbidden(f"{said}{_needed(headers)}")
     if error.status in (404, 410):
         return NotFound(f"GitHub: {said}. Does it exist, and may our App or token reach it?")
     known = {405: NotAllowed, 409: Conflicting}
@@ -71,9 +84,11 @@ def classify_graphql(errors: list[Mapping[str, Any]], headers: Mapping[str, str]
     if "RATE_LIMITED" in kinds or _is_limit(said, {}):
         return Transient(f"GitHub's rate limit: {said}", retry_after=wait_of(headers))
     if kinds & {"FORBIDDEN", "INSUFFICIENT_SCOPES"} or "not accessible" in said:
-        return Refused(f"GitHub refused: {said}")
+        return _forbidden(said)
     if "NOT_FOUND" in kinds:
         return NotFound(f"GitHub: {said}")
+    if _LOCKED in said:
+        return _forbidden(said)
     if kinds & {"UNPROCESSABLE"}:
         return Unprocessable(said)
     if "something went wrong" in said.lower() or "timeout" in said.lower():
@@ -90,6 +105,11 @@ def wait_of(headers: Mapping[str, str], now: float | None = None) -> float:
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
         return max(1.0, float(reset) - (time.time() if now is None else now))
     return 60.0
+
+
+def _forbidden(said: str) -> Forbidden:
+    kind = Locked if _LOCKED in said else Forbidden
+    return kind(f"GitHub refused: {said}")
 
 
 def _is_limit(said: str, headers: Mapping[str, str]) -> bool:

@@ -5,6 +5,7 @@ auto-merge stays on when somebody with write permission pushes, and would then m
 enables it must look at every round whether the head is still the approved one, and disable it at once when not.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -16,6 +17,8 @@ from bot.machine.errors import Refused, Transient
 
 METHODS = ("merge", "squash", "rebase")
 """Tried in this order, as far as the repository allows them."""
+_ANOTHER_METHOD = re.compile("are not allowed on this repository|must not contain merge commits")
+"""By settings of the repository, or since the base branch shall have a linear history, which they don't tell."""
 SOON = 4.0
 """Seconds after which GitHub has usually settled a base branch that moved."""
 
@@ -39,7 +42,7 @@ class Landing(Verbs):
                 body = wanted | {"merge_method": method} | ({"commit_message": ""} if method == "merge" else {})
                 await self._rest("PUT", repository, f"/pulls/{number}/merge", body)  # the body would repeat the title
             except NotAllowed as error:
-                if "are not allowed on this repository" in str(error) and method != methods[-1]:
+                if method != methods[-1] and _ANOTHER_METHOD.search(str(error)):
                     continue
                 await self._look(repository, number, head, error)
             except (Conflicting, Transient, NotFound, Unprocessable) as error:

@@ -255,6 +255,8 @@ class Facts:
     """By issue id: since when nothing that we know of it has changed. Nothing here: it is new to us."""
     unchecked: Mapping[str, float] = field(default_factory=dict)
     """By issue id: for how many seconds we have seen the head of its pull request without a check."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """By issue id: what GitHub said when it refused to merge this head, which nothing that it shows speaks against."""
     service: Service = Service()
     call: Call | None = None
     """Read only where the record doesn't know that somebody who may put the label there."""

@@ -41,6 +41,8 @@ from bot.machine.stages import Stage
 
 SHOWN = 20
 """Paths that a sentence names at most."""
+_REFUSED_SECONDS = 60.0
+"""How often GitHub is asked again what it refuses."""
 
 
 def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
@@ -74,7 +76,14 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
         return Decision(blockers=(blocker,), recheck_after=look_again(facts, ticket, pull))
     title = f"{issue.identifier}: {disarmed(issue.title)}"
     merge = Merge(facts.repository.name, pull.number, pull.head, title, pull.merging.methods)
-    return Decision((merge,), recheck_after=0.1)
+    refused = _refused(facts, ticket, pull)
+    return Decision((merge,), refused, recheck_after=_REFUSED_SECONDS if refused else 0.1)
+
+
+def _refused(facts: Facts, ticket: Ticket, pull: PullRequest) -> tuple[Blocker, ...]:
+    """What GitHub said to it before: it is asked again, and meanwhile people can read why nothing happens."""
+    said = facts.refused.get(ticket.issue.id)
+    return (Blocker(ticket.issue.id, "rules", {"number": pull.number, "reason": said}),) if said else ()
 
 
 def _catch_up(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
@@ -86,7 +95,10 @@ def _catch_up(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
 
 
 def _queue(facts: Facts, ticket: Ticket, pull: PullRequest) -> Decision:
-    """GitHub's own merge queue merges it; a push puts it out of the queue, so no other head can slip in."""
+    """GitHub's own merge queue merges it; a push puts it out of the queue, so no other head can slip in.
+
+    It is remembered before it is put there: of a round that fails after that nobody would know whether it was a person.
+    """
     assert facts.repository is not None
     noted = replace(record_of(ticket), queued=pull.head)
     if pull.queue is not None:
@@ -95,7 +107,11 @@ def _queue(facts: Facts, ticket: Ticket, pull: PullRequest) -> Decision:
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is not None:
         return Decision(blockers=(blocker,), recheck_after=look_again(facts, ticket, pull))
-    return Decision((Enqueue(facts.repository.name, pull.number, pull.head),), recheck_after=2.0, record=noted)
+    if record_of(ticket).queued != pull.head:
+        return Decision(recheck_after=0.0, record=noted)
+    enqueue = Enqueue(facts.repository.name, pull.number, pull.head)
+    refused = _refused(facts, ticket, pull)
+    return Decision((enqueue,), refused, recheck_after=_REFUSED_SECONDS if refused else 2.0, record=noted)
 
 
 def out_of_the_queue(facts: Facts, ticket: Ticket, record: Record) -> Decision:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.github.client import AppLogin, GitHub, Identity, NotFound, TokenLogin, Unprocessable
-from bot.github.errors import Conflicting, NotAllowed, wait_of
+from bot.github.errors import Conflicting, Locked, NotAllowed, wait_of
 from bot.github.observe import Observe
 from bot.machine.errors import Refused, Transient
 
@@ -43,6 +43,7 @@ async def test_a_repository_is_read_with_the_token_and_the_pinned_version(github
     [
         (401, "Bad credentials", {}, Refused),
         (403, "Resource not accessible by integration", {}, Refused),
+        (403, "Unable to create comment because issue is locked.", {}, Locked),
         (403, "API rate limit exceeded for installation ID 1.", {"x-ratelimit-remaining": "0"}, Transient),
         (403, "You have exceeded a secondary rate limit", {"retry-after": "7"}, Transient),
         (429, "slow down", {"retry-after": "7"}, Transient),
@@ -58,6 +59,14 @@ async def test_a_repository_is_read_with_the_token_and_the_pinned_version(github
 async def test_each_answer_has_its_kind_of_error_and_a_write_is_sent_once(github, status, message, headers, error):
     github.answers["POST /x"] = (status, {"message": message}, headers)
     with pytest.raises(error, match=message[:20]):
+        await github.github().call(None, write("/x"))
+    assert len(github.asked) == 1
+
+
+async def test_a_write_to_a_repository_that_was_renamed_is_not_taken_for_done(github):
+    """It would be done again and again, for nothing would ever show it; a read is answered with 301, and followed."""
+    github.answers["POST /x"] = (307, {"message": "Moved Permanently"}, {"location": f"{github.url}/repositories/1/x"})
+    with pytest.raises(Refused, match="has another name now"):
         await github.github().call(None, write("/x"))
     assert len(github.asked) == 1
 
@@ -117,6 +126,7 @@ async def test_many_jobs_at_once_each_get_their_own_answer(github):
         ([{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}], Transient),
         ([{"message": "Something went wrong while executing your query."}], Transient),
         ([{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}], Refused),
+        ([{"message": "Unable to create comment because issue is locked (addComment)"}], Locked),
         ([{"type": "NOT_FOUND", "message": "Could not resolve to a node"}], NotFound),
         ([{"type": "UNPROCESSABLE", "message": "no"}], Unprocessable),
         ([{"message": "Field 'x' doesn't exist"}], Unprocessable),

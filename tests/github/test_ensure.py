@@ -4,7 +4,7 @@ import pytest
 
 from bot.github.client import NoCommits, NotMergeable
 from bot.github.ensure import Ensure
-from bot.machine.errors import Transient
+from bot.machine.errors import Refused, Transient
 
 PLACE = "acme/youlab"
 HEAD = "a" * 40
@@ -87,6 +87,26 @@ async def test_a_branch_that_is_gone_is_gone(github, answer, merged):
     github.answers |= {REF: (200, AT), f"GET {PULLS}": (200, []), DELETE: answer}
     await Ensure(github.github()).delete_branch(PLACE, "agent/YOU-1", merged)
     assert github.operations("DELETE")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (422, {"message": "Repository rule violations found\n\nCannot delete this branch\n\n"}),
+        (403, {"message": "Resource not accessible by integration"}),
+    ],
+)
+async def test_a_branch_that_a_rule_keeps_from_being_deleted_holds_up_nothing(github, answer):
+    """The round of its whole epic would fail with it, for ever."""
+    github.answers |= {REF: (200, AT), f"GET {PULLS}": (200, []), DELETE: answer}
+    await Ensure(github.github()).delete_branch(PLACE, "agent/YOU-1", "abc")
+    assert github.operations("DELETE")
+
+
+async def test_a_branch_stays_to_be_deleted_when_our_credentials_are_not_accepted(github):
+    github.answers |= {REF: (200, AT), f"GET {PULLS}": (200, []), DELETE: (401, {"message": "Bad credentials"})}
+    with pytest.raises(Refused):
+        await Ensure(github.github()).delete_branch(PLACE, "agent/YOU-1", "abc")
 
 
 async def test_a_branch_that_is_gone_already_is_not_asked_for_again(github):

@@ -47,6 +47,16 @@ async def test_a_merge_that_is_refused_says_what_it_means_and_is_sent_once(githu
     assert github.operations("PUT") == [f"PUT {MERGE}"]
 
 
+@pytest.mark.parametrize(
+    "message", ["Merge commits are not allowed on this repository.", "This branch must not contain merge commits."]
+)
+async def test_where_merge_commits_are_not_allowed_it_is_squashed(github, message):
+    """That a branch wants a linear history is not among what the repository tells of its methods."""
+    github.answers[f"PUT {MERGE}"] = [(405, {"message": message}), (200, {"sha": OLD, "merged": True})]
+    await merge(github)
+    assert [one.body["merge_method"] for one in github.asked] == ["merge", "squash"]
+
+
 @pytest.mark.parametrize("answer", [(502, {}), (405, {"message": "Pull Request is not mergeable"}), (500, {})])
 async def test_a_merge_whose_answer_was_lost_is_found_done(github, answer):
     github.answers |= {f"PUT {MERGE}": answer, f"GET {PULL}": (200, {**OPEN, "merged": True})}
@@ -61,14 +71,6 @@ async def test_another_head_is_never_taken_for_ours(github, merged):
     github.answers |= {f"PUT {MERGE}": (405, {"message": "Pull Request is not mergeable"}), f"GET {PULL}": (200, other)}
     with pytest.raises(HeadMoved):
         await merge(github)
-
-
-async def test_where_merge_commits_are_not_allowed_it_is_squashed(github):
-    github.answers[f"PUT {MERGE}"] = [
-        (405, {"message": "Merge commits are not allowed on this repository"}), (200, {"merged": True}),
-    ]  # fmt: skip
-    await merge(github)
-    assert [one.body["merge_method"] for one in github.asked] == ["merge", "squash"]
 
 
 async def test_where_nothing_is_allowed_the_operator_is_told(github):

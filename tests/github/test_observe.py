@@ -175,3 +175,16 @@ async def test_what_git_says_others_committed_is_told_apart(observe, a_pull, pag
 async def test_whose_pull_request_it_is(observe, a_pull, author, us):
     node = a_pull(author={"__typename": "User", "login": "callboard", "databaseId": author})
     assert (await observe(node))[7].author_is_us is us
+
+
+async def test_files_that_github_has_no_list_of_are_known_to_nobody(observe, github, a_pull):
+    """The round of the whole epic would fail, for as long as GitHub finds the changes too many."""
+    pull = (await observe(a_pull()))[7]
+    late = "Server Error: Sorry, this diff is taking too long to generate."
+    wrong = {"message": late, "errors": [{"resource": "PullRequest", "field": "diff", "code": "not_available"}]}
+    github.answers |= {
+        "GET /repos/acme/youlab/pulls/7": (200, {"url": f"{github.url}/api/v3/repos/acme/youlab/pulls/7"}),
+        "GET /repos/acme/youlab/pulls/7/files": (422, wrong),
+    }
+    assert await Observe(github.github()).changed_files("acme/youlab", pull) is None
+    assert "GET /repos/acme/youlab/pulls/7/files" in github.operations()

@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from bot.machine.decision import Dequeue, Enqueue
+from bot.machine.decide import decide
+from bot.machine.decision import Dequeue, Enqueue, Merge
 from bot.machine.facts import Blocking, Rules
 from bot.machine.pull_request import Ejection, Mergeable, Merging, QueueState, Remark, Thread
 from bot.machine.stages import Disposition, Stage
+from bot.words import sentence
+from handlers import HANDLERS
 
 
 @pytest.fixture
@@ -55,6 +58,23 @@ def test_an_approval_whose_comment_is_deleted_or_edited_merges_nothing_and_can_b
     assert computing.stage("epic") is Stage.DONE
 
 
+@pytest.mark.parametrize("queue", [False, True])
+def test_what_github_refuses_to_merge_says_why_while_it_is_asked_again(computing, queue):
+    """It looks as if nothing spoke against it; without GitHub's own sentence nobody would know what to do."""
+    number = computing.pulls["feed"].number
+    for key, pull in list(computing.pulls.items()):
+        computing.pull(pull.number, mergeable=Mergeable.YES, merging=Merging(queue=queue))
+        computing.change(key, record=replace(computing.issues[key].record, queued=pull.head))
+    facts = replace(computing.facts(), refused=dict.fromkeys(computing.pulls, "Commits must have verified signatures."))
+    decision = decide(facts, HANDLERS)
+    assert number in {one.number for one in decision.actions if isinstance(one, Merge | Enqueue)}
+    assert decision.recheck_after == 60.0
+    said = [sentence(one) for one in decision.blockers if one.issue == "feed"]
+    assert said == [
+        f"a rule of the repository keeps pull request #{number} from merging: Commits must have verified signatures."
+    ]
+
+
 def test_a_paused_epic_merges_nothing_until_it_is_resumed(computing):
     computing.comments("epic", "pause")
     known(computing)
@@ -93,6 +113,7 @@ def queued(asked):
         asked.pull(pull.number, merging=Merging(queue=True))
     asked.said_yes = asked.comments("epic", "approve")
     asked.step()
+    asked.step()  # remembered first
     asked.step()
     assert any(isinstance(one, Enqueue) for one in asked.done)
     for one in [one for one in asked.done if isinstance(one, Enqueue)]:
@@ -144,6 +165,18 @@ def test_what_shall_not_be_merged_any_more_comes_out_of_the_queue_whatever_becam
     queued.step()
     queued.step()
     assert queued.pulls["feed"].number in dequeued(queued)
+
+
+def test_what_is_put_into_the_queue_is_remembered_before(computing):
+    """A round that fails after it was put there, and before that is remembered, would leave it there for ever."""
+    feed = computing.pulls["feed"]
+    computing.pull(feed.number, mergeable=Mergeable.YES, merging=Merging(queue=True))
+    computing.done.clear()
+    computing.step()
+    assert computing.issues["feed"].record.queued == feed.head
+    assert not [one for one in computing.done if isinstance(one, Enqueue)]
+    computing.step()
+    assert [one.number for one in computing.done if isinstance(one, Enqueue)] == [feed.number]
 
 
 def test_what_came_out_of_the_queue_and_is_put_there_by_a_person_is_theirs(queued):

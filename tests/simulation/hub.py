@@ -33,6 +33,14 @@ class House:
     review: bool = False
     """Only what a person approved on GitHub may be merged."""
     queue: bool = False
+    linear: bool = False
+    """The base branch takes no merge commits, which the settings of the repository don't tell."""
+    keeps: bool = False
+    """A rule forbids that anybody deletes a branch."""
+    deletes: bool = False
+    """GitHub deletes a branch with its merge, and takes what goes into it to where that was merged."""
+    vast: bool = False
+    """Some pull requests change so much that GitHub now and then has no list of it."""
 
 
 @dataclass
@@ -97,6 +105,9 @@ class Pull:
     computed: str = ""
     """For which pair of commits GitHub knows whether it can be merged."""
     landed_in: str = ""
+    draft: bool = False
+    locked: bool = False
+    """Nobody says anything there any more but people who may write."""
 
 
 class Refusal(Exception):  # noqa: N818
@@ -175,6 +186,8 @@ class Hub:
     def obstacle(self, pull: Pull) -> str:
         """What GitHub's own rules have against a merge; empty: nothing."""
         opinions = [one.state for one in self.opinions(pull).values()]
+        if pull.draft:
+            return "Pull Request is still a draft"
         if self.clashes(pull):
             return "Merge conflict"
         if self.house.ci and self.house.required and not (self.latest(self.head(pull)) and self.green(self.head(pull))):
@@ -196,10 +209,16 @@ class Hub:
         self.git.refs[branch] = sha
         self._tell("push", {"ref": f"refs/heads/{branch}", "before": before or "0" * 40, "after": sha}, by)
         for pull in list(self.pulls.values()):
-            if pull.open and pull.branch == branch:
+            if pull.open and pull.branch == branch and self._brings_nothing(pull):
+                self._closed(pull, by=by)  # by a push that took everything away
+            elif pull.open and pull.branch == branch:
                 self._synchronised(pull, by)
             if pull.open and pull.base == branch and self.git.descends(sha, self.head(pull)):
                 self._closed(pull, merged=sha, by=by)
+
+    def _brings_nothing(self, pull: Pull) -> bool:
+        base = self.git.tip(pull.base)
+        return base is not None and self.git.descends(base, self.head(pull))
 
     def deleted(self, branch: str, by: str) -> None:
         """A branch is gone; pull requests from it and into it are closed.
@@ -209,6 +228,8 @@ class Hub:
         """
         if branch not in self.git.refs:
             raise Refusal(422, "Reference does not exist")
+        if self.house.keeps and by == OWN:
+            raise Refusal(422, "Repository rule violations found\n\nCannot delete this branch\n\n")
         for pull in self.standing_on(branch):
             self._closed(pull, by=by)
         del self.git.refs[branch]
@@ -259,6 +280,13 @@ class Hub:
             self.eject(pull, "QUEUE_CLEARED")
         self._tell_pull("edited", pull, by)
 
+    def drafts(self, pull: Pull, *, draft: bool, by: str) -> None:
+        """It is not ready yet, or is again."""
+        pull.draft = draft
+        if draft and pull.queued:
+            self.eject(pull, "QUEUE_CLEARED")
+        self._tell_pull("converted_to_draft" if draft else "ready_for_review", pull, by)
+
     def closes(self, pull: Pull, by: str) -> None:
         """Closed without a merge."""
         if pull.open:
@@ -267,13 +295,20 @@ class Hub:
     def reopens(self, pull: Pull, by: str) -> bool:
         """Open again, if it can be."""
         tip = self.git.tip(pull.branch)
-        possible = not pull.open and not pull.merged and tip is not None and self.git.tip(pull.base) is not None
+        base = self.git.tip(pull.base)
+        possible = not pull.open and not pull.merged and tip is not None and base is not None
+        possible = possible and not self.git.descends(base, tip)  # "There are no new commits between base and head"
         if possible and not any(one.open and one.branch == pull.branch for one in self.pulls.values()):
             pull.open = True
             self._tell_pull("reopened", pull, by)
             self._runs_checks(self.head(pull))
             return True
         return False
+
+    def method(self, base: str) -> str:
+        """How people merge into a branch."""
+        linear = self.house.linear and base == "main"
+        return next(one for one in self.house.methods if not (linear and one == "merge"))
 
     def merges(self, pull: Pull, method: str, sha: str | None, by: str) -> str:
         """Merge it now; returns the commit.
@@ -291,6 +326,8 @@ class Hub:
             raise Refusal(405, f"{method.title()} commits are not allowed on this repository.")
         if reason := self.obstacle(pull):
             raise Refusal(405, reason)
+        if self.house.linear and method == "merge" and pull.base == "main":
+            raise Refusal(405, "This branch must not contain merge commits.")
         return self._merge(pull, method, by)
 
     def _merge(self, pull: Pull, method: str, by: str) -> str:
@@ -300,7 +337,16 @@ class Hub:
         commit = self.git.commit(parents, tree, ours=False, brings=f"#{pull.number}")
         self._closed(pull, merged=commit, by=by)
         self.pushed(pull.base, commit, by)
+        if self.house.deletes and pull.branch in self.git.refs:
+            self._goes_with_its_merge(pull)
         return commit
+
+    def _goes_with_its_merge(self, pull: Pull) -> None:
+        onto = self.git.refs[pull.base]
+        for other in self.standing_on(pull.branch):
+            if other.base == pull.branch and not self.git.descends(onto, self.head(other)):
+                self.retargets(other, pull.base, "github")
+        self.deleted(pull.branch, "github")
 
     def _closed(self, pull: Pull, *, merged: str = "", by: str) -> None:
         pull.at = self.head(pull)
@@ -344,7 +390,7 @@ class Hub:
         else:
             pull.queued = ""
             self.queue_merges(pull, head)
-            self._merge(pull, self.house.methods[0], "github-merge-queue[bot]")
+            self._merge(pull, self.method(pull.base), "github-merge-queue[bot]")
 
     queue_merges: Callable[[Pull, str], None] = staticmethod(lambda _pull, _head: None)
 
@@ -378,7 +424,12 @@ class Hub:
     # ---- what is said
 
     def says(self, pull: Pull, body: str, by: str) -> Remark:
-        """In the conversation."""
+        """In the conversation.
+
+        Raises:
+            Refusal: it is locked.
+        """
+        self._hears(pull, by)
         remark = Remark(f"IC_{self.number()}", by, body)
         pull.conversation.append(remark)
         self._tell("issue_comment", {
@@ -392,13 +443,26 @@ class Hub:
         self._tell_pull("submitted", pull, by, event="pull_request_review")
 
     def remarks(self, pull: Pull, thread: Thread | None, body: str, by: str) -> Thread:
-        """In a thread; None begins one."""
+        """In a thread; None begins one.
+
+        Raises:
+            Refusal: the conversation is locked.
+        """
+        self._hears(pull, by)
         if thread is None:
             thread = Thread(f"PRRT_{self.number()}", "src/a.py", [])
             pull.threads.append(thread)
         thread.remarks.append(Remark(f"PRRC_{self.number()}", by, body, now().replace(microsecond=0)))
         self._tell_pull("created", pull, by, event="pull_request_review_comment")
         return thread
+
+    def hears(self, pull: Pull, by: str) -> bool:
+        """Whether somebody may say something there."""
+        return not pull.locked or WRITERS.get(by) in ("admin", "write")
+
+    def _hears(self, pull: Pull, by: str) -> None:
+        if not self.hears(pull, by):
+            raise Refusal(403, "Unable to create comment because issue is locked.")
 
     def resolves(self, pull: Pull, thread: Thread, by: str) -> None:
         """Somebody resolves a thread."""

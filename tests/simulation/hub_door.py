@@ -64,7 +64,7 @@ class HubDoor(GitHub):
             try:
                 return _GraphQL(self._door, self._hub).answer(name, variables)
             except Refusal as error:
-                kind = "NOT_FOUND" if error.status == 404 else "UNPROCESSABLE"
+                kind = {403: "FORBIDDEN", 404: "NOT_FOUND"}.get(error.status, "UNPROCESSABLE")
                 raise classify_graphql([{"message": error.message, "type": kind}], {}) from error
 
         if name == "PullRequests":
@@ -136,7 +136,7 @@ class _GraphQL:
             "number": pull.number,
             "url": f"https://github.com/{NAME}/pull/{pull.number}",
             "state": state,
-            "isDraft": False,
+            "isDraft": pull.draft,
             "author": _actor(pull.by),
             "headRefOid": head,
             "headRefName": pull.branch,
@@ -176,6 +176,8 @@ class _GraphQL:
         return "CONFLICTING" if self._hub.clashes(pull) else "MERGEABLE"
 
     def _status(self, pull: Pull) -> str:
+        if pull.draft:
+            return "DRAFT"
         return "BEHIND" if pull.open and self._hub.house.strict and self._hub.behind(pull) else "CLEAN"
 
     def _decision(self, opinions: Mapping[str, Remark]) -> str | None:
@@ -273,6 +275,8 @@ class _Api:
         pull = hub.get(number)
         head = hub.head(pull)
         base = hub.git.tip(pull.base)
+        if hub.house.vast and not hub.calm and hub.chance.random() < 0.5:
+            raise Refusal(422, "Server Error: Sorry, this diff is taking too long to generate.")
         mine = hub.git.commits[head].tree
         before = hub.git.commits[hub.git.fork(head, base)].tree if base else {}
         changed = sorted(path for path in {*mine, *before} if mine.get(path) != before.get(path))

@@ -1,10 +1,11 @@
 """What people do at the worst moment: to approvals, to pull requests about to be merged, to runs that just end."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bot.linear.marker import effect_id
 from bot.machine.stages import STATES, Disposition, Stage
-from tests.simulation.hub import Pull
+from tests.simulation.hub import Pull, Refusal
 from tests.simulation.linear import ALICE, BOB, Issue
 
 if TYPE_CHECKING:
@@ -91,17 +92,76 @@ def merges_below(people: "People", issue: Issue) -> None:
     """Somebody merges a stacked pull request into the branch below it."""
     found = [one for one in people.hub.pulls.values() if one.open and one.base != "main"]
     if found and not people.hub.obstacle(found[-1]):
-        people.hub.merges(found[-1], people.hub.house.methods[0], None, "bob")
+        people.hub.merges(found[-1], people.hub.method(found[-1].base), None, "bob")
+
+
+def own_branch(issue: Issue) -> str:
+    """The branch of what somebody has of their own on the branch of a ticket."""
+    return f"bob/on-{issue.identifier}"
 
 
 def stacks(people: "People", issue: Issue) -> None:
     """Somebody has work of their own on the branch of a ticket, and a pull request into that branch."""
     branch = f"agent/{issue.identifier}"
-    own, tip = f"bob/on-{issue.identifier}", people.world.git.tip(branch)
+    own, tip = own_branch(issue), people.world.git.tip(branch)
     if tip is not None and people.world.git.tip(own) is None:
         tree = {**people.world.git.commits[tip].tree, own: "bob"}
         people.hub.pushed(own, people.world.git.commit((tip,), tree, ours=False, brings="by hand"), "bob")
         people.hub.opens(own, branch, f"On {issue.identifier}", "bob")
+
+
+def locks(people: "People", issue: Issue) -> None:
+    """Somebody has enough of what is said about a pull request, or thinks better of it."""
+    found = [one for one in people.hub.pulls.values() if one.open]
+    if found:
+        pull = people.chance.choice(found)
+        pull.locked = not pull.locked
+
+
+def drafts(people: "People", issue: Issue) -> None:
+    """Somebody finds that a pull request is not ready, or that it is."""
+    found = [one for one in people.hub.pulls.values() if one.open]
+    if found:
+        pull = people.chance.choice(found)
+        people.hub.drafts(pull, draft=not pull.draft, by="bob")
+
+
+def retargets(people: "People", issue: Issue) -> None:
+    """Somebody has a pull request go elsewhere: into main while it is stacked, or into another one's branch."""
+    found = [one for one in people.hub.pulls.values() if one.open]
+    if found:
+        pull = people.chance.choice(found)
+        bases = [one for one in ("main", *(other.branch for other in found if other is not pull)) if one != pull.base]
+        base = people.chance.choice(bases) if bases else pull.base
+        with suppress(Refusal):
+            people.hub.retargets(pull, base, "bob")
+
+
+def updates_branch(people: "People", issue: Issue) -> None:
+    """Somebody presses "Update branch"."""
+    git = people.world.git
+    found = [one for one in people.hub.pulls.values() if one.open and people.hub.behind(one)]
+    if found and not people.hub.clashes(pull := people.chance.choice(found)):
+        head, base = people.hub.head(pull), git.refs[pull.base]
+        tree, _ = git.merged(head, base)
+        people.hub.pushed(pull.branch, git.commit((head, base), tree, ours=False, brings="its base"), "bob")
+
+
+def resets(people: "People", issue: Issue) -> None:
+    """Somebody takes the newest commit off a branch, by force."""
+    found = [one for one in people.hub.pulls.values() if one.open]
+    if found:
+        pull = people.chance.choice(found)
+        people.hub.pushed(pull.branch, people.world.git.commits[people.hub.head(pull)].parents[0], "bob")
+
+
+def dismisses(people: "People", issue: Issue) -> None:
+    """Alice takes the weight off what others said in their reviews."""
+    for pull in people.hub.pulls.values():
+        for said in pull.reviews if pull.open else ():
+            if said.state in ("APPROVED", "CHANGES_REQUESTED"):
+                said.state = "DISMISSED"
+                people.hub.tell("pull_request_review", pull, "dismissed", "alice")
 
 
 def wants_changes(people: "People", issue: Issue) -> None:
@@ -139,7 +199,7 @@ DEEDS = {
     for one in (
         takes_turn, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges, pushes_when_approved,
         merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work, stops_train,
-        stacks,
+        stacks, locks, drafts, retargets, updates_branch, resets, dismisses,
     )
 }  # fmt: skip
 

@@ -217,6 +217,8 @@ class People:
         if pull is None:
             return
         who = self.chance.choice(("alice", "bob", "eve", "linter[bot]"))
+        if not self.hub.hears(pull, who):
+            return
         if self.chance.random() < 0.4:
             self.hub.says(pull, self.chance.choice(("@callboard why?", "nice")), who)
             return
@@ -252,7 +254,7 @@ class People:
     def merges_by_hand(self, issue: Issue) -> None:
         pull = self._pull()
         if pull is not None and not self.hub.obstacle(pull):
-            self.hub.merges(pull, self.hub.house.methods[0], None, "bob")
+            self.hub.merges(pull, self.hub.method(pull.base), None, "bob")
 
     def closes(self, issue: Issue) -> None:
         pull = self._pull()
@@ -384,6 +386,18 @@ class People:
         for thread in pull.threads:
             if not thread.resolved_by:
                 self.hub.resolves(pull, thread, "alice")
+
+    def on_rules(self, issue: Issue, blocker: Blocker) -> None:
+        """GitHub said so a moment ago; the service asks it again by itself."""
+
+    def on_changes_unknown(self, issue: Issue, blocker: Blocker) -> None:
+        """Merge it by hand, as the service says, unless its turn has not come."""
+        pull = self.hub.pulls[int(blocker.values["number"])]
+        if pull.open and pull.base == "main" and not self.hub.obstacle(pull):
+            self.hub.merges(pull, self.hub.method(pull.base), None, "alice")
+
+    def on_draft(self, issue: Issue, blocker: Blocker) -> None:
+        self.hub.drafts(self.hub.pulls[int(blocker.values["number"])], draft=False, by="alice")
 
     def on_review(self, issue: Issue, blocker: Blocker) -> None:
         self.hub.reviews(self.hub.pulls[int(blocker.values["number"])], "APPROVED", "", "alice")

@@ -156,6 +156,7 @@ class Process:
             log_of=observe.log_of,
             policy=lambda: policy,
             page="https://callboard.example",
+            refusals=observer.refusals,
         )
 
         async def perform(facts: Facts, decision: Decision) -> float | None:

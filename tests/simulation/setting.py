@@ -17,6 +17,7 @@ MERGING_DEEDS = {
     "takes_turn": 30, "pushes_when_approved": 8, "takes_back": 4, "approves_by_edit": 4, "pauses_what_merges": 2,
     "merges_below": 4, "wants_changes": 2, "approves_on_github": 6, "asks": 3, "resumes": 6, "resolves": 2,
     "pushes_to_main": 1, "stops_train": 4, "stacks": 2,
+    "locks": 2, "drafts": 2, "retargets": 3, "updates_branch": 3, "resets": 2, "dismisses": 1,
 }  # fmt: skip
 """What people do while pull requests are about to be merged, and most of it is what nobody should do."""
 TRAIN_DEEDS = {"takes_turn": 20, "resumes": 1}

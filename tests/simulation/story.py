@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.simulation.clock import Forever, VirtualLoop
-from tests.simulation.mischief import Meanwhile
+from tests.simulation.mischief import Meanwhile, own_branch
 from tests.simulation.people import OVER, People
 from tests.simulation.quick import quick
 from tests.simulation.world import Told, World
@@ -184,6 +184,10 @@ async def _rests(world: World) -> None:
         theirs = ticket.mover == "person" or branch in world.watch.moves.left_to_people
         theirs = theirs or world.hub.open_of(branch) is not None  # an older one, reopened: deleting it would close that
         theirs = theirs or world.git.tip(branch) not in {one.at for one in world.hub.of(branch)}  # pushed to after that
+        theirs = theirs or world.house.keeps  # nobody may delete it
+        theirs = theirs or bool(
+            world.hub.of(own_branch(ticket))
+        )  # it was stacked on when the branch was to go, perhaps
         if merged and branch in world.git.refs and not theirs:
             world.watch.violated("something is left behind", f"the branch {branch}")
 

@@ -36,6 +36,7 @@ ECHO = ("nothing", "nothing", "nothing", "Comment", "everything")
 """What Linear tells the service of the service's own writes. Somewhere of 1,331 events comments were told and issues
 were not, so nobody may depend on it, nor on its absence."""
 _ACTIONS = {kind: f"action {kind.__name__}" for kind in get_args(Action)}
+RULES = ("linear", "keeps", "deletes", "vast")
 DOWN_SECONDS = 300.0
 """Nobody may start a service that died for so long."""
 LINEAR_RETRIES = (60.0, 3600.0, 21600.0)
@@ -108,13 +109,15 @@ class World:
             },
             "budget": {"epic_usd": 100 if smooth else house.choice((100, 100, 8))},
         })  # fmt: skip
+        methods = house.choice((("merge", "squash", "rebase"), ("squash",), ("rebase",), ("merge",)))
         self.house = House(
-            methods=house.choice((("merge", "squash", "rebase"), ("squash",), ("rebase",), ("merge",))),
+            methods=methods,
             ci=house.random() < 0.7,
             required=house.random() < 0.5,
             strict=house.random() < 0.2,
             review=house.random() < 0.2,
             queue=house.random() < self.setting.queue,
+            **_rules(self.seed, methods),
         )
         self.echo = random.Random(f"{self.seed} echo").choice(ECHO)
         self.git = Git()
@@ -330,6 +333,13 @@ class World:
         """Linear tries again; GitHub never does."""
         if source == "linear" and tries < len(LINEAR_RETRIES):
             self._comes(LINEAR_RETRIES[tries], source, event, delivery, body, tries + 1)
+
+
+def _rules(seed: int, methods: tuple[str, ...]) -> dict[str, bool]:
+    """What else holds in the repository, as few have it."""
+    rules = random.Random(f"{seed} rules")
+    found = {name: rules.random() < 0.12 for name in RULES}
+    return {**found, "linear": found["linear"] and methods != ("merge",)}
 
 
 __all__ = ["PACE", "World", "asyncio"]
