@@ -136,10 +136,13 @@ class Writes:
 
         self._plans.append(plan)
 
-    def record(self, issue: Issue | str, record: Record, *, title: str, url: str, subtitle: str = "") -> str:
+    def record(
+        self, issue: Issue | str, record: Record, *, title: str, url: str, subtitle: str = "", first: bool = False
+    ) -> str:
         """The issue's signed record is this one; returns its signed text, empty when it is so already.
 
-        `title`, `subtitle` and `url` are what people see of it.
+        `title`, `subtitle` and `url` are what people see of it. The `first` one of an issue that is only made now
+        replaces none: the issue may have been there for long, where nobody looked.
         """
         if isinstance(issue, Issue) and issue.record == record:
             return ""
@@ -147,7 +150,7 @@ class Writes:
         ours = effect_id("record", target)
         shown: dict[str, Any] = {"title": title, "subtitle": subtitle, "metadata": seal(record, self._key)}
         about = f"record of {issue.identifier if isinstance(issue, Issue) else issue}"
-        again = Write("attachmentUpdate", {"id": ours, "input": shown}, about)
+        again = Write("attachmentUpdate", {"id": ours, "input": shown}, about) if not first else None
         made = {"id": ours, "issueId": target, "url": url, **shown}
         self._add(Write("attachmentCreate", {"input": made}, about, "Attachment", ours, again))
         return str(shown["metadata"][FIELD])

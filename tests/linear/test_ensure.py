@@ -296,6 +296,15 @@ async def test_a_record_stays_one_when_the_service_moves_house(office: Any, epic
     assert (await again(office, epic)).record == Record(epic.id, turns=2)
 
 
+async def test_a_first_record_leaves_the_one_that_is_there(office: Any, epic: Issue) -> None:
+    """Where the address is the same, Linear itself replaces what is there."""
+    for turns, first in ((3, False), (0, True)):
+        writes = office.writes()
+        writes.record(epic, Record(epic.id, turns=turns), title="Callboard", url=f"https://{turns}.test", first=first)
+        await writes.send()
+    assert (await again(office, epic)).record == Record(epic.id, turns=3)
+
+
 async def test_a_record_that_a_person_forges_is_refused_and_written_anew(office: Any, epic: Issue) -> None:
     writes = office.writes()
     writes.record(epic, Record(epic.id), title="Callboard", url="https://c.test")

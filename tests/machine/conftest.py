@@ -117,7 +117,8 @@ class Board:
 
     def facts(self) -> Facts:
         def ticket(issue: Issue) -> Ticket:
-            blocked = tuple(replace(one, **self._place(one.issue)) for one in issue.blocked_by)
+            below = (one for one in issue.blocked_by if one.issue in self.issues)
+            blocked = tuple(replace(one, **self._place(one.issue)) for one in below)
             runs = tuple(self.runs.get(issue.id, ()))
             return Ticket(replace(issue, blocked_by=blocked), self.pulls.get(issue.id), runs, issue.id in self.gone)
 
@@ -134,6 +135,7 @@ class Board:
             self.states_missing,
             self.lone,
             self.dropped,
+            orphans=tuple(run for key, runs in self.runs.items() if key not in self.issues for run in runs),
             call=self.call or Call("worker" if self.lone else "orchestrate", ALICE),
             unchecked={one.issue.id: self.watched.watch(one.issue.id, one.pull_request) for one in rest},
         )
