@@ -93,6 +93,8 @@ class Board:
     """The service brings branches up to date at once; a test that wants to look between says no."""
     gone: set[str] = field(default_factory=set)
     """Tickets whose branch somebody deleted."""
+    deleted: set[str] = field(default_factory=set)
+    """Comments that somebody deleted."""
     unheard: dict[str, str] = field(default_factory=dict)
     """Heads that an update pushed and was killed before it could say so, and what it made them of."""
     done: list[Any] = field(default_factory=list)
@@ -181,6 +183,8 @@ class Board:
                 body = say(words, values)
                 there = {one.id for one in self.issues[issue].comments if one.parent is None}
                 assert parent is None or parent in there, f"Linear knows no thread {parent} on {issue}: {words}"
+                if f"{issue}/{topic}" in self.deleted:
+                    return  # Linear says that it is there already
                 if any(one.topic == topic and one.body == body for one in self.issues[issue].comments):
                     return
                 self.changed |= topic != "panel"
@@ -269,6 +273,10 @@ class Board:
         said = Comment(f"comment-{self.now.timestamp()}", body, author, self.now, **more)
         self.change(key, comments=(*self.issues[key].comments, said))
         return said
+
+    def deletes(self, key: str, comment: Comment) -> None:
+        self.deleted.add(comment.id)
+        self.change(key, comments=tuple(one for one in self.issues[key].comments if one.id != comment.id))
 
     def moves(self, key: str, stage: Stage) -> None:
         self.apply(Move(key, stage))
