@@ -186,6 +186,20 @@ async def test_an_answer_to_an_answer_joins_the_thread(office: Any, epic: Issue)
     assert ours.parent == first.id
 
 
+async def test_an_answer_in_a_thread_whose_first_comment_was_deleted_stands_by_itself(office: Any, epic: Issue) -> None:
+    """Linear would refuse it, and all that is written with it, in every round."""
+    bob = office.person("bob")
+    first = bob.comments(office.world.issue("YOU-1"), "status")
+    second = bob.replies(first, "status")
+    seen = await again(office, epic)
+    left = replace(seen, comments=tuple(one for one in seen.comments if one.id != first.id))
+    writes = office.writes()
+    writes.comment(left, "status", "All is well.", parent=second.id)
+    await writes.send()
+    ours = next(one for one in (await again(office, epic)).comments if one.ours)
+    assert ours.parent is None
+
+
 async def test_a_person_who_copies_our_marker_does_not_become_us(office: Any, epic: Issue) -> None:
     writes = office.writes()
     writes.comment(epic, "shown", "Approve these heads?")

@@ -78,7 +78,7 @@ UNTIDY = Setting("untidy", UNTIDY_DEEDS, tasks=2)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""
 REMAINDER = 4
-SELDOM = {(1, 0): UNTIDY}
+SELDOM = {(1, 9): UNTIDY}
 """Of ten that would be ordinary with this remainder, the one of this place; so all others are what they always were."""
 
 
