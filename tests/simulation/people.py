@@ -272,11 +272,11 @@ class People:
         for epic in [one for one in self.linear.issues.values() if one.parent is None]:
             if not {ORCHESTRATE, "worker"} & epic.labels.keys():  # else nobody would ever look at it again
                 self.linear.label(epic, add=(ORCHESTRATE,))
-        for taken in [one for one in self.linear.issues.values() if one.parent == "" and not one.deleted]:
-            self.linear.move(taken, self._state(Stage.DONE), "person", ALICE)  # who took it finishes it
         for back in self.undo.values():
             back()
         self.undo.clear()
+        for taken in [one for one in self.linear.issues.values() if one.parent == "" and not one.deleted]:
+            self.linear.move(taken, self._state(Stage.DONE), "person", ALICE)  # who took it finishes it
         for pull in self.hub.pulls.values():
             head = self.hub.head(pull)
             if pull.open and self.hub.house.ci and not (self.hub.latest(head) and self.hub.green(head)):
