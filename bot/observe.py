@@ -76,6 +76,7 @@ class Observer:
         lone = _is_lone(picture.epic)
         issues = (picture.epic,) if lone else (picture.epic, *_with_tasks(picture))
         pulls = await self.pulls.of(place, issues)
+        ids = {one.id for one in issues}
         runs = [_run(row) for row in await self.engine.runs(key)]
         tickets = tuple(
             [
@@ -106,6 +107,7 @@ class Observer:
             service=Service(**vars(await self.engine.service())),
             dropped=not labels & {ORCHESTRATE, WORKER},
             numbers=picture.numbers,
+            orphans=tuple(run for run in runs if run.issue not in ids),
             call=await self._call(picture.epic, picture.viewer),
         )
 

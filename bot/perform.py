@@ -15,6 +15,7 @@ import structlog
 from bot.effects import GitHubEffects, Runs
 from bot.github.errors import HeadMoved, Locked, NotFound, NotMergeable
 from bot.linear.ensure import NewTicket, Writes, ticket_id
+from bot.machine.archive import taken_away
 from bot.machine.breakdown import Task, code
 from bot.machine.decision import (
     Action,
@@ -268,7 +269,9 @@ class Performer:
         there = {one.id for one in told}  # what is known of them is not replaced by a fresh record
         ours = {task.key: ticket_id(facts.epic.issue.id, task.key) for task in create.tasks}
         known |= {key: issue for key, issue in ours.items() if issue in there}
-        new = [task for task in create.tasks if task.key not in known]
+        gone = taken_away(facts)
+        tasks = [task for task in create.tasks if task.key not in gone]
+        new = [task for task in tasks if task.key not in known]
         made = writes.create_tickets(
             facts.epic.issue,
             [
@@ -284,7 +287,7 @@ class Performer:
         )
         ids = known | made
         related = {(one.issue.id, below.issue) for one in facts.tickets for below in one.issue.blocked_by}
-        pairs = [(ids[task.key], ids[below]) for task in create.tasks for below in task.depends_on if below in ids]
+        pairs = [(ids[task.key], ids[below]) for task in tasks for below in task.depends_on if below in ids]
         pairs += [(ids[key], below) for key, below in create.blocked_by if key in ids]
         archived = {one.issue.id for one in facts.tickets if one.issue.archived}  # where Linear rejects every edit
         for above, below in pairs:
@@ -299,12 +302,14 @@ class Performer:
             return {}
         above = {issue: one.number for issue, one in wanted.items()}
         numbers = await self.runs.intend(facts.key, above, facts.numbers)
-        written = {}
-        for issue, one in wanted.items():
+        written, there = {}, {one.issue.id for one in (facts.epic, *facts.tickets)}
+        for issue, one in wanted.items():  # one that is only made now is noted when it is read: it may be older
             spent = f"{one.stage} · run {one.generation} · ${one.cost_usd:.2f}"
             record = replace(one, number=numbers[issue])
-            text = writes.record(issue, record, title="Callboard", subtitle=spent, url=f"{self.page}/issues/{issue}")
-            written[issue] = numbers[issue], text
+            page, first = f"{self.page}/issues/{issue}", issue not in there
+            text = writes.record(issue, record, title="Callboard", subtitle=spent, url=page, first=first)
+            if not first:
+                written[issue] = numbers[issue], text
         return written
 
 

@@ -6,6 +6,7 @@ the digest must still be the same; a document that was edited meanwhile is shown
 
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 from bot.machine import breakdown
@@ -107,7 +108,7 @@ def _review(
     facts: Facts, ticket: Ticket, heard: Heard, digest: str, words: str, values: Mapping[str, Any], approved: Any
 ) -> Decision:
     record, issue = heard.record, ticket.issue.id
-    topic = f"{words}-review-{record.generation}-{digest[:32]}"
+    topic = _topic(ticket, record, f"{words}-review-{record.generation}", digest)
     blocker = Blocker(issue, "turn_1" if words == "breakdown" else "plan_review")
     now_shown = replace(record, shown=Approval(comment=topic, user="", at=facts.now, digest=digest))
     if record.shown is None or record.shown.comment != topic:
@@ -128,6 +129,20 @@ def _review(
     if record.shown is None or record.shown.comment != topic:
         record = now_shown
     return replies + Decision((show,), (blocker,), record=record)
+
+
+def _topic(ticket: Ticket, record: Record, name: str, digest: str) -> str:
+    """What the comment is called that shows this.
+
+    Where it was shown and is not there, a person deleted it: Linear takes its id for used, so it gets another name.
+    Else it would never be shown again, and no approval would ever count.
+    """
+    shown = record.shown
+    if shown is None or shown.digest != digest or not shown.comment.startswith(f"{name}-"):
+        return f"{name}-{digest[:32]}"
+    if shown_comment(ticket, record) is not None:
+        return shown.comment
+    return f"{name}-{sha256(f'{shown.comment} is gone'.encode()).hexdigest()[:32]}"
 
 
 def _again(ticket: Ticket, heard: Heard) -> Decision:

@@ -31,8 +31,10 @@ _WROTE: LiteralString = """
         AS seen (issue, number, text) ORDER BY issue
     ON CONFLICT (issue) DO UPDATE SET
         key = excluded.key, intended = greatest(known.intended, excluded.written),
-        written = excluded.written, written_at = excluded.written_at, text = excluded.text
-    WHERE known.written < excluded.written
+        written = greatest(known.written, excluded.written),
+        written_at = CASE WHEN known.written < excluded.written THEN excluded.written_at ELSE known.written_at END,
+        text = CASE WHEN known.written < excluded.written THEN excluded.text ELSE known.text END
+    WHERE known.written < excluded.written OR known.key <> excluded.key
 """
 
 

@@ -34,7 +34,8 @@ class MemoryLedger:
     def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:
         """These stand on Linear."""
         for issue, (number, text) in seen.items():
-            _, kept, _ = self._rows.get(issue, (key, Kept(number, self._now()), ""))
+            _, kept, before = self._rows.get(issue, (key, Kept(number, self._now()), ""))
+            self._rows[issue] = key, kept, before
             if kept.written < number:
                 known = Kept(max(kept.intended, number), kept.intended_at, number, self._now())
                 self._rows[issue] = key, known, text

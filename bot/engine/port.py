@@ -297,7 +297,10 @@ class Engine(Protocol):
         """
 
     async def wrote(self, key: str, seen: Mapping[str, tuple[int, str]]) -> None:
-        """Records that stand on Linear, by issue: number and signed text. One older than what is known is left out."""
+        """Records that stand on Linear, by issue: number and signed text. One older than what is known is left out.
+
+        What is known of the issue belongs to this key from now on: it may be part of another epic than before.
+        """
 
     async def text_of(self, issue: str) -> str:
         """The signed text of the newest record of an issue that stood on Linear; empty when none is known."""

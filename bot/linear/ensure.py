@@ -53,15 +53,16 @@ class Writes:
         """The issue has one comment of ours about `topic` with this text; returns its id.
 
         A comment that is there is edited when we last wrote another text. `parent` is the comment that is answered;
-        Linear's threads are one level deep, so the answer to an answer goes under the first comment.
+        Linear's threads are one level deep, so the answer to an answer goes under the first comment. Where that one was
+        deleted there is no thread any more: the answer then stands by itself.
         """
         there = next((one for one in issue.comments if one.ours and one.topic == topic), None)
         if there is None:
             ours = comment_id(issue.id, topic)
             text = mark(body, issue=issue.id, topic=topic, key=self._key)
             made: dict[str, Any] = {"id": ours, "issueId": issue.id, "body": text}
-            if parent:
-                made["parentId"] = next((one.parent for one in issue.comments if one.id == parent), None) or parent
+            if parent and (thread := _thread(issue, parent)):
+                made["parentId"] = thread
             about = f"comment on {issue.identifier}: {topic}"
             self._add(Write("commentCreate", {"input": made}, about, "Comment", ours))
             return ours
@@ -136,10 +137,13 @@ class Writes:
 
         self._plans.append(plan)
 
-    def record(self, issue: Issue | str, record: Record, *, title: str, url: str, subtitle: str = "") -> str:
+    def record(
+        self, issue: Issue | str, record: Record, *, title: str, url: str, subtitle: str = "", first: bool = False
+    ) -> str:
         """The issue's signed record is this one; returns its signed text, empty when it is so already.
 
-        `title`, `subtitle` and `url` are what people see of it.
+        `title`, `subtitle` and `url` are what people see of it. The `first` one of an issue that is only made now
+        replaces none: the issue may have been there for long, where nobody looked.
         """
         if isinstance(issue, Issue) and issue.record == record:
             return ""
@@ -147,7 +151,7 @@ class Writes:
         ours = effect_id("record", target)
         shown: dict[str, Any] = {"title": title, "subtitle": subtitle, "metadata": seal(record, self._key)}
         about = f"record of {issue.identifier if isinstance(issue, Issue) else issue}"
-        again = Write("attachmentUpdate", {"id": ours, "input": shown}, about)
+        again = Write("attachmentUpdate", {"id": ours, "input": shown}, about) if not first else None
         made = {"id": ours, "issueId": target, "url": url, **shown}
         self._add(Write("attachmentCreate", {"input": made}, about, "Attachment", ours, again))
         return str(shown["metadata"][FIELD])
@@ -279,6 +283,12 @@ class Writes:
 def ticket_id(epic: str, key: str) -> str:
     """The id of the ticket for the task `key` of an epic (by the epic's id)."""
     return effect_id("ticket", epic, key)
+
+
+def _thread(issue: Issue, comment: str) -> str:
+    """The comment below which an answer stands; empty when it is not there."""
+    root = next((one.parent for one in issue.comments if one.id == comment), None) or comment
+    return root if any(one.id == root for one in issue.comments) else ""
 
 
 def _label_id(team: Team, name: str) -> str:

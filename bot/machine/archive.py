@@ -3,12 +3,15 @@
 So it can't be moved to Canceled, nor be commented on, nor keep a newer record; one refused write would hold up all that
 the same round writes. It counts as canceled without a word, unless it was over before. Whoever restores it finds it in
 the state that it had, and work on it goes on from there.
+
+What was deleted for ever, or is part of something else now, isn't shown at all. The epic goes on without it; it is not
+made again: its id is used, and who has it now would find a fresh record in the place of its own.
 """
 
 from dataclasses import replace
 
-from bot.machine.decision import Decision, Dispose, Move, Post, Remember
-from bot.machine.facts import Facts, Mover, Ticket
+from bot.machine.decision import CreateTickets, Decision, Dispose, Move, Post, Remember
+from bot.machine.facts import Facts, Mover, Ticket, record_of
 from bot.machine.moving import stage_of
 from bot.machine.stages import Stage
 
@@ -31,6 +34,18 @@ def without_edits(facts: Facts, decision: Decision) -> Decision:
     edits = Move | Dispose | Post | Remember
     kept = tuple(one for one in decision.actions if not (isinstance(one, edits) and one.issue in archived))
     return replace(decision, actions=kept)
+
+
+def made(facts: Facts, decision: Decision) -> tuple[str, ...]:
+    """The tasks whose tickets stand in the epic, or did; those that are made now stand there before this is written."""
+    there = [record_of(one).task or one.issue.task for one in facts.tickets]
+    new = [task.key for one in decision.actions if isinstance(one, CreateTickets) for task in one.tasks]
+    return tuple(dict.fromkeys((*record_of(facts.epic).made, *filter(None, there), *new)))
+
+
+def taken_away(facts: Facts) -> frozenset[str]:
+    """The tasks whose tickets stood in the epic once, and don't any more."""
+    return frozenset(record_of(facts.epic).made) - {record_of(one).task or one.issue.task for one in facts.tickets}
 
 
 def _as_it_counts(ticket: Ticket, gone: frozenset[str]) -> Ticket:

@@ -84,7 +84,7 @@ def _decided(facts: Facts, handlers: Handlers) -> Decision:
         whole += _with_record(facts, original, turned[issue], decision)
     whole = _without_repeats(replace(whole, record=None))
     whole = replace(whole, actions=tuple(one for one in whole.actions if not _so_already(facts, one)))
-    whole += calling.told(now)
+    whole += calling.told(now) + _orphaned(facts)
     whole += stuck(now, whole)
     whole = _closed(facts, whole)
     return whole + _answers(now, turned, whole) + _panel(now, whole) + _checks(now, whole)
@@ -167,6 +167,12 @@ def _stopped(facts: Facts, one: _Turned) -> tuple[StopRun, ...]:
     return tuple(StopRun(run.id, why_stopped) for run in one.ticket.runs if run.live)
 
 
+def _orphaned(facts: Facts) -> Decision:
+    """Nobody takes the results of what runs for a ticket that was deleted, or taken out of its epic."""
+    why_stopped = "its ticket is no part of the epic any more"
+    return Decision(tuple(StopRun(run.id, why_stopped) for run in facts.orphans if run.live))
+
+
 def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision) -> Decision:
     """Add what must be remembered, when it differs from what Linear holds."""
     original = before.issue
@@ -177,6 +183,7 @@ def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision)
     record = charged(facts, before, record)
     if original.id == facts.epic.issue.id:
         record = replace(record, called=calling.known(facts), lone=facts.lone)
+        record = record if facts.lone else replace(record, made=archive.made(facts, decision))
     so_already = record == original.record and not original.outdated
     if so_already or one.ticket.issue.record_refused:
         return replace(decision, record=None)

@@ -251,6 +251,8 @@ class Facts:
     """The label was taken away: nothing new starts, what runs is stopped."""
     numbers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By issue id: the highest numbers that were given out and that stood on Linear for its record at this read."""
+    orphans: tuple[Run, ...] = ()
+    """Runs for what is none of the epic's tickets any more."""
     unchanged: Mapping[str, datetime] = field(default_factory=dict)
     """By issue id: since when nothing that we know of it has changed. Nothing here: it is new to us."""
     unchecked: Mapping[str, float] = field(default_factory=dict)

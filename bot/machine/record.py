@@ -134,6 +134,8 @@ class Record:
     pull_request: int | None = None
     task: str = ""
     """Key of the task of the breakdown that this ticket was made from."""
+    made: tuple[str, ...] = ()
+    """Of an epic: keys of the tasks whose tickets stood in it. Where one is missing now, a person took it away."""
     summary: str = ""
     """What the last implementing run said it did, for the pull request and the documentation agent."""
     wait_until: datetime | None = None

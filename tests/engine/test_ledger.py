@@ -44,6 +44,27 @@ async def test_what_another_epic_wrote_of_a_ticket_that_is_ours_now_overtakes_no
     await bench.engine.intend("epic-1", {"a": 0}, {})
 
 
+async def test_a_ticket_that_came_from_another_epic_has_its_numbers_here_once_it_was_read_here(bench: Bench) -> None:
+    """What is read here first was noted there: the epic that it came to got no number in a month, for anything."""
+    await bench.open()
+    there = await bench.engine.intend("epic-2", {"a": 0}, {})
+    await bench.engine.wrote("epic-2", {"a": (there["a"], "text")})
+    await bench.engine.wrote("epic-1", {"a": (there["a"], "text")})  # as `bot/linear/newest.py` notes what it reads
+    assert await _numbers(bench) == {"a": (there["a"], there["a"])}
+    assert await bench.engine.text_of("a") == "text"
+    assert await bench.engine.intend("epic-1", {"a": there["a"]}, await _numbers(bench)) == {"a": there["a"] + 1}
+    assert not (await bench.engine.records("epic-2")).issues
+
+
+async def test_an_older_text_that_another_epic_reads_takes_nothing_away(bench: Bench) -> None:
+    await bench.open()
+    there = await bench.engine.intend("epic-2", {"a": 0}, {})
+    await bench.engine.wrote("epic-2", {"a": (there["a"], "newer")})
+    await bench.engine.wrote("epic-1", {"a": (there["a"] - 1, "older")})
+    assert await _numbers(bench) == {"a": (there["a"], there["a"])}
+    assert await bench.engine.text_of("a") == "newer"
+
+
 async def test_who_reads_what_a_slow_process_then_overwrites_gets_no_number(bench: Bench) -> None:
     """It had its number long ago, was frozen on its way to Linear, and wrote only now; both stand in a round."""
     await bench.open()

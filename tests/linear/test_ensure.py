@@ -186,6 +186,20 @@ async def test_an_answer_to_an_answer_joins_the_thread(office: Any, epic: Issue)
     assert ours.parent == first.id
 
 
+async def test_an_answer_in_a_thread_whose_first_comment_was_deleted_stands_by_itself(office: Any, epic: Issue) -> None:
+    """Linear would refuse it, and all that is written with it, in every round."""
+    bob = office.person("bob")
+    first = bob.comments(office.world.issue("YOU-1"), "status")
+    second = bob.replies(first, "status")
+    seen = await again(office, epic)
+    left = replace(seen, comments=tuple(one for one in seen.comments if one.id != first.id))
+    writes = office.writes()
+    writes.comment(left, "status", "All is well.", parent=second.id)
+    await writes.send()
+    ours = next(one for one in (await again(office, epic)).comments if one.ours)
+    assert ours.parent is None
+
+
 async def test_a_person_who_copies_our_marker_does_not_become_us(office: Any, epic: Issue) -> None:
     writes = office.writes()
     writes.comment(epic, "shown", "Approve these heads?")
@@ -294,6 +308,15 @@ async def test_a_record_stays_one_when_the_service_moves_house(office: Any, epic
         await writes.send()
     assert len(office.world.all(Attachment)) == 1
     assert (await again(office, epic)).record == Record(epic.id, turns=2)
+
+
+async def test_a_first_record_leaves_the_one_that_is_there(office: Any, epic: Issue) -> None:
+    """Where the address is the same, Linear itself replaces what is there."""
+    for turns, first in ((3, False), (0, True)):
+        writes = office.writes()
+        writes.record(epic, Record(epic.id, turns=turns), title="Callboard", url=f"https://{turns}.test", first=first)
+        await writes.send()
+    assert (await again(office, epic)).record == Record(epic.id, turns=3)
 
 
 async def test_a_record_that_a_person_forges_is_refused_and_written_anew(office: Any, epic: Issue) -> None:

@@ -93,6 +93,8 @@ class Board:
     """The service brings branches up to date at once; a test that wants to look between says no."""
     gone: set[str] = field(default_factory=set)
     """Tickets whose branch somebody deleted."""
+    deleted: set[str] = field(default_factory=set)
+    """Comments that somebody deleted."""
     unheard: dict[str, str] = field(default_factory=dict)
     """Heads that an update pushed and was killed before it could say so, and what it made them of."""
     done: list[Any] = field(default_factory=list)
@@ -117,7 +119,8 @@ class Board:
 
     def facts(self) -> Facts:
         def ticket(issue: Issue) -> Ticket:
-            blocked = tuple(replace(one, **self._place(one.issue)) for one in issue.blocked_by)
+            below = (one for one in issue.blocked_by if one.issue in self.issues)
+            blocked = tuple(replace(one, **self._place(one.issue)) for one in below)
             runs = tuple(self.runs.get(issue.id, ()))
             return Ticket(replace(issue, blocked_by=blocked), self.pulls.get(issue.id), runs, issue.id in self.gone)
 
@@ -134,6 +137,7 @@ class Board:
             self.states_missing,
             self.lone,
             self.dropped,
+            orphans=tuple(run for key, runs in self.runs.items() if key not in self.issues for run in runs),
             call=self.call or Call("worker" if self.lone else "orchestrate", ALICE),
             unchecked={one.issue.id: self.watched.watch(one.issue.id, one.pull_request) for one in rest},
         )
@@ -179,6 +183,8 @@ class Board:
                 body = say(words, values)
                 there = {one.id for one in self.issues[issue].comments if one.parent is None}
                 assert parent is None or parent in there, f"Linear knows no thread {parent} on {issue}: {words}"
+                if f"{issue}/{topic}" in self.deleted:
+                    return  # Linear says that it is there already
                 if any(one.topic == topic and one.body == body for one in self.issues[issue].comments):
                     return
                 self.changed |= topic != "panel"
@@ -267,6 +273,10 @@ class Board:
         said = Comment(f"comment-{self.now.timestamp()}", body, author, self.now, **more)
         self.change(key, comments=(*self.issues[key].comments, said))
         return said
+
+    def deletes(self, key: str, comment: Comment) -> None:
+        self.deleted.add(comment.id)
+        self.change(key, comments=tuple(one for one in self.issues[key].comments if one.id != comment.id))
 
     def moves(self, key: str, stage: Stage) -> None:
         self.apply(Move(key, stage))

@@ -20,6 +20,22 @@ def test_a_labelled_epic_is_broken_down_and_shown(board):
     assert "turn 1" in board.why("epic")
 
 
+def test_a_breakdown_whose_comment_a_person_deleted_is_shown_again_and_can_be_approved(board):
+    """Linear takes the id of what was deleted for used: it was posted again and again, and never stood there."""
+    board.begin()
+    board.finish()
+    for _ in range(2):
+        shown = next(one for one in board.issues["epic"].comments if one.topic.startswith("breakdown-review"))
+        board.deletes("epic", shown)
+        said = board.comments("epic", "approve")
+        board.settle()
+        assert board.answers(said)
+        assert board.said("epic", "breakdown-review")
+    board.comments("epic", "approve")
+    board.settle()
+    assert board.stage("epic") is Stage.DEV
+
+
 def test_an_approval_makes_the_tickets_and_work_begins_where_nothing_blocks(approved):
     assert approved.created == 4
     assert approved.stage("epic") is Stage.DEV

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.machine.decision import CreateTickets, Post, Remember, StartRun
+from bot.machine.decision import CreateTickets, Post, Remember, StartRun, StopRun
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Approval, Record, generation_of
 from bot.machine.stages import Stage
@@ -27,6 +27,33 @@ def test_nothing_waits_for_what_a_person_deletes(boards):
     board.change("feed", archived=True)
     board.work(12)
     assert board.stage("epic") is Stage.CODE_REVIEW
+
+
+def test_what_a_person_takes_out_of_the_epic_is_not_made_again_and_the_epic_goes_on_without_it(boards):
+    """Its id is used: the epic asked for it in every round, for ever, and gave it a fresh record where it is now."""
+    board = begun(boards)
+    made = board.created
+    del board.issues["feed"]
+    board.work(12)
+    assert board.created == made
+    assert "feed" not in board.issues
+    assert board.stage("epic") is Stage.CODE_REVIEW
+
+
+def test_an_epic_of_which_everything_was_taken_away_comes_to_its_end(boards):
+    board = begun(boards)
+    for key in [key for key in board.issues if key != "epic"]:
+        del board.issues[key]
+    board.settle()
+    assert board.stage("epic") is Stage.DONE
+
+
+def test_what_runs_for_a_ticket_that_was_taken_out_of_the_epic_is_stopped(boards):
+    board = begun(boards)
+    run = next(one for one in board.live() if one.issue == "feed")
+    del board.issues["feed"]
+    stops = [one for one in board.step().actions if isinstance(one, StopRun)]
+    assert [one.run for one in stops] == [run.id]
 
 
 def test_what_is_restored_goes_on_where_it_was(boards):

@@ -6,7 +6,7 @@ from typing import get_args
 from bot.machine.decision import Action
 from tests.simulation.doors import KINDS
 from tests.simulation.people import OVER
-from tests.simulation.setting import ORDINARY, SPECIAL
+from tests.simulation.setting import ORDINARY, SELDOM, SPECIAL
 from tests.simulation.worker import ENDS
 
 MANY = 1000
@@ -16,7 +16,10 @@ EXPECTED = (
     *(f"agent {one}" for one in dict.fromkeys(ENDS)),
     *(f"end {one}" for one in OVER if one != "duplicate"),
     *(f"fault {one}" for one in KINDS),
-    *(f"person {one}" for one in dict.fromkeys(deed for each in (ORDINARY, *SPECIAL) for deed in each.deeds)),
+    *(
+        f"person {one}"
+        for one in dict.fromkeys(deed for each in (ORDINARY, *SPECIAL, *SELDOM.values()) for deed in each.deeds)
+    ),
 )
 
 

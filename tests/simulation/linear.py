@@ -51,6 +51,7 @@ class Issue:
     title: str
     description: str
     parent: str | None
+    """None above everything; empty when it was taken out of its epic, and is part of something else."""
     state: str
     labels: dict[str, None] = field(default_factory=dict)
     comments: list[Node] = field(default_factory=list)
@@ -306,6 +307,34 @@ class Linear:
         issue.comments = [one for one in issue.comments if one["id"] != comment]
         self.gone_words.setdefault(comment, now())
         self._tell("Comment", "remove", issue, "person", comment)
+
+    def take_out(self, issue: Issue) -> None:
+        """A ticket is part of something else from now on."""
+        issue.parent = ""
+        self._tell("Issue", "update", issue)
+
+    def destroy(self, issue: Issue) -> None:
+        """An issue is deleted for ever."""
+        issue.deleted = True
+        self._tell("Issue", "remove", issue)
+
+    def detach(self, issue: Issue, attachment: str) -> None:
+        """An attachment is removed."""
+        del issue.attachments[attachment]
+        self._tell("Attachment", "remove", issue, "person", attachment)
+
+    def drop(self, issue: Issue, document: str) -> None:
+        """A document is put into the trash, where a write finds it."""
+        issue.documents[document] = {**issue.documents[document], "trashed": True}
+        issue.version += 1
+        self.changed("Document", "remove", {"id": document}, "person")
+
+    def unmake_label(self, name: str) -> None:
+        """A label is deleted, and gone from everything that bore it; nobody is told of each issue."""
+        del self.labels[name]
+        for issue in self.issues.values():
+            if issue.labels.pop(name, self) is not self:
+                issue.version += 1
 
     def attach(self, issue: Issue, id_: str, metadata: Node, who: str) -> None:
         """An attachment has this metadata."""

@@ -4,9 +4,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bot.linear.marker import effect_id
-from bot.machine.stages import STATES, Disposition, Stage
+from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
 from tests.simulation.hub import Pull, Refusal
-from tests.simulation.linear import ALICE, BOB, Issue
+from tests.simulation.linear import ALICE, BOB, US, Issue
 
 if TYPE_CHECKING:
     from tests.simulation.people import People
@@ -194,12 +194,62 @@ def copies_record(people: "People", issue: Issue) -> None:
         people.replaces_record(issue, other.attachments[effect_id("record", other.id)]["metadata"])
 
 
+def takes_out(people: "People", issue: Issue) -> None:
+    """A ticket becomes part of something else."""
+    if issue.parent:
+        people.linear.take_out(issue)
+
+
+def destroys(people: "People", issue: Issue) -> None:
+    """A ticket is deleted for ever."""
+    if issue.parent:
+        people.linear.destroy(issue)
+
+
+def unsays_ours(people: "People", issue: Issue) -> None:
+    """Somebody takes away what the service said."""
+    ours = [one for one in issue.comments if one["user"] is US]
+    if ours:
+        people.linear.unsay(issue, people.chance.choice(ours)["id"])
+
+
+def answers(people: "People", issue: Issue) -> None:
+    """Somebody says something in a thread."""
+    roots = [one for one in issue.comments if one["parentId"] is None]
+    if roots:
+        word = people.chance.choice(("approve", "why", "retry", "status", "Make it green."))
+        people.says(issue, word, people.somebody(), parent=people.chance.choice(roots)["id"])
+
+
+def takes_record(people: "People", issue: Issue) -> None:
+    """Somebody removes the link that holds the record."""
+    ours = effect_id("record", issue.id)
+    if ours in issue.attachments:
+        people.world.forged.add(issue.id)
+        people.linear.detach(issue, ours)
+
+
+def takes_document(people: "People", issue: Issue) -> None:
+    """Somebody puts the breakdown into the trash."""
+    epic = people.epic_of(issue)
+    for one in [one for one in epic.documents.values() if not one["trashed"]]:
+        people.linear.drop(epic, one["id"])
+
+
+def takes_label(people: "People", issue: Issue) -> None:
+    """Somebody deletes a label that the service puts on issues."""
+    found = sorted({str(one) for one in (*Disposition, ORCHESTRATED)} & people.linear.labels.keys())
+    if found:
+        people.linear.unmake_label(people.chance.choice(found))
+
+
 DEEDS = {
     one.__name__: one
     for one in (
         takes_turn, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges, pushes_when_approved,
         merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work, stops_train,
-        stacks, locks, drafts, retargets, updates_branch, resets, dismisses,
+        stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out, destroys, unsays_ours,
+        answers, takes_record, takes_document, takes_label,
     )
 }  # fmt: skip
 

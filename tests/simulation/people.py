@@ -43,7 +43,7 @@ class People:
         """Somebody does something."""
         deeds = self.world.setting.deeds
         deed = self.chance.choices(tuple(deeds), tuple(deeds.values()))[0]
-        living = [one for one in self.linear.issues.values() if not one.deleted]
+        living = [one for one in self.linear.issues.values() if not one.deleted and one.parent != ""]
         epics = [one for one in living if one.parent is None]
         issue = self.chance.choice(living if self.chance.random() < 0.6 else epics or living)
         self.world.fired[f"person {deed}"] += 1
@@ -277,6 +277,8 @@ class People:
         for back in self.undo.values():
             back()
         self.undo.clear()
+        for taken in [one for one in self.linear.issues.values() if one.parent == "" and not one.deleted]:
+            self.linear.move(taken, self._state(Stage.DONE), "person", ALICE)  # who took it finishes it
         for pull in self.hub.pulls.values():
             head = self.hub.head(pull)
             if pull.open and self.hub.house.ci and not (self.hub.latest(head) and self.hub.green(head)):

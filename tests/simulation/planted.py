@@ -417,4 +417,18 @@ PLANTED = (
         "    if True:\n",
         found_by=16,
     ),
+    Planted(
+        "a ticket that a person took away is made again",
+        "handlers/dev.py",
+        " | taken_away(facts)\n",
+        "\n",
+        found_by=235,
+    ),
+    Planted(
+        "an answer goes below what was deleted",
+        "bot/linear/ensure.py",
+        '    return root if any(one.id == root for one in issue.comments) else ""\n',
+        "    return root\n",
+        found_by=2335,
+    ),
 )

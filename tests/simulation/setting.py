@@ -27,6 +27,11 @@ MEDDLING_DEEDS = {
     "approves_by_edit": 2,
 }  # fmt: skip
 """What people do to work that is under way."""
+UNTIDY_DEEDS = {
+    **ORDINARY_DEEDS, "takes_turn": 14, "resumes": 6, "takes_out": 2, "destroys": 1, "unsays_ours": 3, "answers": 5,
+    "takes_document": 1,
+}  # fmt: skip
+"""What people do who tidy up: what they take away is gone."""
 
 ILL = {"github 502 before": 0.15, "github timeout after": 0.05, "linear 500 before": 0.05, "linear 500 after": 0.05}
 
@@ -70,12 +75,17 @@ SPECIAL = (
     Setting("deaf", deaf=True),
     Setting("given", given=True),
 )
+UNTIDY = Setting("untidy", UNTIDY_DEEDS, tasks=2)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""
 REMAINDER = 4
+SELDOM = {(1, 9): UNTIDY}
+"""Of ten that would be ordinary with this remainder, the one of this place; so all others are what they always were."""
 
 
 def setting_of(seed: int) -> Setting:
     """The setting of a story."""
     place, left = divmod(seed, EVERY)
-    return ORDINARY if left != REMAINDER else SPECIAL[place % len(SPECIAL)]
+    if left == REMAINDER:
+        return SPECIAL[place % len(SPECIAL)]
+    return SELDOM.get((left, place % 10), ORDINARY)

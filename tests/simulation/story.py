@@ -179,6 +179,8 @@ async def _rests(world: World) -> None:
             continue
         if any(one.open and one.base == branch for one in world.hub.pulls.values()):
             continue  # deleting the branch would close that
+        if ticket.parent == "":
+            continue  # it was taken out of its epic: the service, which may have lost its database, knows nothing of it
         if branch in world.checkouts and ticket.id not in world.forged:  # a record put back may be an older one
             world.watch.violated("something is left behind", f"the checkout of {branch}")
         theirs = ticket.mover == "person" or branch in world.watch.moves.left_to_people

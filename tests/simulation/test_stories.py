@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.setting import EVERY, REMAINDER, SPECIAL, setting_of
+from tests.simulation.setting import EVERY, REMAINDER, SPECIAL, UNTIDY, setting_of
 from tests.simulation.story import play
 
 SAMPLE = range(12)
@@ -30,6 +30,12 @@ def test_in_special_worlds_nothing_is_violated_either(place):
     assert setting_of(seed) is SPECIAL[place]
     ended = play(seed, 60)
     assert not ended.found, f"make simulate SEED={seed} ARGS='--steps 60': {ended.found[0]}"
+
+
+def test_where_people_tidy_up_nothing_is_violated_either():
+    assert setting_of(55) is UNTIDY
+    ended = play(55)
+    assert not ended.found, f"make simulate SEED=55: {ended.found[0]}"
 
 
 @pytest.mark.parametrize("seed", FOUND)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bot.engine.port import RunRow, RunState
 from bot.linear import reading
-from bot.linear.marker import effect_id
+from bot.linear.marker import comment_id, effect_id
 from bot.machine.record import Artifact, Record
 from tests.simulation.linear import Issue, Node
 from tests.simulation.watch.part import Part
@@ -112,6 +112,8 @@ class Records(Part):
         heard = seen.comments if seen else ()  # as they read then: one may have been edited into another word since
         said = [one for one in heard if one["id"] in fresh and human(one) and is_command(one)]
         answered = {topic_of(one) for one in holder.comments if ours(one)} if said else set()
+        gone = self.world.linear.gone_words  # a person may have taken the answer away since
+        answered |= {topic for one in said if comment_id(holder.id, topic := f"reply-{one['id']}") in gone}
         counts = new.approval.comment if new.approval else ""
         if ignored := [one for one in said if f"reply-{one['id']}" not in answered and one["id"] != counts]:
             self.violated("a word is ignored", f"{holder.identifier}: {ignored[0]['body'][:40]}")

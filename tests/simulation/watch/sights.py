@@ -56,7 +56,8 @@ class Sights:
         sealed = one.attachments.get(effect_id("record", one.id))
         return Seen(
             one.id, one.identifier, linear.name_of(one), linear.kind_of(one), one.mover, frozenset(one.labels),
-            tuple(one.blocked_by), one.comments[:], sealed["metadata"] if sealed else None,
+            tuple(below for below in one.blocked_by if not linear.issues[below].deleted),
+            one.comments[:], sealed["metadata"] if sealed else None,
             one.archived is not None,
         )  # fmt: skip
 
