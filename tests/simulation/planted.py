@@ -182,13 +182,6 @@ PLANTED = (
         "    if True:\n",
         found_by=142,
     ),
-    Planted(
-        "a ticket answers in a thread of its epic",
-        "bot/machine/listening.py",
-        "    thread = (comment.parent or comment.id) if comment in ticket.issue.comments else None\n",
-        "    thread = comment.parent or comment.id\n",
-        found_by=209,
-    ),
     # ---- the merge
     Planted(
         "an approval of another head counts",
@@ -252,7 +245,7 @@ PLANTED = (
         "bot/machine/stack.py",
         "    watched = facts.unchecked.get(record.issue, 0.0)\n",
         "    watched = (facts.now - record.head_at).total_seconds() if record.head_at else 0.0\n",
-        found_by=11728,
+        found_by=1552,
     ),
     Planted(
         "somebody who wants changes is no obstacle",
@@ -369,13 +362,6 @@ PLANTED = (
         found_by=40,
     ),
     Planted(
-        "what is put into the merge queue is remembered with it, not before",
-        "bot/machine/train.py",
-        "    if record_of(ticket).queued != pull.head:\n        return Decision(",
-        "    if False:\n        return Decision(",
-        found_by=728992,
-    ),
-    Planted(
         "a locked conversation holds up everything",
         "bot/perform.py",
         "        except Locked as locked:\n",
@@ -394,7 +380,7 @@ PLANTED = (
         "bot/github/talking.py",
         '                if comment.user.id == own and topic_of(comment.body or "") == topic:\n',
         "                if False:\n",
-        found_by=16,
+        found_by=160,
     ),
     Planted(
         "a checkout is never cleaned up",
