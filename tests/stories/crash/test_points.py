@@ -86,6 +86,7 @@ HANDS = {
     "panels": "keeps the panel in memory for the pages",
     "note": "the audit log: a line more or less is nobody's memory",
     "redact": "no verb",
+    "refusals": "what GitHub said is in memory, and asked for again when that is lost",
 }
 
 
