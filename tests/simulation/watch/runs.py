@@ -16,11 +16,16 @@ class Runs:
     """Issue and generation of each."""
     ordered_in: "dict[str, MemoryDatabase]" = field(default_factory=dict)
     """Where each of them was ordered."""
+    late: set[str] = field(default_factory=set)
+    """Those that a process ordered which was taken for dead by then: only that database knows of them, as the record
+    that told of one was overtaken."""
     newest: dict[str, int] = field(default_factory=dict)
     """The newest generation of each issue."""
 
-    def ordered(self, order: "RunOrder", database: "MemoryDatabase") -> None:
-        """A run is ordered."""
+    def ordered(self, order: "RunOrder", database: "MemoryDatabase", *, late: bool) -> None:
+        """A run is ordered; `late`, by a process that was taken for dead."""
+        if late:
+            self.late.add(order.run_id)
         self.known[order.run_id] = (order.issue, order.generation)
         self.ordered_in[order.run_id] = database
         self.newest[order.issue] = max(self.newest.get(order.issue, 0), order.generation)

@@ -47,11 +47,12 @@ class Starts(Part):
     def _is_new(self, process: "Process", order: RunOrder, name: str) -> None:
         holder = self.world.linear.issues[order.issue]
         unknowable = self.records.begun_anew(process, holder) or self.records.put_back(process, holder)
+        unknowable = unknowable or order.run_id in self.runs.late
         if unknowable and order.generation <= self.runs.newest.get(order.issue, 0):
             self.runs.forget(process.database, order.issue, order.generation - 1)
         if order.run_id in self.runs.known:
             self.violated("a generation is started twice", f"{name} g{order.generation}")
-        self.runs.ordered(order, process.database)
+        self.runs.ordered(order, process.database, late=process.engine not in process.database.engines)
         if order.spec["run"]["attempt"] > self.world.policy.limits.max_retries + 1:
             self.violated("a stage is tried more often than allowed", f"{name} g{order.generation}")
 
