@@ -6,7 +6,7 @@ from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.decision import NOTHING, Blocker, Decision, Dispose, Move, OpenPullRequest, Post
 from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.inert import disarmed
-from bot.machine.listening import Heard
+from bot.machine.listening import Heard, noted
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.stack import goes_into, look_again, own_branch
@@ -24,7 +24,6 @@ from bot.machine.summary import (
 from bot.machine.train import follow_base, is_merged, landed, what_stands_against
 from handlers.concerns import hand_on
 from handlers.mending import mend, refused, seen
-from handlers.replies import noted
 from handlers.results import with_record
 
 

@@ -10,7 +10,7 @@ from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.decision import Blocker, CreateTickets, Decision, Move, Post
 from bot.machine.errors import UserError
 from bot.machine.facts import Facts, Ticket, record_of
-from bot.machine.listening import Heard
+from bot.machine.listening import Heard, noted
 from bot.machine.record import Artifact, Record
 from bot.machine.running import start, work
 from bot.machine.stages import Stage
@@ -18,7 +18,6 @@ from bot.machine.summary import arrived
 from handlers import orders
 from handlers.code_review import request_review
 from handlers.concerns import hand_on
-from handlers.replies import noted
 from handlers.results import about_the_work, summary_of, topic_of, with_record
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.machine.decision import NOTHING, Blocker, Decision, Move
 from bot.machine.facts import Facts, Ticket, record_of
-from bot.machine.listening import Heard
+from bot.machine.listening import Heard, noted
 from bot.machine.mending import UPDATE, wanted
 from bot.machine.pull_request import PullRequest
 from bot.machine.running import Order, current_run
@@ -28,7 +28,6 @@ from bot.machine.train import (
 from handlers.code_review import ask_when_changed, with_pull_request
 from handlers.concerns import hand_on
 from handlers.mending import mend, refused, seen
-from handlers.replies import noted
 from handlers.results import with_record
 
 

@@ -9,12 +9,11 @@ from bot.machine import plan as plan_format
 from bot.machine.decision import Decision, Move, Post, WriteBreakdown
 from bot.machine.errors import UserError
 from bot.machine.facts import Facts, Ticket
-from bot.machine.listening import Heard
+from bot.machine.listening import Heard, noted
 from bot.machine.record import Record
 from bot.machine.running import start, take_in, work
 from bot.machine.stages import Stage
 from handlers import orders
-from handlers.replies import noted
 from handlers.results import artifact_of, summary_of, topic_of, with_record
 
 

@@ -15,14 +15,13 @@ from bot.machine.breakdown import Breakdown, Task
 from bot.machine.decision import Blocker, CreateTickets, Decision, Move, Post
 from bot.machine.errors import UserError
 from bot.machine.facts import Facts, Ticket, record_of
-from bot.machine.listening import Heard, reply
+from bot.machine.listening import Heard, noted, reply
 from bot.machine.record import Approval, Record
 from bot.machine.running import start
 from bot.machine.stack import in_train_order
 from bot.machine.stages import Stage
 from bot.machine.summary import shown_comment
 from handlers import orders
-from handlers.replies import noted
 from handlers.results import with_record
 
 _WANTED_OTHERWISE = "somebody wants it changed; what comes of that is shown again, please approve that"

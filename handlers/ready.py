@@ -2,11 +2,10 @@
 
 from bot.machine.decision import Decision
 from bot.machine.facts import Facts, Ticket
-from bot.machine.listening import Heard
+from bot.machine.listening import Heard, noted
 from bot.machine.stages import Stage
 from handlers import orders
 from handlers.beginning import begin
-from handlers.replies import noted
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:

@@ -5,12 +5,6 @@ from bot.machine.facts import Facts, Ticket
 from bot.machine.listening import Heard, reply
 
 
-def noted(ticket: Ticket, heard: Heard) -> Decision:
-    """Say that the next run will be told; what was said on the epic is answered there."""
-    here = {comment.id for comment in ticket.issue.comments}
-    return Decision(tuple(reply(ticket, comment, "noted", {}) for comment in heard.wishes if comment.id in here))
-
-
 def over(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Say that nothing comes of it any more; of what was said on the epic, that it is this ticket which is over."""
     here = {comment.id for comment in ticket.issue.comments}

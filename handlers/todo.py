@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.decision import Blocker, Decision, Dispose, Move, Post
 from bot.machine.facts import Facts, Ticket, record_of
-from bot.machine.listening import Heard
+from bot.machine.listening import Heard, noted
 from bot.machine.running import is_approved
 from bot.machine.stack import waits_for, waits_in_a_circle
 from bot.machine.stages import Disposition, Stage
 from handlers import orders
 from handlers.beginning import begin
-from handlers.replies import noted
 
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:

@@ -20,7 +20,7 @@ from bot.machine.decision import (
     StopRun,
 )
 from bot.machine.facts import Facts, Ticket, record_of
-from bot.machine.listening import Heard, listen, reply
+from bot.machine.listening import Heard, listen, noted, reply
 from bot.machine.moving import Arrived, arrive, is_over_as, stage_of
 from bot.machine.record import Record
 from bot.machine.running import stops
@@ -137,9 +137,9 @@ def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) ->
     if issue.record_refused:
         return before + doubt.told(one.ticket) + Decision(_stopped(facts, one))
     if one.arrived.stuck:
-        return before
+        return before + noted(one.ticket, one.heard)
     if not one.stage.over and (blocker := calling.standstill(facts, issue.id)):
-        return before + Decision(_stopped(facts, one), (blocker,))
+        return before + noted(one.ticket, one.heard) + Decision(_stopped(facts, one), (blocker,))
     pair = handlers.get(one.stage, StageHandlers())
     handler = pair.epic if is_epic else pair.ticket
     if handler is None:

@@ -147,3 +147,9 @@ def reply(ticket: Ticket, comment: Comment, words: str, values: Mapping[str, Any
     """
     thread = (comment.parent or comment.id) if comment in ticket.issue.comments else None
     return Post(ticket.issue.id, f"reply-{comment.id}", words, values, parent=thread)
+
+
+def noted(ticket: Ticket, heard: Heard) -> Decision:
+    """Say that the next run will be told; what was said on the epic is answered there."""
+    here = {comment.id for comment in ticket.issue.comments}
+    return Decision(tuple(reply(ticket, comment, "noted", {}) for comment in heard.wishes if comment.id in here))

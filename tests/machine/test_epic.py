@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bot.machine.facts import Repository, Rules
 from bot.machine.pull_request import Checks, Mergeable
 from bot.machine.stages import Disposition, Stage
@@ -310,3 +312,20 @@ def test_a_merged_branch_stays_while_an_open_pull_request_stands_on_it(approved)
     approved.work()
     assert approved.pulls["theme"].base_branch == "main"
     assert "agent/YOU-2" in approved.cleaned
+
+
+@pytest.mark.parametrize("how", ["missing", "dropped"])
+def test_a_wish_on_what_stands_still_is_noted_and_reaches_the_next_worker(board, how):
+    board.settle().work()
+    if how == "missing":
+        board.moves("epic", Stage.MERGE)
+    else:
+        board.dropped = True
+    wish = board.comments("epic", "Split the feed in two")
+    board.settle()
+    assert "the next worker is told" in board.answers(wish)[0]
+    board.dropped = False
+    board.moves("epic", Stage.PLAN)
+    board.comments("epic", "retry")
+    board.settle()
+    assert board.orders[-1].variables["guidance"][0]["body"] == "Split the feed in two"
