@@ -13,6 +13,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from bot import metrics
+from bot.engine.port import RunRow, RunState
 from bot.machine.decide import Handlers, decide
 from bot.machine.decision import Blocker, Decision, ShowCheck
 from bot.machine.facts import Facts
@@ -33,6 +34,12 @@ class Hints(Protocol):
 
     async def hint(self, key: str, *, delay: float = 0.0, reason: str = "") -> None:
         """Have a key looked at."""
+
+    async def runs(self, key: str) -> tuple[RunRow, ...]:
+        """The runs of a key."""
+
+    async def cancel_run(self, run_id: str, reason: str) -> None:
+        """Stop a run."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +63,18 @@ class Reconciler:
         if facts is None:
             log.info("not ours", key=key)
             metrics.decided(key, ())
+            await self._abandon(key)
             return None
         decision = decide(facts, self.handlers)
         _tell(facts, decision)
         await self.show(facts, decision)
         return await self.perform(facts, decision)
+
+    async def _abandon(self, key: str) -> None:
+        """Stop what runs for it still: nobody would take its results, or see what it spends."""
+        for row in await self.hints.runs(key):
+            if row.state in (RunState.QUEUED, RunState.RUNNING):
+                await self.hints.cancel_run(row.order.run_id, "the epic is gone, or was never called")
 
     async def _look_up(self, subject: str) -> None:
         key = await self.find_key(subject)
