@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from bot.machine.decision import Action, ClosePullRequest, Decision, Dispose, Move
 from bot.machine.facts import Facts, Ticket
+from bot.machine.landing import leave, leave_checkout
 from bot.machine.listening import Heard
 from bot.machine.running import stops
 from bot.machine.stages import Stage
-from bot.machine.train import leave, leave_checkout
 from handlers.replies import over
 
 

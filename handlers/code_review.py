@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from bot.machine.breakdown import DOCUMENTATION
+from bot.machine.clearance import what_stands_against
 from bot.machine.decision import NOTHING, Blocker, Decision, Dispose, Move, OpenPullRequest, Post
 from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.inert import disarmed
+from bot.machine.landing import is_merged, landed
 from bot.machine.listening import Heard, noted
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
@@ -21,7 +23,7 @@ from bot.machine.summary import (
     protected_now,
     shown_comment,
 )
-from bot.machine.train import follow_base, is_merged, landed, what_stands_against
+from bot.machine.train import follow_base
 from handlers.concerns import hand_on
 from handlers.mending import mend, refused, seen
 from handlers.results import with_record

@@ -4,10 +4,10 @@ from bot.machine.account import account
 from bot.machine.decision import Blocker, Decision, Post
 from bot.machine.doubt import doubted
 from bot.machine.facts import Facts, Ticket, record_of
+from bot.machine.landing import is_merged, leave, leave_checkout, put_away
 from bot.machine.listening import Heard
 from bot.machine.running import stops
 from bot.machine.stages import Stage
-from bot.machine.train import is_merged, leave, leave_checkout, put_away
 from handlers.replies import over
 
 _ASKED_SECONDS = 600.0

@@ -2,29 +2,19 @@
 
 from dataclasses import replace
 
+from bot.machine.clearance import covers, given, taken_back, unapproved, what_stands_against
 from bot.machine.decision import NOTHING, Blocker, Decision, Move
 from bot.machine.facts import Facts, Ticket, record_of
+from bot.machine.landing import is_merged, landed
 from bot.machine.listening import Heard, noted
 from bot.machine.mending import UPDATE, wanted
+from bot.machine.merge_queue import put_out, was_ejected
 from bot.machine.pull_request import PullRequest
 from bot.machine.running import Order, current_run
 from bot.machine.stack import has_landed
 from bot.machine.stages import Stage
 from bot.machine.summary import hear_merge_approval, shown_anew
-from bot.machine.train import (
-    couple,
-    covers,
-    follow_base,
-    given,
-    is_merged,
-    landed,
-    put_out,
-    riding,
-    taken_back,
-    unapproved,
-    was_ejected,
-    what_stands_against,
-)
+from bot.machine.train import couple, follow_base, riding
 from handlers.code_review import ask_when_changed, with_pull_request
 from handlers.concerns import hand_on
 from handlers.mending import mend, refused, seen

@@ -21,12 +21,12 @@ from bot.machine.decision import (
 )
 from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.listening import Heard, listen, noted, reply
+from bot.machine.merge_queue import out_of_the_queue
 from bot.machine.moving import Arrived, arrive, is_over_as, stage_of
 from bot.machine.record import Record
 from bot.machine.running import stops
 from bot.machine.spending import charged
 from bot.machine.stages import DISPOSITIONS, Disposition, Stage
-from bot.machine.train import out_of_the_queue
 from bot.machine.waiting import progress, why
 from bot.machine.watchdog import stuck
 

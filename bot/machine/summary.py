@@ -4,18 +4,20 @@ import hashlib
 from dataclasses import replace
 
 from bot.machine.approval import CHANGED, Act, Denied, Subject, authorise
+from bot.machine.clearance import SHOWN, unapproved, what_stands_against
 from bot.machine.comments import parse
 from bot.machine.decision import Action, Blocker, Decision, Post
 from bot.machine.facts import Comment, Facts, Ticket, record_of
+from bot.machine.landing import landed
 from bot.machine.listening import Heard, reply
 from bot.machine.mending import wanted
+from bot.machine.merge_queue import put_out, was_ejected
 from bot.machine.protected import left_unnamed, meaningless
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Approval, Record
 from bot.machine.running import current_run
 from bot.machine.stack import in_train_order, waits_for
 from bot.machine.stages import Stage
-from bot.machine.train import SHOWN, landed, put_out, unapproved, was_ejected, what_stands_against
 
 
 def heads(facts: Facts) -> tuple[tuple[str, str], ...]:

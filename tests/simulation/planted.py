@@ -206,7 +206,7 @@ PLANTED = (
     ),
     Planted(
         "an approval that was taken back still counts",
-        "bot/machine/train.py",
+        "bot/machine/clearance.py",
         "or not stands(approval, asked, facts.rules):",
         "or False:",
         found_by=22,
@@ -235,7 +235,7 @@ PLANTED = (
     ),
     Planted(
         "checks that still run are no obstacle",
-        "bot/machine/train.py",
+        "bot/machine/clearance.py",
         "    if not checks_are_green(facts, ticket, pull):\n",
         "    if False:\n",
         found_by=34,
@@ -249,7 +249,7 @@ PLANTED = (
     ),
     Planted(
         "somebody who wants changes is no obstacle",
-        "bot/machine/train.py",
+        "bot/machine/clearance.py",
         "    if pull.changes_requested_by:\n",
         "    if False:\n",
         found_by=16,
@@ -263,7 +263,7 @@ PLANTED = (
     ),
     Planted(
         "what shall not be merged any more stays in the merge queue",
-        "bot/machine/train.py",
+        "bot/machine/merge_queue.py",
         "    if _rides(facts, ticket, pull):\n",
         "    if True:\n",
         found_by=1348,
@@ -277,7 +277,7 @@ PLANTED = (
     ),
     Planted(
         "a branch is deleted below an open pull request",
-        "bot/machine/train.py",
+        "bot/machine/landing.py",
         "    if any(_stands_on(facts, one, branch) for one in facts.tickets for branch in branches):\n",
         "    if False:\n",
         found_by=10,
@@ -391,7 +391,7 @@ PLANTED = (
     ),
     Planted(
         "a ticket is done when its pull request is closed",
-        "bot/machine/train.py",
+        "bot/machine/landing.py",
         "    if not has_landed(facts, ticket):\n        return Decision(blockers=(_merged_elsewhere(",
         "    if False:\n        return Decision(blockers=(_merged_elsewhere(",
         found_by=52,
