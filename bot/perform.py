@@ -15,7 +15,6 @@ import structlog
 from bot.effects import GitHubEffects, Runs
 from bot.github.errors import HeadMoved, Locked, NotFound, NotMergeable
 from bot.linear.ensure import NewTicket, Writes, ticket_id
-from bot.machine.archive import taken_away
 from bot.machine.breakdown import Task, code
 from bot.machine.decision import (
     Action,
@@ -269,9 +268,7 @@ class Performer:
         there = {one.id for one in told}  # what is known of them is not replaced by a fresh record
         ours = {task.key: ticket_id(facts.epic.issue.id, task.key) for task in create.tasks}
         known |= {key: issue for key, issue in ours.items() if issue in there}
-        gone = taken_away(facts)
-        tasks = [task for task in create.tasks if task.key not in gone]
-        new = [task for task in tasks if task.key not in known]
+        new = [task for task in create.tasks if task.key not in known]
         made = writes.create_tickets(
             facts.epic.issue,
             [
@@ -287,7 +284,7 @@ class Performer:
         )
         ids = known | made
         related = {(one.issue.id, below.issue) for one in facts.tickets for below in one.issue.blocked_by}
-        pairs = [(ids[task.key], ids[below]) for task in tasks for below in task.depends_on if below in ids]
+        pairs = [(ids[task.key], ids[below]) for task in create.tasks for below in task.depends_on if below in ids]
         pairs += [(ids[key], below) for key, below in create.blocked_by if key in ids]
         archived = {one.issue.id for one in facts.tickets if one.issue.archived}  # where Linear rejects every edit
         for above, below in pairs:

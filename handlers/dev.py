@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bot.machine import breakdown
-from bot.machine.archive import taken_away
+from bot.machine import archive, breakdown
 from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.decision import Blocker, CreateTickets, Decision, Move, Post
 from bot.machine.errors import UserError
@@ -37,7 +36,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if not facts.tickets and facts.document is None:  # what was approved is gone: there is nothing to wait for
         record = replace(heard.record, approval=None, shown=None)
         return said + Decision((Move(ticket.issue.id, Stage.PLAN),), recheck_after=0.0, record=record)
-    if (facts.tickets or taken_away(facts)) and all(arrived(facts, one) for one in facts.tickets):
+    if (facts.tickets or archive.taken_away(facts)) and all(arrived(facts, one) for one in facts.tickets):
         return said + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), recheck_after=0.0, record=heard.record)
     under_way = [one.issue.identifier for one in facts.tickets if not arrived(facts, one)]
     return said + Decision(
@@ -108,14 +107,14 @@ def _changed_since_approval(facts: Facts, ticket: Ticket, heard: Heard) -> Decis
 
 
 def _missing_tasks(facts: Facts, heard: Heard) -> tuple[breakdown.Task, ...]:
-    """Approved tasks whose tickets are not there (a write that failed half-way); all of them, so that they connect.
+    """When tickets of approved tasks are not there (a write that failed half-way), all of them, so that they connect.
 
-    Not those that a person took away.
+    But for those that a person took away.
     """
     refused = any(one.issue.record_refused for one in facts.tickets)  # then it can't be known which task that one is
     if facts.document is None or heard.record.approval is None or refused:
         return ()
     tasks = breakdown.read(facts.document.content).tasks
-    wanted = breakdown.with_documentation(tasks) if facts.rules.documentation else tasks
-    there = {record_of(one).task for one in facts.tickets} | taken_away(facts)
-    return () if all(task.key in there for task in wanted) else breakdown.in_order(wanted)
+    there = {record_of(one).task for one in facts.tickets}
+    left = archive.wanted(facts, breakdown.with_documentation(tasks) if facts.rules.documentation else tasks)
+    return () if all(task.key in there for task in left) else left

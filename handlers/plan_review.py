@@ -9,7 +9,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from bot.machine import breakdown
+from bot.machine import archive, breakdown
 from bot.machine.approval import Act, Denied, Subject, authorise
 from bot.machine.breakdown import Breakdown, Task
 from bot.machine.decision import Blocker, CreateTickets, Decision, Move, Post
@@ -178,7 +178,7 @@ def _create(facts: Facts, ticket: Ticket, proposed: Breakdown, given: Approval) 
         and record_of(one).task not in wanted
         and not record_of(one).stage.over
     )
-    create = CreateTickets(ticket.issue.id, ticket.issue.team, breakdown.in_order(tasks), blocked_by)
+    create = CreateTickets(ticket.issue.id, ticket.issue.team, archive.wanted(facts, tasks), blocked_by)
     return Decision((create, *dropped, Move(ticket.issue.id, Stage.DEV)), recheck_after=0.0, record=record)
 
 

@@ -299,16 +299,6 @@ async def test_a_ticket_that_has_a_record_gets_no_fresh_one_although_the_record_
     assert not [line for line in done if "record" in line]
 
 
-async def test_what_a_person_took_away_is_not_made_again_with_the_others(facts):
-    done = []
-    epic = Ticket(replace(facts.epic.issue, record=Record("e", made=("store",))))
-    acting = replace(performer(done), writes=lambda: Remembering(done), runs=Numbers(done))
-    create = CreateTickets("e", "YOU", (Task("store", "store"), Task("page", "page", depends_on=("store",))))
-    await acting.perform(replace(facts, epic=epic), Decision((create,)))
-    assert [line for line in done if "record" in line] == ["first record made page 1"]
-    assert not [line for line in done if "blocks" in line]
-
-
 async def test_a_first_record_replaces_none_and_is_not_taken_for_what_stands_there(facts):
     """The ticket may have been there for long, as part of something else; the database was lost since."""
     done = []

@@ -10,6 +10,8 @@ made again: its id is used, and who has it now would find a fresh record in the 
 
 from dataclasses import replace
 
+from bot.machine import breakdown
+from bot.machine.breakdown import Task
 from bot.machine.decision import CreateTickets, Decision, Dispose, Move, Post, Remember
 from bot.machine.facts import Facts, Mover, Ticket, record_of
 from bot.machine.moving import stage_of
@@ -46,6 +48,16 @@ def made(facts: Facts, decision: Decision) -> tuple[str, ...]:
 def taken_away(facts: Facts) -> frozenset[str]:
     """The tasks whose tickets stood in the epic once, and don't any more."""
     return frozenset(record_of(facts.epic).made) - {record_of(one).task or one.issue.task for one in facts.tickets}
+
+
+def wanted(facts: Facts, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+    """These tasks without those that were taken away, in the order in which they are made.
+
+    Raises:
+        UserError: the dependencies go in a circle.
+    """
+    gone = taken_away(facts)
+    return breakdown.in_order(task for task in tasks if task.key not in gone)
 
 
 def _as_it_counts(ticket: Ticket, gone: frozenset[str]) -> Ticket:

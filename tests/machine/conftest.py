@@ -249,7 +249,8 @@ class Board:
             self.created += 1
             self.add(task.key, f"YOU-{len(self.issues) + 1}", task.title, task.description, ("orchestrated",))
             self.change(task.key, record=Record(task.key, task=task.key))
-        for key, below in [(task.key, below) for task in tasks for below in task.depends_on] + list(blocked_by):
+        related = [(task.key, below) for task in tasks for below in task.depends_on if below in self.issues]
+        for key, below in (*related, *blocked_by):
             issue, other = self.issues[key], self.issues[below]
             if below not in {one.issue for one in issue.blocked_by}:
                 link = Blocking(below, other.identifier, other.stage, other.state_name, over=False)

@@ -40,6 +40,29 @@ def test_what_a_person_takes_out_of_the_epic_is_not_made_again_and_the_epic_goes
     assert board.stage("epic") is Stage.CODE_REVIEW
 
 
+def test_what_a_person_took_away_is_not_made_again_with_what_was_never_made(boards):
+    board = begun(boards)
+    for key in ("feed", "theme"):
+        del board.issues[key]
+    epic = board.issues["epic"].record
+    board.change("epic", record=replace(epic, made=tuple(task for task in epic.made if task != "theme")))
+    assert [one.key for one in _made(board.step())] == ["storage", "theme", "documentation"]
+
+
+def test_what_a_person_took_away_is_not_made_again_when_the_breakdown_is_approved_again(boards):
+    board = begun(boards)
+    del board.issues["feed"]
+    board.step()
+    board.change("epic", stage=Stage.PLAN_REVIEW, state_name="Plan Review", state_type="started")
+    board.settle()
+    board.comments("epic", "approve")
+    assert [one.key for one in _made(board.step())] == ["storage", "theme", "documentation"]
+
+
+def _made(decision):
+    return [task for one in decision.actions if isinstance(one, CreateTickets) for task in one.tasks]
+
+
 def test_an_epic_of_which_everything_was_taken_away_comes_to_its_end(boards):
     board = begun(boards)
     for key in [key for key in board.issues if key != "epic"]:

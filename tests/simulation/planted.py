@@ -405,9 +405,9 @@ PLANTED = (
     ),
     Planted(
         "a ticket that a person took away is made again",
-        "handlers/dev.py",
-        " | taken_away(facts)\n",
-        "\n",
+        "bot/machine/archive.py",
+        "    gone = taken_away(facts)\n",
+        "    gone = frozenset[str]()\n",
         found_by=235,
     ),
     Planted(

@@ -185,13 +185,19 @@ async def _rests(world: World) -> None:
             world.watch.violated("something is left behind", f"the checkout of {branch}")
         theirs = ticket.mover == "person" or branch in world.watch.moves.left_to_people
         theirs = theirs or world.hub.open_of(branch) is not None  # an older one, reopened: deleting it would close that
-        theirs = theirs or world.git.tip(branch) not in {one.at for one in world.hub.of(branch)}  # pushed to after that
+        theirs = theirs or world.git.tip(branch) not in _on_main(world, branch)  # pushed to, or worked on, after that
         theirs = theirs or world.house.keeps  # nobody may delete it
         theirs = theirs or bool(
             world.hub.of(own_branch(ticket))
         )  # it was stacked on when the branch was to go, perhaps
         if merged and branch in world.git.refs and not theirs:
             world.watch.violated("something is left behind", f"the branch {branch}")
+
+
+def _on_main(world: World, branch: str) -> set[str]:
+    """Where its pull requests stood of which nothing is lost with the branch."""
+    ended = world.hub.of(branch)
+    return {one.at for one in ended if one.merged or world.git.descends(world.git.refs["main"], one.at)}
 
 
 def _is_over(world: World, issue: str) -> bool:
