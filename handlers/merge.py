@@ -104,9 +104,10 @@ def _alone(facts: Facts, ticket: Ticket, pull: PullRequest, heard: Heard) -> Dec
         return replies + replace(coupled, record=coupled.record or record)
     if still is not None:
         return replies + Decision(blockers=(still,), record=record)
-    if stands is not None and was_ejected(stands, pull):
-        return replies + Decision(blockers=(put_out(ticket, pull),), record=record)
     blocker = what_stands_against(facts, ticket, pull)
     if blocker is not None and blocker.reason not in ("computing",):
         return replies + Decision((Move(ticket.issue.id, Stage.CODE_REVIEW),), (blocker,), record=record)
-    return replies + ask_when_changed(facts, ticket, record)
+    asked = ask_when_changed(facts, ticket, record)
+    if stands is not None and was_ejected(stands, pull):
+        return replies + replace(asked, blockers=(put_out(ticket, pull),))
+    return replies + asked

@@ -228,6 +228,24 @@ def test_a_lone_ticket_that_the_queue_put_out_waits_for_a_new_approval(alone):
     assert len(alone.done) > before
 
 
+def test_a_lone_ticket_that_a_push_put_out_of_the_queue_shows_what_is_to_be_approved_now(alone):
+    """It asked to approve again, and refused every approval, since what was shown was the head before."""
+    number = alone.pulls["epic"].number
+    alone.pull(number, merging=Merging(queue=True))
+    alone.comments("epic", "approve")
+    alone.step()
+    alone.pull(number, head="b" * 40, ejected=Ejection("QUEUE_CLEARED", alone.now + timedelta(seconds=1)))
+    alone.settle()
+    before = len(alone.done)
+    assert ("b" * 12) in next(
+        one.body for one in reversed(alone.issues["epic"].comments) if "Turns 2 and 3" in one.body
+    )
+    alone.comments("epic", "approve")
+    for _ in range(3):
+        alone.step()
+    assert len(alone.done) > before
+
+
 def test_a_lone_ticket_whose_merge_was_approved_and_that_goes_back_builds_the_plan_that_was_approved(boards):
     board = boards(rules=Rules(plan_by_person=True), lone=True)
     board.change("epic", labels=frozenset({"worker"}), record=None)

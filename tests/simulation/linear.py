@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from bot.linear import wire
 from bot.linear.errors import classify
-from bot.machine.stages import LABELS, STATES
+from bot.machine.stages import LABELS, ORCHESTRATE, STATES, WORKER
 from tests.simulation.clock import now
 
 Node = dict[str, Any]
@@ -70,6 +70,21 @@ class Issue:
     """Who put it where it stands: "service", "person", "automation"."""
     version: int = 0
     """Counts its changes."""
+
+    @property
+    def lone(self) -> bool:
+        """Whether it is a ticket that runs alone."""
+        return self.id.startswith("lone-")
+
+    @property
+    def caller(self) -> str:
+        """The label by which it is called."""
+        return WORKER if self.lone else ORCHESTRATE
+
+    @property
+    def root(self) -> str:
+        """The id of what is looked at when something becomes of it."""
+        return self.parent or self.id
 
     @property
     def identifier(self) -> str:

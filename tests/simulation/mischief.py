@@ -18,7 +18,8 @@ _MERGE_WORDS = frozenset({"approve", "approved", "merge"})
 def takes_turn(people: "People", issue: Issue) -> None:
     """Somebody approves what stands in review, as it should be."""
     epic = people.epic_of(issue)
-    if people.linear.name_of(epic) in (STATES[Stage.PLAN_REVIEW].name, STATES[Stage.CODE_REVIEW].name):
+    asks = (Stage.MERGE,) if epic.lone else (Stage.PLAN_REVIEW, Stage.CODE_REVIEW)
+    if people.linear.name_of(epic) in [STATES[one].name for one in asks]:
         people.says(epic, "approve", people.somebody())
 
 

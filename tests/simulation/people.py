@@ -8,7 +8,7 @@ from bot.linear.records import seal, unseal
 from bot.machine.decision import Blocker
 from bot.machine.facts import Facts
 from bot.machine.record import Record
-from bot.machine.stages import ORCHESTRATE, STATES, Disposition, Stage
+from bot.machine.stages import STATES, Disposition, Stage
 from tests.simulation.hub import Pull
 from tests.simulation.linear import ALICE, BOB, GINA, OLAF, ROBOT, US, Issue, Linear, Node
 from tests.simulation.mischief import DEEDS
@@ -132,9 +132,8 @@ class People:
 
     def unlabels(self, issue: Issue) -> None:
         epic = self.epic_of(issue)
-        self.linear.label(epic, remove=(ORCHESTRATE,)) if ORCHESTRATE in epic.labels else self.linear.label(
-            epic, add=(ORCHESTRATE,)
-        )
+        called = epic.caller in epic.labels
+        self.linear.label(epic, remove=(epic.caller,)) if called else self.linear.label(epic, add=(epic.caller,))
 
     def relates(self, issue: Issue) -> None:
         others = [one for one in self.linear.children(issue.parent or "") if one is not issue]
@@ -158,15 +157,15 @@ class People:
         self.undo["state"] = lambda: self.linear.states.__setitem__(key, before)
 
     def deletes(self, issue: Issue) -> None:
-        if issue.parent is not None and self.chance.random() < 0.4:
+        if (issue.parent is not None or issue.lone) and self.chance.random() < 0.4:
             self._puts_away(issue, trashed=True)
 
     def archives(self, issue: Issue) -> None:
-        if issue.parent is not None:
+        if issue.parent is not None or issue.lone:
             self._puts_away(issue)
 
     def cancels(self, issue: Issue) -> None:
-        if issue.parent is not None or self.chance.random() < 0.1:
+        if issue.parent is not None or issue.lone or self.chance.random() < 0.1:
             self.says(issue, "cancel", self.somebody())
 
     def forges(self, issue: Issue) -> None:
@@ -272,8 +271,8 @@ class People:
         """What was broken by hand is put back; GitHub's checks end well."""
         self.hub.calm = True
         for epic in [one for one in self.linear.issues.values() if one.parent is None]:
-            if not {ORCHESTRATE, "worker"} & epic.labels.keys():  # else nobody would ever look at it again
-                self.linear.label(epic, add=(ORCHESTRATE,))
+            if epic.caller not in epic.labels:  # else nobody would ever look at it again
+                self.linear.label(epic, add=(epic.caller,))
         for back in self.undo.values():
             back()
         self.undo.clear()
@@ -339,8 +338,8 @@ class People:
 
     def on_dropped(self, issue: Issue, blocker: Blocker) -> None:
         epic = self.epic_of(issue)
-        if ORCHESTRATE not in epic.labels:
-            self.linear.label(epic, add=(ORCHESTRATE,))
+        if epic.caller not in epic.labels:
+            self.linear.label(epic, add=(epic.caller,))
 
     def on_cost_unknown(self, issue: Issue, blocker: Blocker) -> None:
         self.says_once(self.linear.issue(str(blocker.values["issue"])), "retry")

@@ -62,6 +62,8 @@ class Setting:
     processes: int = 1
     given: bool = False
     """The epic has tickets before it is labelled."""
+    lone: bool = False
+    """No epic: single tickets, each of which runs alone."""
 
 
 ORDINARY = Setting("ordinary")
@@ -76,10 +78,14 @@ SPECIAL = (
     Setting("given", given=True),
 )
 UNTIDY = Setting("untidy", UNTIDY_DEEDS, tasks=2)
+LONE = Setting("lone", {**UNTIDY_DEEDS, "stops_train": 1, "pauses_what_merges": 2}, tasks=2, lone=True)
+LONE_MERGING = Setting(
+    "lone merging", MERGING_DEEDS, {}, tasks=2, smooth=True, red=0.35, races=0.2, queue=0.5, lone=True
+)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""
 REMAINDER = 4
-SELDOM = {(1, 9): UNTIDY}
+SELDOM = {(1, 9): UNTIDY, (1, 4): LONE, (1, 6): LONE_MERGING}
 """Of ten that would be ordinary with this remainder, the one of this place; so all others are what they always were."""
 
 

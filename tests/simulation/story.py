@@ -210,6 +210,7 @@ def _over(world: World) -> bool:
     It is by the type of its state: when Done was renamed as the service looked last, it has no reason to look again.
     """
     epics = [one for one in world.linear.issues.values() if one.parent is None and not one.deleted]
+    epics = [one for one in epics if not (one.lone and one.archived)]
     if not epics or not all(_is_over(world, one.id) for one in epics):
         return not epics
     begun = [one for one in epics if one.attachments or f"epic:{one.id}" in world.decisions]

@@ -17,13 +17,13 @@ from bot.engine.memory_database import MemoryDatabase
 from bot.engine.pace import Pace
 from bot.machine.decision import Action, Decision
 from bot.machine.facts import Facts
-from bot.machine.stages import ORCHESTRATE, STATES, Stage
+from bot.machine.stages import ORCHESTRATE, STATES, WORKER, Stage
 from bot.words import sentence
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.doors import STALE_SECONDS, WEBHOOK, Chaos
 from tests.simulation.git import Git
 from tests.simulation.hub import NAME, House, Hub
-from tests.simulation.linear import TEAM, US, Issue, Linear, Node
+from tests.simulation.linear import TEAM, US, Linear, Node
 from tests.simulation.mischief import Meanwhile
 from tests.simulation.process import GITHUB_SECRET, LINEAR_SECRET, Process
 from tests.simulation.setting import Setting, setting_of
@@ -255,12 +255,16 @@ class World:
 
     # ---- the epic
 
-    def begins(self) -> Issue:
-        """Somebody writes an epic and labels it; sometimes there are two."""
+    def begins(self) -> None:
+        """Somebody writes an epic and labels it, or some tickets that stand alone."""
         todo = self.linear.state_named(STATES[Stage.TODO].name)
+        if self.setting.lone:
+            for number in range(1, self.tasks + 1):
+                self.linear.create(f"lone-{number}", f"Part {number}", "As said.", None, todo, [WORKER])
+            return
         for number in range(1, 3) if self.setting.given else ():
             self.linear.create(f"given-{number}", f"Part {number}", "As said.", "epic-1", todo, [])
-        return self.linear.create("epic-1", "Dashboard", "Build the dashboard.", None, todo, [ORCHESTRATE])
+        self.linear.create("epic-1", "Dashboard", "Build the dashboard.", None, todo, [ORCHESTRATE])
 
     # ---- webhooks
 

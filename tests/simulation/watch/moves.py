@@ -26,7 +26,7 @@ class Moves(Part):
         """The service is about to move an issue to a workflow state."""
         there = self.world.linear.states[state]
         stage = STAGES.get(str(there["name"])) or ENDS.get(str(there["type"]))
-        if issue.id == "epic-1" or issue.parent is None:
+        if issue.parent is None and not issue.lone:
             self._epic(process, issue, stage)
         else:
             self._ticket(process, issue, stage)
@@ -62,12 +62,12 @@ class Moves(Part):
 
     def _puts_back(self, process: "Process", ticket: Issue, stage: Stage | None) -> bool:
         """Whether it only goes back to where the service had it before automation moved it, whatever happened since."""
-        seen = self.sights.epics[process.name, str(ticket.parent)].issues.get(ticket.id)
+        seen = self.sights.epics[process.name, ticket.root].issues.get(ticket.id)
         return ticket.mover == "automation" and bool(seen and seen.record and seen.record.stage is stage)
 
     def _was_given_up(self, process: "Process", ticket: Issue) -> bool:
         """Whether it was before, by a person perhaps, and its branch left to people: whatever became of it since."""
-        seen = self.sights.epics[process.name, str(ticket.parent)].issues.get(ticket.id)
+        seen = self.sights.epics[process.name, ticket.root].issues.get(ticket.id)
         record = seen.record if seen else None
         return record is not None and record.stage is Stage.CANCELED and not record.branch
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from bot.github.marks import topic_of
 from bot.machine.decision import Dequeue
-from bot.machine.stages import WORKER
 from tests.simulation.hub import OWN, Pull
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.seen import PullSight
@@ -38,7 +37,7 @@ class Pulls(Part):
         """Something is merged, or put into the merge queue, at a head."""
         self.enqueued.add(head)
         ticket = next(one for one in self.world.linear.issues.values() if f"agent/{one.identifier}" == pull.branch)
-        root = ticket.parent if ticket.parent and WORKER not in ticket.labels else ticket.id
+        root = ticket.root
         sight = self.sights.epics[process.name, root]
         asked = sight.issues[root]
         if not {one[:12] for one in self._carried(head)} & approved_heads(asked, pull.number):
@@ -67,6 +66,8 @@ class Pulls(Part):
         now, time = self.world.loop.time(), LEAVE_SECONDS if self.world.chaos.rates else QUICK_SECONDS
         if self.world.chaos.rates and self._wants_out(pull):
             return
+        if ticket.id in self.world.forged:
+            return  # what is there instead of its record doesn't tell who put it there: it may be a person's
         for process in self.world.processes:
             since = self.sights.held.get((process.name, ticket.id), now)
             if now - since > time and not process.frozen:

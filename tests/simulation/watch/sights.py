@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bot.linear.marker import effect_id
-from bot.machine.stages import ORCHESTRATE, Stage
+from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 from tests.simulation.linear import Issue
 from tests.simulation.watch.seen import PullSight, Seen, Sight
 from tests.simulation.watch.voices import turn_1
@@ -89,7 +89,7 @@ class Sights:
     def _saw_whether_held(self, process: "Process", seen: Seen, root: Seen) -> None:
         """By its stage, or the epic's, by a label that says so, or because the epic is not called any more."""
         elsewhere = seen.stage not in (Stage.MERGE, Stage.DONE) or root.stage is not Stage.MERGE
-        if elsewhere or seen.stands_still or root.stands_still or ORCHESTRATE not in root.labels:
+        if elsewhere or seen.stands_still or root.stands_still or not root.labels & {ORCHESTRATE, WORKER}:
             self.held.setdefault((process.name, seen.id), self.world.loop.time())
         else:
             self.held = {(name, issue): since for (name, issue), since in self.held.items() if issue != seen.id}
