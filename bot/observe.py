@@ -15,6 +15,7 @@ from bot.linear.ensure import ticket_id
 from bot.linear.errors import NotFound
 from bot.linear.newest import Ledger
 from bot.machine import breakdown
+from bot.machine.calling import caller_of, has_begun
 from bot.machine.errors import UserError
 from bot.machine.facts import Call, Facts, Issue, Repository, Rules, Run, RunState, Service, Ticket
 from bot.machine.stages import ORCHESTRATE, WORKER
@@ -105,16 +106,15 @@ class Observer:
             states_missing=await self._missing_states(policy, picture.epic.team),
             lone=lone,
             service=Service(**vars(await self.engine.service())),
-            dropped=not labels & {ORCHESTRATE, WORKER},
+            dropped=caller_of(lone=lone) not in labels,
             numbers=picture.numbers,
             orphans=tuple(run for run in runs if run.issue not in ids),
-            call=await self._call(picture.epic, picture.viewer),
+            call=await self._call(picture.epic, picture.viewer, caller_of(lone=lone)),
         )
 
-    async def _call(self, epic: Issue, viewer: str) -> Call | None:
-        """Who put the label there; not asked where there is none, or where it is known that they may."""
-        label = next((one for one in (ORCHESTRATE, WORKER) if one in epic.labels), None)
-        if label is None or (epic.record is not None and epic.record.called == label):
+    async def _call(self, epic: Issue, viewer: str, label: str) -> Call | None:
+        """Who put the label there; not asked where it is not, or where it is known that they may."""
+        if label not in epic.labels or (epic.record is not None and epic.record.called == label):
             return None
         return await self.linear.caller(epic.id, label, viewer)
 
@@ -182,13 +182,15 @@ def rules_of(policy: Policy) -> Rules:
 
 
 def _is_lone(issue: Issue) -> bool:
-    """Whether it is a single ticket: by its label, or as we remember while it has none.
+    """Whether it is a single ticket: as it began, or by its label.
 
-    Nobody would see to its pull request and its branch if it were taken for an epic until the label is back.
+    Who took an epic for a ticket, or the other way round, would implement without a plan, call done what is not
+    merged, and see to nobody's pull requests any more.
     """
-    if issue.labels & {ORCHESTRATE, WORKER}:
-        return ORCHESTRATE not in issue.labels
-    return issue.record is not None and issue.record.lone
+    record = issue.record
+    if record is not None and (has_begun(record) or not issue.labels & {ORCHESTRATE, WORKER}):
+        return record.lone
+    return WORKER in issue.labels and ORCHESTRATE not in issue.labels
 
 
 def _with_tasks(picture: linear.LinearPicture) -> Iterable[Issue]:

@@ -1,5 +1,6 @@
 """What of Linear is ours: the whole picture of an epic is read, or nothing."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -23,6 +24,9 @@ class World:
 
     async def observe_epic(self, _epic, _ledger):
         return LinearPicture(self.epic, (), (), "us")
+
+    async def caller(self, _issue, _label, _viewer):
+        return None
 
     async def runs(self, _key):
         return ()
@@ -50,3 +54,26 @@ async def test_an_epic_without_its_label_is_ours_as_long_as_it_was_ever_known(kn
     observer = Observer(world, world, world, world, Policy, lambda: NOW)
     facts = await observer.observe("e")
     assert (facts is not None and facts.dropped) is ours
+
+
+@pytest.mark.parametrize(
+    ("record", "labels", "lone", "dropped"),
+    [
+        (None, {"worker"}, True, False),
+        (None, {"orchestrate"}, False, False),
+        (None, {"worker", "orchestrate"}, False, False),
+        (Record("e", lone=True), {"orchestrate"}, False, False),
+        (Record("e", lone=True, stage=Stage.RESEARCH), {"orchestrate"}, True, True),
+        (Record("e", lone=True, stage=Stage.RESEARCH), {"worker", "orchestrate"}, True, False),
+        (Record("e", lone=True, generation=1), {"orchestrate"}, True, True),
+        (Record("e", stage=Stage.PLAN), {"worker"}, False, True),
+        (Record("e", made=("store",)), {"worker"}, False, True),
+        (Record("e", lone=True), set(), True, True),
+    ],
+)
+async def test_what_began_as_an_epic_or_a_ticket_stays_that_whatever_its_label(record, labels, lone, dropped):
+    """With the other label an epic was implemented without a plan, as a ticket, and its tickets were left alone."""
+    world = World(record=record)
+    world.epic = replace(world.epic, labels=frozenset(labels))
+    facts = await Observer(world, world, world, world, Policy, lambda: NOW).observe("e")
+    assert (facts.lone, facts.dropped) == (lone, dropped)

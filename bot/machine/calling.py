@@ -8,7 +8,8 @@ the label is taken away. While it stands unanswered nothing starts, and a commen
 from bot.machine.approval import Denied, may_move
 from bot.machine.decision import NOTHING, Blocker, Decision, Post
 from bot.machine.facts import Comment, Facts
-from bot.machine.stages import ORCHESTRATE, WORKER
+from bot.machine.record import Record
+from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 
 TOPIC = "not-called"
 _NOBODY = "no person of this workspace did"
@@ -24,7 +25,7 @@ def standstill(facts: Facts, issue: str) -> Blocker | None:
     """Why nothing starts here, as the blocker of an issue; None when somebody who may called it."""
     label = _label(facts)
     if not label:
-        return Blocker(issue, "dropped")
+        return _dropped(facts, issue)
     reason = _refused(facts, label)
     return Blocker(issue, "not_called", {"label": label, "reason": reason}) if reason else None
 
@@ -40,8 +41,26 @@ def told(facts: Facts) -> Decision:
     return Decision((Post(epic.id, TOPIC, "not_called", values),), (Blocker(epic.id, "not_called", values),))
 
 
+def caller_of(*, lone: bool) -> str:
+    """The label that calls a single ticket, or an epic."""
+    return WORKER if lone else ORCHESTRATE
+
+
+def has_begun(record: Record) -> bool:
+    """Whether anything was done about it, as the epic or as the single ticket that it was then."""
+    return record.stage is not Stage.TODO or record.generation > 0 or bool(record.made)
+
+
 def _label(facts: Facts) -> str:
-    return "" if facts.dropped else WORKER if facts.lone else ORCHESTRATE
+    return "" if facts.dropped else caller_of(lone=facts.lone)
+
+
+def _dropped(facts: Facts, issue: str) -> Blocker:
+    label, other = caller_of(lone=facts.lone), caller_of(lone=not facts.lone)
+    if other not in facts.epic.issue.labels:
+        return Blocker(issue, "dropped", {"label": label})
+    began = "a single ticket" if facts.lone else "an epic"
+    return Blocker(issue, "relabelled", {"label": label, "other": other, "began": began})
 
 
 def _refused(facts: Facts, label: str) -> str:

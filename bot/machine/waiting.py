@@ -24,6 +24,7 @@ PERSON = frozenset(
         "done_too_early",
         "draft",
         "dropped",
+        "relabelled",
         "budget",
         "ejected",
         "head_moved",

@@ -107,3 +107,22 @@ def test_another_label_that_a_guest_adds_to_a_lone_ticket_makes_no_epic_of_it(bo
     assert not started(board)
     assert any(isinstance(one, StopRun) for one in decision.actions) or not board.runs.get("epic")
     assert "not_called" in {one.reason for one in decision.blockers}
+
+
+@pytest.mark.parametrize(
+    ("lone", "other", "began"), [(True, "orchestrate", "a single ticket"), (False, "worker", "an epic")]
+)
+def test_who_changes_the_label_of_what_has_begun_reads_what_to_do(
+    boards: Any, lone: bool, other: str, began: str
+) -> None:
+    board = boards(lone=lone)
+    label = "worker" if lone else "orchestrate"
+    board.issues["epic"] = replace(board.issues["epic"], labels=frozenset({label}))
+    board.settle()
+    assert board.live()
+    board.issues["epic"] = replace(board.issues["epic"], labels=frozenset({other}))
+    board.dropped = True
+    board.step()
+    assert board.live() == []
+    told = next(one for one in board.decision.blockers if one.reason == "relabelled")
+    assert told.values == {"label": label, "other": other, "began": began}

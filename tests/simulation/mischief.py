@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bot.linear.marker import effect_id
-from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
+from bot.machine.stages import ORCHESTRATE, ORCHESTRATED, STATES, WORKER, Disposition, Stage
 from tests.simulation.hub import Pull, Refusal
 from tests.simulation.linear import ALICE, BOB, US, Issue
 
@@ -244,13 +244,22 @@ def takes_label(people: "People", issue: Issue) -> None:
         people.linear.unmake_label(people.chance.choice(found))
 
 
+def relabels(people: "People", issue: Issue) -> None:
+    """Somebody finds that it should have been called by the other label."""
+    root = people.epic_of(issue)
+    other = ORCHESTRATE if root.caller == WORKER else WORKER
+    if root.caller in root.labels:
+        people.linear.label(root, remove=(root.caller,), add=(other,))
+        people.undo[f"label {root.id}"] = lambda: people.linear.label(root, remove=(other,), add=(root.caller,))
+
+
 DEEDS = {
     one.__name__: one
     for one in (
         takes_turn, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges, pushes_when_approved,
         merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work, stops_train,
         stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out, destroys, unsays_ours,
-        answers, takes_record, takes_document, takes_label,
+        answers, takes_record, takes_document, takes_label, relabels,
     )
 }  # fmt: skip
 

@@ -341,6 +341,10 @@ class People:
         if epic.caller not in epic.labels:
             self.linear.label(epic, add=(epic.caller,))
 
+    def on_relabelled(self, issue: Issue, blocker: Blocker) -> None:
+        root = self.epic_of(issue)
+        self.linear.label(root, remove=(str(blocker.values["other"]),), add=(str(blocker.values["label"]),))
+
     def on_cost_unknown(self, issue: Issue, blocker: Blocker) -> None:
         self.says_once(self.linear.issue(str(blocker.values["issue"])), "retry")
 

@@ -417,4 +417,11 @@ PLANTED = (
         "    return root\n",
         found_by=2335,
     ),
+    Planted(
+        "another label makes another thing of what has begun",
+        "bot/observe.py",
+        "(has_begun(record) or not issue.labels & {ORCHESTRATE, WORKER}):\n",
+        "not issue.labels & {ORCHESTRATE, WORKER}:\n",
+        found_by=295,
+    ),
 )

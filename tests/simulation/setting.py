@@ -29,7 +29,7 @@ MEDDLING_DEEDS = {
 """What people do to work that is under way."""
 UNTIDY_DEEDS = {
     **ORDINARY_DEEDS, "takes_turn": 14, "resumes": 6, "takes_out": 2, "destroys": 1, "unsays_ours": 3, "answers": 5,
-    "takes_document": 1,
+    "takes_document": 1, "relabels": 1,
 }  # fmt: skip
 """What people do who tidy up: what they take away is gone."""
 

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bot.machine.decision import Decision
+from bot.machine.facts import Facts
 from tests.simulation.clock import Forever, VirtualLoop
 from tests.simulation.mischief import Meanwhile, own_branch
 from tests.simulation.people import OVER, People
@@ -215,4 +217,9 @@ def _over(world: World) -> bool:
         return not epics
     begun = [one for one in epics if one.attachments or f"epic:{one.id}" in world.decisions]
     kept = [world.decisions.get(f"epic:{one.id}") for one in begun]
-    return all(one is not None and one[0].epic.issue.state_type in OVER for one in kept)
+    return all(one is not None and one[0].epic.issue.state_type in OVER and not _is_not_followed(*one) for one in kept)
+
+
+def _is_not_followed(facts: Facts, decision: Decision) -> bool:
+    """Whether an automation, which nobody has to follow, put it there."""
+    return any(one.reason == "not_followed" and one.issue == facts.epic.issue.id for one in decision.blockers)

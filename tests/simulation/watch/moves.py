@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bot.machine.calling import has_begun
 from bot.machine.stages import ORCHESTRATE, Stage
 from tests.simulation.hub import Pull
 from tests.simulation.linear import Issue
@@ -26,10 +27,15 @@ class Moves(Part):
         """The service is about to move an issue to a workflow state."""
         there = self.world.linear.states[state]
         stage = STAGES.get(str(there["name"])) or ENDS.get(str(there["type"]))
-        if issue.parent is None and not issue.lone:
+        if issue.parent is None and not self._is_alone(process, issue):
             self._epic(process, issue, stage)
         else:
             self._ticket(process, issue, stage)
+
+    def _is_alone(self, process: "Process", issue: Issue) -> bool:
+        """Whether it began as a single ticket; before that the label says so."""
+        seen = self.sights.epics[process.name, issue.id].issues[issue.id]
+        return seen.record.lone if seen.record and has_begun(seen.record) else ORCHESTRATE not in seen.labels
 
     def _epic(self, process: "Process", epic: Issue, stage: Stage | None) -> None:
         linear, sight = self.world.linear, self.sights.epics.get((process.name, epic.id))
