@@ -81,7 +81,10 @@ NEXT_DUE = """
     ) AS dues
 """
 RESYNC = """
-    INSERT INTO keys (key, wanted) SELECT unnest(%(keys)s::text[]), 1
+    INSERT INTO keys (key, wanted)
+    SELECT key, 1 FROM (
+        SELECT unnest(%(keys)s::text[]) AS key UNION SELECT key FROM keys WHERE retry_at = 'infinity'
+    ) AS named
     ON CONFLICT (key) DO UPDATE SET wanted = keys.wanted + 1, touched_at = now(),
         retry_at = CASE WHEN keys.retry_at = 'infinity' THEN now() ELSE keys.retry_at END
     WHERE keys.retry_at IS NULL
@@ -230,7 +233,10 @@ class Inbox:
             return claimed.rowcount == 1
 
     async def resync(self, keys: list[str]) -> list[str]:
-        """Hint all these keys, except those that wait for a retry; parked ones only now and then."""
+        """Hint all these keys, except those that wait for a retry; parked ones, named or not, only now and then.
+
+        Not named is what somebody archived meanwhile: it would never be tried again.
+        """
         values = {"keys": sorted(set(keys)), "parked_retry": self._pace.parked_retry}
         async with self._pool.connection() as connection:
             return [row[0] for row in await (await connection.execute(RESYNC, values)).fetchall()]

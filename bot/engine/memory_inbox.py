@@ -147,9 +147,9 @@ class MemoryInbox:
         key.parked = key.attempts >= self._pace.tries and retry_after is None and key.wanted == noted.wanted
 
     def resync(self, names: Iterable[str]) -> None:
-        """Hint all these keys, except those that wait for a retry; parked ones only now and then."""
+        """Hint all these keys, except those that wait for a retry; parked ones, named or not, only now and then."""
         long_ago = self._now() - timedelta(seconds=self._pace.parked_retry)
-        for name in sorted(set(names)):
+        for name in sorted({*names, *(name for name, key in self.keys.items() if key.parked)}):
             key = self.keys.setdefault(name, MemoryKey())
             if key.retry_at is None or (key.parked and key.failed_at is not None and key.failed_at < long_ago):
                 self.want(name)

@@ -264,6 +264,17 @@ async def test_a_parked_key_is_tried_by_the_resync_only_now_and_then(bench: Benc
     await bench.until(lambda: len(bench.calls.rounds) == 4)
 
 
+async def test_a_parked_key_is_tried_again_though_nothing_live_bears_it_any_more(bench: Bench) -> None:
+    """What was archived while its rounds failed is not among what lives; its deliveries stayed open for ever."""
+    bench.calls.fail["poison"] = RuntimeError("always")
+    await bench.start(resync=0.05, parked_retry=0.2)
+    await bench.engine.accept(bench.delivery("poison"))
+    await bench.until(lambda: len(bench.calls.rounds) == 3)
+    bench.calls.fail.clear()
+    await bench.until(lambda: len(bench.calls.rounds) == 4)
+    assert (await bench.engine.parked()).keys == ()
+
+
 async def test_an_error_that_says_when_to_come_back_never_parks(bench: Bench) -> None:
     await bench.start()
     bench.calls.fail["epic-1"] = Busy(retry_after=0.05)
