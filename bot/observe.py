@@ -20,6 +20,7 @@ from bot.machine.errors import UserError
 from bot.machine.facts import Call, Facts, Issue, Repository, Rules, Run, RunState, Service, Ticket
 from bot.machine.stages import ORCHESTRATE, WORKER
 from bot.machine.watchdog import Memory
+from bot.places import whereabouts, with_new_name
 from bot.policy import Policy, RepositoryPolicy
 from bot.pulls import GitHubReads, Pulls
 from bot.refusals import Refusals
@@ -73,9 +74,10 @@ class Observer:
             return None
         key = f"epic:{picture.epic.id}"
         policy = self.policy()
-        place = policy.repository_for(picture.epic.team, picture.epic.project, labels)
         lone = _is_lone(picture.epic)
         issues = (picture.epic,) if lone else (picture.epic, *_with_tasks(picture))
+        where = await whereabouts(self.github, policy, picture.epic, issues)
+        issues, place = tuple(with_new_name(one, where) for one in issues), where.place
         pulls = await self.pulls.of(place, issues)
         ids = {one.id for one in issues}
         runs = [_run(row) for row in await self.engine.runs(key)]
@@ -103,6 +105,8 @@ class Observer:
             document=None if lone else picture.document,
             repository=Repository(place.name, place.base) if place else None,
             rules=rules_of(policy),
+            began_in=where.began_in,
+            named_now=where.named_now,
             states_missing=await self._missing_states(policy, picture.epic.team),
             lone=lone,
             service=Service(**vars(await self.engine.service())),

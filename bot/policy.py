@@ -251,3 +251,7 @@ class Policy(Strict):
         by_project = [one for one in self.repositories if project and project in one.projects]
         by_team = [one for one in self.repositories if team in one.teams and not one.projects and not one.label]
         return next(iter((*by_label, *by_project, *by_team)), None)
+
+    def repository_named(self, name: str) -> RepositoryPolicy | None:
+        """The repository of this name; GitHub doesn't tell upper from lower case in it."""
+        return next((one for one in self.repositories if one.name.lower() == name.lower()), None)

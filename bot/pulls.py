@@ -11,6 +11,7 @@ from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
 from bot.machine.stack import branch_of
 from bot.machine.stages import Stage
+from bot.places import Names, is_there
 from bot.policy import Policy, RepositoryPolicy
 from bot.reviewing import Reviewers
 
@@ -19,7 +20,7 @@ APPEARS_SECONDS = 60.0
 _MAY_HAVE_A_PULL_REQUEST = frozenset({Stage.DEV, Stage.CODE_REVIEW, Stage.MERGE, Stage.DONE})
 
 
-class GitHubReads(Protocol):
+class GitHubReads(Names, Protocol):
     """What is asked of `bot/github/observe.py`."""
 
     async def observe_pulls(self, repository: str, numbers: Iterable[int]) -> Mapping[int, PullRequest]:
@@ -51,7 +52,7 @@ class Pulls:
         """The pull request of every ticket that may have one, by issue id."""
         if place is None:
             return {}
-        issues = tuple(issues)
+        issues = tuple(one for one in issues if is_there(place, one))
         numbers: dict[int, str] = {}
         for issue in issues:
             record = issue.record
@@ -96,7 +97,9 @@ class Pulls:
         GitHub may be slow to show what was pushed just now.
         """
         pushed = issue.record.head_at if issue.record else None
-        if place is None or pull is not None or pushed is None or not _has_work(issue, {Stage.CODE_REVIEW}):
+        if place is None or not is_there(place, issue):
+            return False
+        if pull is not None or pushed is None or not _has_work(issue, {Stage.CODE_REVIEW}):
             return False
         appeared = (self.clock() - pushed).total_seconds() > APPEARS_SECONDS
         return appeared and not await self.github.has_branch(place.name, _branch(issue))

@@ -77,3 +77,11 @@ async def test_a_branch_that_somebody_deleted_is_gone_once_github_had_time_to_sh
     assert not await pulls(GitHub(PULL.head_branch), late).is_branch_gone(PLACE, WORK, None)
     assert not await pulls(GitHub(), late).is_branch_gone(PLACE, WORK, PULL)
     assert not await pulls(GitHub(), late).is_branch_gone(PLACE, replace(WORK, stage=Stage.DEV), None)
+
+
+async def test_a_number_of_another_repository_is_not_looked_for() -> None:
+    """There it is somebody else's pull request."""
+    elsewhere = replace(WORK, record=replace(cast("Record", WORK.record), pull_request=7, repository="acme/other"))
+    assert await pulls(GitHub()).of(PLACE, (elsewhere,)) == {}
+    assert await pulls(GitHub()).of(RepositoryPolicy(name="acme/other"), (elsewhere,))
+    assert not await pulls(GitHub(), timedelta(hours=1)).is_branch_gone(PLACE, elsewhere, None)

@@ -137,6 +137,13 @@ class Observe:
             return False
         return True
 
+    async def name_now(self, repository: str) -> str | None:
+        """What a repository is called by now, since GitHub knows it by earlier names too; None when we see none."""
+        try:
+            return (await self.repository(repository)).name
+        except NotFound:
+            return None
+
     async def repository(self, name: str) -> Place:
         """A repository by `owner/name`.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from bot.machine import archive, calling, doubt
+from bot.machine import archive, calling, doubt, elsewhere
 from bot.machine.comments import SAYINGS, Word
 from bot.machine.decision import (
     NOTHING,
@@ -84,7 +84,7 @@ def _decided(facts: Facts, handlers: Handlers) -> Decision:
         whole += _with_record(facts, original, turned[issue], decision)
     whole = _without_repeats(replace(whole, record=None))
     whole = replace(whole, actions=tuple(one for one in whole.actions if not _so_already(facts, one)))
-    whole += calling.told(now) + _orphaned(facts)
+    whole += calling.told(now) + elsewhere.told(now) + _orphaned(facts)
     whole += stuck(now, whole)
     whole = _closed(facts, whole)
     return whole + _answers(now, turned, whole) + _panel(now, whole) + _checks(now, whole)
@@ -138,7 +138,8 @@ def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) ->
         return before + doubt.told(one.ticket) + Decision(_stopped(facts, one))
     if one.arrived.stuck:
         return before + noted(one.ticket, one.heard)
-    if not one.stage.over and (blocker := calling.standstill(facts, issue.id)):
+    blocker = calling.standstill(facts, issue.id) or elsewhere.standstill(facts, one.ticket)
+    if blocker is not None and not one.stage.over:
         return before + noted(one.ticket, one.heard) + Decision(_stopped(facts, one), (blocker,))
     pair = handlers.get(one.stage, StageHandlers())
     handler = pair.epic if is_epic else pair.ticket
@@ -161,9 +162,12 @@ def _stopped(facts: Facts, one: _Turned) -> tuple[StopRun, ...]:
     """What ends the runs of an issue that is over or not called any more; its record has no say in that."""
     if one.stage.over:
         return stops(one.ticket, str(Stage.DONE if one.stage is Stage.DONE else Stage.CANCELED))
-    if calling.standstill(facts, one.ticket.issue.id) is None:
+    if calling.standstill(facts, one.ticket.issue.id) is not None:
+        why_stopped = "the label was taken away" if facts.dropped else "nobody who may put the label there"
+    elif elsewhere.standstill(facts, one.ticket) is not None:
+        why_stopped = "callboard.toml does not name its repository"
+    else:
         return ()
-    why_stopped = "the label was taken away" if facts.dropped else "nobody who may put the label there"
     return tuple(StopRun(run.id, why_stopped) for run in one.ticket.runs if run.live)
 
 
@@ -184,6 +188,7 @@ def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision)
     if original.id == facts.epic.issue.id:
         record = replace(record, called=calling.known(facts), lone=facts.lone)
         record = record if facts.lone else replace(record, made=archive.made(facts, decision))
+        record = replace(record, repository=facts.repository.name) if facts.repository and facts.began_in else record
     so_already = record == original.record and not original.outdated
     if so_already or one.ticket.issue.record_refused:
         return replace(decision, record=None)
@@ -199,6 +204,7 @@ def _closed(facts: Facts, whole: Decision) -> Decision:
     over = stage_of(root).over and root.record.stage.over and newest.stage.over
     told = Post | Remember | CleanUp  # what is to be taken away is gone by then: GitHub and git come before Linear
     busy = whole.recheck_after is not None or any(not isinstance(one, told) for one in whole.actions)
+    busy = busy or (facts.repository is None and bool(facts.began_in))  # what is left there can't be seen
     if newest.closed == (over and not busy):
         return whole
     others = (one for one in whole.actions if not (isinstance(one, Remember) and one.issue == root.id))

@@ -201,7 +201,7 @@ def record_of(ticket: Ticket) -> Record:
 
 @dataclass(frozen=True)
 class Repository:
-    """The repository an epic works on. `found` is False when the policy names none for the epic's team."""
+    """The repository an epic works on."""
 
     name: str
     base: str
@@ -262,3 +262,7 @@ class Facts:
     service: Service = Service()
     call: Call | None = None
     """Read only where the record doesn't know that somebody who may put the label there."""
+    began_in: str = ""
+    """Name of the repository that the work is in, as the records tell; empty while nothing has begun."""
+    named_now: str = ""
+    """Name of the repository that label, project or team name now; empty when they name none."""

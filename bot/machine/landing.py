@@ -73,7 +73,7 @@ def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
     """
     pull, repository = ticket.pull_request, facts.repository
     if repository is None or not record.branch:
-        return Decision(record=record)
+        return Decision(_clean_up(facts, record), record=record)  # it may be named again
     if pull is None or not is_merged(facts, ticket):
         return leave_checkout(facts, record)
     own_base = (base_branch_of(record.branch),) if record.own_base else ()
@@ -95,10 +95,7 @@ def _stands_on(facts: Facts, ticket: Ticket, branch: str) -> bool:
 
 def leave_checkout(facts: Facts, record: Record) -> Decision:
     """Take away the checkout, and leave the branch, if there is one, to people."""
-    if facts.repository is None or not record.branch:
-        return Decision(record=record)
-    clean = CleanUp(facts.repository.name, record.branch, delete_branch=False)
-    return Decision((clean,), record=replace(record, branch="", base=""))
+    return Decision(_clean_up(facts, record), record=replace(record, branch="", base=""))
 
 
 def put_away(facts: Facts, record: Record) -> Decision:
@@ -106,7 +103,12 @@ def put_away(facts: Facts, record: Record) -> Decision:
 
     That the record forgets what the work began on says that it is gone: whatever begins again says so anew.
     """
-    if facts.repository is None or not record.branch or not record.base:
+    if not record.base:
         return Decision(record=record)
-    clean = CleanUp(facts.repository.name, record.branch, delete_branch=False)
-    return Decision((clean,), record=replace(record, base=""))
+    return Decision(_clean_up(facts, record), record=replace(record, base=""))
+
+
+def _clean_up(facts: Facts, record: Record) -> tuple[CleanUp, ...]:
+    """Of the checkout alone, which is here, whether callboard.toml names its repository or not."""
+    name = record.repository or (facts.repository.name if facts.repository else "")
+    return (CleanUp(name, record.branch, delete_branch=False),) if name and record.branch else ()

@@ -126,6 +126,8 @@ class Record:
     approval: Approval | None = None
     research: Artifact | None = None
     plan: Artifact | None = None
+    repository: str = ""
+    """Name of the repository that the work is in, from the first run on; of an epic, that of its tickets."""
     branch: str = ""
     base: str = ""
     """Branch that the work starts from and the pull request goes to."""

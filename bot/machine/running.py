@@ -152,10 +152,12 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
     base = base_of(facts, ticket)
     generation = record.generation + 1
     branch = own_branch(ticket)
+    assert facts.repository is not None
     record = replace(
         record,
         generation=generation,
         runs=record.runs + 1,
+        repository=facts.repository.name if _is_work(facts, ticket) else record.repository,
         branch=branch,
         base=base.branch,
         own_base=record.own_base or bool(base.merges),
@@ -163,7 +165,6 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
         wait_until=None,
         told=record.guidance,
     )
-    assert facts.repository is not None
     run = StartRun(
         issue=ticket.issue.id,
         prompt=order.prompt,
@@ -189,6 +190,11 @@ def start(facts: Facts, ticket: Ticket, order: Order) -> Decision:
     )
     posts = unheard(facts, ticket, record)
     return Decision((*posts, run), (Blocker(ticket.issue.id, "worker", {"ahead": 0}),), record=record)
+
+
+def _is_work(facts: Facts, ticket: Ticket) -> bool:
+    """Whether a run pushes something; what breaks down an epic only reads."""
+    return facts.lone or ticket.issue.id != facts.epic.issue.id
 
 
 def is_approved(facts: Facts, ticket: Ticket) -> bool:

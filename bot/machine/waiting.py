@@ -27,6 +27,7 @@ PERSON = frozenset(
         "relabelled",
         "budget",
         "ejected",
+        "elsewhere",
         "head_moved",
         "merged_elsewhere",
         "missing",

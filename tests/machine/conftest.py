@@ -80,6 +80,7 @@ class Board:
     pulls: dict[str, PullRequest] = field(default_factory=dict)
     runs: dict[str, list[Run]] = field(default_factory=dict)
     repository: Repository | None = field(default_factory=lambda: Repository("acme/youlab", "main"))
+    named_now: str = "acme/youlab"
     states_missing: tuple[str, ...] = ()
     lone: bool = False
     checks: Checks = Checks.GREEN
@@ -138,6 +139,10 @@ class Board:
             self.lone,
             self.dropped,
             orphans=tuple(run for key, runs in self.runs.items() if key not in self.issues for run in runs),
+            began_in=next(
+                (one.record.repository for one in self.issues.values() if one.record and one.record.repository), ""
+            ),
+            named_now=self.named_now,
             call=self.call or Call("worker" if self.lone else "orchestrate", ALICE),
             unchecked={one.issue.id: self.watched.watch(one.issue.id, one.pull_request) for one in rest},
         )

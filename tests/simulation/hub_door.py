@@ -44,6 +44,7 @@ class HubDoor(GitHub):
 
     async def call(self, repository: str | None, job: Callable[[Any], Any]) -> Any:
         """A job over REST."""
+        self._is_ours(repository)
         api = _Api(self._door, self._hub)
 
         def act() -> Any:
@@ -58,6 +59,7 @@ class HubDoor(GitHub):
         self, repository: str | None, document: str, variables: Mapping[str, Any], *, partial: bool = False
     ) -> dict[str, Any]:
         """One request."""
+        self._is_ours(repository)
         name = _named(document)
 
         def act() -> dict[str, Any]:
@@ -71,6 +73,14 @@ class HubDoor(GitHub):
             numbers = tuple(value for key, value in variables.items() if key.startswith("n") and key != "name")
             return await self._door.looks_at_pulls(numbers, act)
         return await self._door.asks_github(act, writes=lambda: name not in ("Landing", "Thread"))
+
+    def _is_ours(self, repository: str | None) -> None:
+        """What is asked of another one is about other people's pull requests.
+
+        Where nobody can tell any more what began, it begins anew, perhaps in that one.
+        """
+        if repository not in (None, NAME) and not self._door.world.forged:
+            self._door.world.watch.violated("another repository is touched", str(repository))
 
 
 class _GraphQL:
@@ -317,6 +327,9 @@ class _Api:
     def _route(self, method: str, path: list[str], query: str, body: Node) -> Any:
         hub = self._hub
         match method, path:
+            case "GET", []:
+                page = f"https://github.com/{NAME}"
+                return {"full_name": NAME, "default_branch": "main", "clone_url": f"{page}.git", "html_url": page}
             case "PUT", ["pulls", number, "merge"]:
                 pull = hub.get(int(number))
                 self._door.world.meanwhile.before_merge(pull)

@@ -4,9 +4,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bot.linear.marker import effect_id
+from bot.linear.records import unseal
+from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATE, ORCHESTRATED, STATES, WORKER, Disposition, Stage
 from tests.simulation.hub import Pull, Refusal
 from tests.simulation.linear import ALICE, BOB, US, Issue
+from tests.simulation.setting import ELSEWHERE
+from tests.simulation.watch.seen import KEYS
 
 if TYPE_CHECKING:
     from tests.simulation.people import People
@@ -253,13 +257,41 @@ def relabels(people: "People", issue: Issue) -> None:
         people.undo[f"label {root.id}"] = lambda: people.linear.label(root, remove=(other,), add=(root.caller,))
 
 
+def points_elsewhere(people: "People", issue: Issue) -> None:
+    """Somebody puts the label of another repository on what is under way, or takes it off again."""
+    root = people.epic_of(issue)
+    under_way = [one for one in people.linear.issues.values() if one.root == root.id and _is_under_way(people, one)]
+    if ELSEWHERE in root.labels:
+        people.linear.label(root, remove=(ELSEWHERE,))
+    elif under_way:
+        people.linear.label(root, add=(ELSEWHERE,))
+        people.undo[f"elsewhere {root.id}"] = lambda: people.linear.label(root, remove=(ELSEWHERE,))
+
+
+def unnames(people: "People", issue: Issue) -> None:
+    """Whoever runs the service takes the repository out of callboard.toml, and puts it back."""
+    if "repository" in people.undo:
+        people.undo.pop("repository")()
+        return
+    world, before = people.world, people.world.policy
+    world.policy = before.model_copy(update={"repositories": before.repositories[1:]})
+    people.undo["repository"] = lambda: setattr(world, "policy", before)
+
+
+def _is_under_way(people: "People", issue: Issue) -> bool:
+    """Whether a run of its own was ordered and is known."""
+    known = issue.attachments.get(effect_id("record", issue.id))
+    record = unseal(known["metadata"], issue.id, KEYS) if known and issue.id not in people.world.forged else None
+    return isinstance(record, Record) and bool(record.repository)
+
+
 DEEDS = {
     one.__name__: one
     for one in (
         takes_turn, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges, pushes_when_approved,
         merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work, stops_train,
         stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out, destroys, unsays_ours,
-        answers, takes_record, takes_document, takes_label, relabels,
+        answers, takes_record, takes_document, takes_label, relabels, points_elsewhere, unnames,
     )
 }  # fmt: skip
 

@@ -434,6 +434,12 @@ class People:
     def on_states_missing(self, issue: Issue, blocker: Blocker) -> None:
         """`calms` puts them back; the service looks again by itself."""
 
+    def on_elsewhere(self, issue: Issue, blocker: Blocker) -> None:
+        """`calms` puts it back; the service looks again by itself."""
+
+    def on_no_repository(self, issue: Issue, blocker: Blocker) -> None:
+        self.says_once(issue, "retry")
+
     def on_breakdown_unreadable(self, issue: Issue, blocker: Blocker) -> None:
         self.says_once(issue, "Write it anew.")
 

@@ -141,20 +141,20 @@ class Process:
         self.engine.process = self
         self.database = database
         client, hub = LinearDoor(self.door, world.linear), HubDoor(self.door, world.hub)
-        policy, loop = world.policy, world.loop
+        policy, loop = lambda: world.policy, world.loop
         directory = Directory(client, lambda: (TEAM,), clock=loop.time)
-        reads = LinearObserver(client, states=policy.state_names, keys=(KEY,), directory=directory)
+        reads = LinearObserver(client, states=lambda: policy().state_names(), keys=(KEY,), directory=directory)
         observe = Observe(hub, loop.time)
         unchecked = Unchecked(loop.time)
-        observer = Observer(reads, directory, observe, self.engine, lambda: policy, self.clock, unchecked=unchecked)
+        observer = Observer(reads, directory, observe, self.engine, policy, self.clock, unchecked=unchecked)
         worker = FakeWorker(world, self)
         performer = Performer(
-            writes=lambda: Writes(client, directory, states=policy.state_names(), key=KEY),
+            writes=lambda: Writes(client, directory, states=policy().state_names(), key=KEY),
             github=Ensure(hub),
             runs=self.engine,
             clean_up=worker.clean_up,
             log_of=observe.log_of,
-            policy=lambda: policy,
+            policy=policy,
             page="https://callboard.example",
             refusals=observer.refusals,
         )

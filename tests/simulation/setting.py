@@ -24,15 +24,17 @@ TRAIN_DEEDS = {"takes_turn": 20, "resumes": 1}
 """What people do who only want everything merged."""
 MEDDLING_DEEDS = {
     "takes_turn": 20, "cancels_work": 2, "moves_back": 3, "copies_record": 6, "labels": 3, "resumes": 8, "wishes": 1,
-    "approves_by_edit": 2,
+    "approves_by_edit": 2, "points_elsewhere": 2, "unnames": 1,
 }  # fmt: skip
 """What people do to work that is under way."""
 UNTIDY_DEEDS = {
     **ORDINARY_DEEDS, "takes_turn": 14, "resumes": 6, "takes_out": 2, "destroys": 1, "unsays_ours": 3, "answers": 5,
-    "takes_document": 1, "relabels": 1,
+    "takes_document": 1, "relabels": 1, "points_elsewhere": 2, "unnames": 1,
 }  # fmt: skip
 """What people do who tidy up: what they take away is gone."""
 
+ELSEWHERE = "elsewhere"
+"""The label of another repository that the service may work in."""
 ILL = {"github 502 before": 0.15, "github timeout after": 0.05, "linear 500 before": 0.05, "linear 500 after": 0.05}
 
 

@@ -26,7 +26,7 @@ from tests.simulation.hub import NAME, House, Hub
 from tests.simulation.linear import TEAM, US, Linear, Node
 from tests.simulation.mischief import Meanwhile
 from tests.simulation.process import GITHUB_SECRET, LINEAR_SECRET, Process
-from tests.simulation.setting import Setting, setting_of
+from tests.simulation.setting import ELSEWHERE, Setting, setting_of
 from tests.simulation.watch import Watch
 from tests.simulation.watch.seen import PullSight, Sight
 from tests.simulation.worker import ENDS, UNLUCKY, Agent
@@ -99,7 +99,7 @@ class World:
         self.shared = house.random() < 0.3 and not smooth
         """Whether tickets touch the same file, so that they conflict."""
         self.policy = Policy.model_validate({
-            "repositories": [{"name": NAME, "teams": [TEAM]}],
+            "repositories": [{"name": NAME, "teams": [TEAM]}, {"name": f"{NAME}-other", "label": ELSEWHERE}],
             "limits": {"workers": house.choice((1, 2, 3)), "open_reviews": 0 if smooth else house.choice((0, 0, 0, 1))},
             "gates": {
                 "plan": "auto" if smooth else house.choice(("auto", "auto", "person")),

@@ -59,7 +59,7 @@ class Records(Part):
         self.sealed.add((holder.id, str(metadata)))
         if new.issue != holder.id:
             self.violated("the record of another issue is believed", name)
-        old = self.written.get(holder.id)
+        last = old = self.written.get(holder.id)
         if put_back := self.put_back(process, holder):
             old = put_back
             self.runs.forget(process.database, holder.id, old.generation)
@@ -74,7 +74,7 @@ class Records(Part):
         if self.begun_anew(process, holder):
             self.runs.forget(process.database, holder.id, new.generation)
             return
-        self._answers_people(process, holder, old, new)
+        self._answers_people(process, holder, last, new)
         if old is None:
             return
         self._forgets_nothing(name, old, new)
@@ -106,7 +106,10 @@ class Records(Part):
         return shown if shown.number < last.number else None
 
     def _answers_people(self, process: "Process", holder: Issue, old: Record | None, new: Record) -> None:
-        """Whose word is heard has an answer by then, or an approval counts: nobody is ignored in silence."""
+        """Whose word is heard has an answer by then, or an approval counts: nobody is ignored in silence.
+
+        `old` is the last one that was written, also where an older one stands in its place now.
+        """
         fresh = set(new.heard) - set(old.heard if old else ())
         seen = next((one.issues[holder.id] for one in self.sights.of(process) if holder.id in one.issues), None)
         heard = seen.comments if seen else ()  # as they read then: one may have been edited into another word since

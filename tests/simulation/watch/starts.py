@@ -37,7 +37,8 @@ class Starts(Part):
             return
         self._goes_on(seen, root, f"{name} {order.stage}")
         self._was_approved(seen, root, name)
-        if seen.state == STATES[Stage.TODO].name:  # what has begun goes on, whatever becomes of its blockers
+        is_epic = seen is root and not self.world.linear.issues[order.issue].lone  # whoever labels it wants it now
+        if seen.state == STATES[Stage.TODO].name and not is_epic:  # what has begun goes on, whatever blocks it
             for below in seen.blocked_by:
                 self._far_enough(process, sight.issues[below], name)
         if order.spec["run"]["prompt"] == "implement" and not order.spec["plan_path"]:
