@@ -129,6 +129,8 @@ class Hub:
         """What was told of each pull request last; nobody changes it in place."""
         self.calm = False
         self.red = 0.15
+        self.stood_on: set[str] = set()
+        """Branches that a person had another pull request go into at some time."""
         self._ids = 0
 
     # ---- what is asked
@@ -276,6 +278,8 @@ class Hub:
         if self.git.descends(onto, self.head(pull)):
             raise Refusal(422, "Validation Failed: There are no new commits between base and head")
         pull.base = base
+        if by != OWN:
+            self.stood_on.add(base)
         if pull.queued:
             self.eject(pull, "QUEUE_CLEARED")
         self._tell_pull("edited", pull, by)

@@ -192,6 +192,7 @@ async def _rests(world: World) -> None:
         theirs = theirs or bool(
             world.hub.of(own_branch(ticket))
         )  # it was stacked on when the branch was to go, perhaps
+        theirs = theirs or (ticket.lone and branch in world.hub.stood_on)  # by what is none of its epic
         if merged and branch in world.git.refs and not theirs:
             world.watch.violated("something is left behind", f"the branch {branch}")
 
