@@ -91,9 +91,15 @@ class Observer:
         )
         await self._route(key, place, tickets)
         now = self.clock()
+        unchanged = self.memory.see(tickets, now)
         return Facts(
             now=now,
-            unchanged=self.memory.see(tickets, now),
+            unchanged=unchanged,
+            refusals={
+                issue: refusal
+                for issue, since in unchanged.items()
+                if (refusal := self.refusals.standing(issue, since, now))
+            },
             unchecked={one.issue.id: self.unchecked.watch(one.issue.id, one.pull_request) for one in tickets},
             refused={one.issue.id: said for one in tickets if (said := self.refusals.of(one.pull_request))},
             key=key,

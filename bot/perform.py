@@ -111,10 +111,13 @@ class Performer:
                 failure = error
         if failure is not None:
             raise failure  # Linear must not say what did not happen; the next round does all of it
-        late = await self._linear(facts, decision)
+        late, said = await self._linear(facts, decision)
+        self._tell_refused(facts, decision, said)
+        tried = self.refusals.tried(facts, said)
+        late = min((one for one in (late, tried) if one is not None), default=None)
         await self._allow(facts, decision)
         for action in decision.actions:
-            if isinstance(action, StartRun):
+            if isinstance(action, StartRun) and action.issue not in said:  # else its generation is not remembered
                 self.note(facts, action)
                 await self.runs.start_run(order_of(self.policy(), facts, await self._with_logs(action)))
         again = max(refused) if refused else decision.recheck_after
@@ -123,6 +126,15 @@ class Performer:
     def _is_refused(self, action: Action, said: str) -> bool:
         """Remember what GitHub said of a merge, for the next decision; whether it said the same before."""
         return isinstance(action, Merge | Enqueue) and self.refusals.note(action, said)
+
+    def _tell_refused(self, facts: Facts, decision: Decision, said: Mapping[str, str]) -> None:
+        """What was refused of an issue stands in the log, and beside everything that was to be done about it."""
+        names = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
+        for issue, reason in said.items():
+            log.warning("refused", issue=names.get(issue, issue), reason=reason)
+        for action in decision.actions:
+            if isinstance(action, _LATER) and (why := said.get(getattr(action, "issue", ""))):
+                self.note(facts, action, why)
 
     async def _allow(self, facts: Facts, decision: Decision) -> None:
         """The engine knows what the epic may cost before any of its runs calls a model."""
@@ -210,10 +222,11 @@ class Performer:
         ]
         return replace(start, variables={**start.variables, "findings": findings})
 
-    async def _linear(self, facts: Facts, decision: Decision) -> float | None:
+    async def _linear(self, facts: Facts, decision: Decision) -> tuple[float | None, Mapping[str, str]]:
         """All writes of the round; records last, so that none claims what did not happen.
 
-        Returns in how many seconds a panel that was edited just now may be edited again; None when nothing is due.
+        Returns in how many seconds a panel that was edited just now may be edited again, None when nothing is due; and
+        of which issues something was refused, and why.
         """
         writes, late = self.writes(), None
         records: list[Record] = []
@@ -243,10 +256,10 @@ class Performer:
                 case Remember(_, record):
                     records.append(record)
         remembered = await self._remember(writes, facts, records)
-        await writes.send()
-        if remembered:
+        said = (await writes.send()).refused
+        if remembered := {issue: one for issue, one in remembered.items() if issue not in said}:
             await self.runs.wrote(facts.key, remembered)
-        return late
+        return late, said
 
     def _panel(self, writes: Writes, facts: Facts, epic: Issue, body: str) -> float | None:
         """Write the panel, unless it was edited a moment ago and the epic goes on."""
@@ -292,7 +305,7 @@ class Performer:
         archived = {one.issue.id for one in facts.tickets if one.issue.archived}  # where Linear rejects every edit
         for above, below in pairs:
             if (above, below) not in related and not {above, below} & archived:
-                writes.relation(below, above)
+                writes.relation(below, above, facts.epic.issue.id)
         return [Record(issue=made[task.key], task=task.key) for task in new]
 
     async def _remember(self, writes: Writes, facts: Facts, records: Iterable[Record]) -> dict[str, tuple[int, str]]:
@@ -307,7 +320,8 @@ class Performer:
             spent = f"{one.stage} · run {one.generation} · ${one.cost_usd:.2f}"
             record = replace(one, number=numbers[issue])
             page, first = f"{self.page}/issues/{issue}", issue not in there
-            text = writes.record(issue, record, title="Callboard", subtitle=spent, url=page, first=first)
+            epic = facts.epic.issue.id if first else ""
+            text = writes.record(issue, record, title="Callboard", subtitle=spent, url=page, first=first, epic=epic)
             if not first:
                 written[issue] = numbers[issue], text
         return written

@@ -10,6 +10,7 @@ import pytest
 
 from bot.github.client import HeadMoved, NotFound, NotMergeable
 from bot.github.errors import Locked
+from bot.linear.batch import Sent
 from bot.linear.ensure import ticket_id
 from bot.machine.breakdown import Task
 from bot.machine.decision import (
@@ -25,18 +26,19 @@ from bot.machine.decision import (
     StartRun,
 )
 from bot.machine.errors import Transient
-from bot.machine.facts import Facts, Issue, Ticket
+from bot.machine.facts import Facts, Issue, Refusal, Ticket
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.secrets import pattern_of
 from bot.machine.stages import Stage
 from bot.perform import LATER, PANEL_SECONDS, SOON, Performer
 from bot.policy import GitPolicy, Policy
+from bot.refusals import PAUSES
 
 
 class Linear:
-    def __init__(self, done):
-        self.done = done
+    def __init__(self, done, refused=()):
+        self.done, self.refused = done, refused
 
     def move(self, issue, stage):
         self.done.append(f"move {stage}")
@@ -46,6 +48,12 @@ class Linear:
 
     async def send(self):
         self.done.append("linear")
+        return Sent(refused=dict(self.refused))
+
+
+class Till:
+    async def allow(self, *_):
+        """The engine knows what it may cost; nothing else is asked of it."""
 
 
 class GitHub:
@@ -143,6 +151,25 @@ async def test_what_github_said_of_a_merge_is_known_to_the_next_decision_and_ask
     assert one.refusals.of(pull) == ""
 
 
+async def test_what_linear_refuses_of_an_issue_is_its_reason_and_no_run_of_it_starts(facts):
+    """No record says which generation it has; the next look tells why, and it is tried again ever more rarely."""
+    said, done = {"e": "Linear: stateId could not be found."}, []
+    one = replace(performer(done), writes=lambda: Linear(done, said), runs=Till())
+    start = StartRun("e", "research", Stage.RESEARCH, 1, 1, 0, {}, {}, "acme/youlab", "agent/YOU-1", "main")
+    decision = Decision((Move("e", Stage.RESEARCH), start), recheck_after=900.0)
+    for wait in (*PAUSES, PAUSES[-1]):
+        assert await one.perform(facts, decision) == wait
+        assert one.refusals.standing("e", facts.now, facts.now) == Refusal(said["e"], wait)
+        facts = replace(facts, now=facts.now + timedelta(seconds=wait))
+        assert one.refusals.standing("e", facts.now - timedelta(days=1), facts.now) == Refusal(said["e"])
+    assert done == ["move research", "linear"] * 4
+    changed = facts.now + timedelta(seconds=1)
+    assert one.refusals.standing("e", changed, changed) == Refusal(said["e"])
+    said.clear()
+    assert await one.perform(facts, Decision((Move("e", Stage.RESEARCH),), recheck_after=900.0)) == 0.0
+    assert one.refusals.standing("e", facts.now, facts.now) is None
+
+
 def panel(text):
     return Decision((Post("e", "panel", "merged", {"commit": text, "number": 1, "url": ""}),), recheck_after=60.0)
 
@@ -235,7 +262,7 @@ class Remembering(Linear):
     def create_tickets(self, _epic, tickets):
         return {one.key: f"made {one.key}" for one in tickets}
 
-    def relation(self, blocker, blocked):
+    def relation(self, blocker, blocked, epic):
         self.done.append(f"{blocker} blocks {blocked}")
 
     def record(self, issue, record, *, first, **_shown):

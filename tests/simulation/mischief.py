@@ -229,6 +229,12 @@ def takes_record(people: "People", issue: Issue) -> None:
         people.linear.detach(issue, ours)
 
 
+def transfers(people: "People", issue: Issue) -> None:
+    """A ticket is moved into a team that has none of our states, or back."""
+    if issue.parent:
+        people.linear.transfer(issue)
+
+
 def takes_document(people: "People", issue: Issue) -> None:
     """Somebody puts the breakdown into the trash."""
     epic = people.epic_of(issue)
@@ -249,7 +255,7 @@ DEEDS = {
         takes_turn, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges, pushes_when_approved,
         merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work, stops_train,
         stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out, destroys, unsays_ours,
-        answers, takes_record, takes_document, takes_label,
+        answers, takes_record, takes_document, takes_label, transfers,
     )
 }  # fmt: skip
 

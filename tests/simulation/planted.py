@@ -417,4 +417,11 @@ PLANTED = (
         "    return root\n",
         found_by=2335,
     ),
+    Planted(
+        "what can't be written about one ticket holds up its whole epic",
+        "bot/linear/ensure.py",
+        "                if refused is None or not issue:\n",
+        "                if True:\n",
+        found_by=810356,
+    ),
 )

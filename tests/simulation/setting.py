@@ -32,6 +32,10 @@ UNTIDY_DEEDS = {
     "takes_document": 1,
 }  # fmt: skip
 """What people do who tidy up: what they take away is gone."""
+TAKING_DEEDS = {
+    **ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "transfers": 4,
+}  # fmt: skip
+"""What people do who take away what the service works with: on Linear, and on GitHub."""
 
 ILL = {"github 502 before": 0.15, "github timeout after": 0.05, "linear 500 before": 0.05, "linear 500 after": 0.05}
 
@@ -76,10 +80,11 @@ SPECIAL = (
     Setting("given", given=True),
 )
 UNTIDY = Setting("untidy", UNTIDY_DEEDS, tasks=2)
+TAKING = Setting("taking", TAKING_DEEDS, tasks=2)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""
 REMAINDER = 4
-SELDOM = {(1, 9): UNTIDY}
+SELDOM = {(1, 9): UNTIDY, (2, 9): TAKING}
 """Of ten that would be ordinary with this remainder, the one of this place; so all others are what they always were."""
 
 
