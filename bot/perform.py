@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from bot.effects import GitHubEffects, Runs
-from bot.github.errors import HeadMoved, Locked, NotFound, NotMergeable
+from bot.github.errors import HeadMoved, Locked, NotFound, NotMergeable, Unprocessable
 from bot.linear.ensure import NewTicket, Writes, ticket_id
 from bot.machine.archive import taken_away
 from bot.machine.breakdown import Task, code
@@ -40,12 +40,14 @@ from bot.machine.decision import (
     StopRun,
     WriteBreakdown,
 )  # fmt: skip
-from bot.machine.errors import Transient
-from bot.machine.facts import Facts, Issue
+from bot.machine.errors import Refused, Transient, UserError
+from bot.machine.facts import Facts, Issue, Ticket
 from bot.machine.inert import disarmed
 from bot.machine.pull_request import Failure
 from bot.machine.record import Record
+from bot.machine.refusing import written_about
 from bot.machine.spending import budget
+from bot.machine.stack import base_branch_of
 from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
 from bot.ordering import order_of
 from bot.policy import Policy
@@ -89,11 +91,18 @@ class Performer:
     async def perform(self, facts: Facts, decision: Decision) -> float | None:
         """Carry a decision out; returns in how many seconds to look again, or None.
 
+        What GitHub or Linear refuses of one issue is left out with all that would be written about this issue, is
+        remembered as its reason, and holds up no other.
+
         Raises:
             Transient, Refused, UserError: something could not be done; what comes after it was not begun.
         """
         failure: Transient | None = None
         refused: list[float] = []
+        said: dict[str, str] = {}
+        """By issue: what can't be done about it, so that Linear must not say that it was."""
+        opinions: dict[str, str] = {}
+        """The same where nothing that Linear says depends on it."""
         for action in decision.actions:
             if isinstance(action, _LATER):
                 continue
@@ -104,16 +113,23 @@ class Performer:
             except (HeadMoved, NotMergeable) as error:
                 self.note(facts, action, str(error))
                 log.warning("github says no", reason=str(error), action=type(action).__name__)
+                if isinstance(action, OpenPullRequest | Retarget):
+                    opinions[_whose(facts, action)] = str(error)
                 known = self._is_refused(action, "" if isinstance(error, HeadMoved) else str(error))
                 if not known:  # else the decision knew, and is in no hurry
                     refused.append(SOON if isinstance(error, HeadMoved) else LATER)
+            except (Refused, UserError, Unprocessable) as error:
+                self.note(facts, action, str(error))
+                said.setdefault(_whose(facts, action), str(error))
             except Transient as error:
                 failure = error
         if failure is not None:
             raise failure  # Linear must not say what did not happen; the next round does all of it
-        late, said = await self._linear(facts, decision)
+        done = replace(decision, actions=tuple(one for one in decision.actions if written_about(one) not in said))
+        late, rejected = await self._linear(facts, done)
+        said |= rejected
         self._tell_refused(facts, decision, said)
-        tried = self.refusals.tried(facts, said)
+        tried = self.refusals.tried(facts, opinions | said)
         late = min((one for one in (late, tried) if one is not None), default=None)
         await self._allow(facts, decision)
         for action in decision.actions:
@@ -325,6 +341,27 @@ class Performer:
             if not first:
                 written[issue] = numbers[issue], text
         return written
+
+
+def _whose(facts: Facts, action: Action) -> str:
+    """The id of the issue that something on GitHub is about; the epic's where that can't be told."""
+    match action:
+        case OpenPullRequest(issue):
+            return issue
+        case CleanUp(_, branch):
+            found = [one for one in facts.tickets if branch in _branches(one)]
+        case ShowCheck(_, head):
+            found = [one for one in facts.tickets if one.pull_request and one.pull_request.head == head]
+        case _:
+            number = getattr(action, "number", None)
+            found = [one for one in facts.tickets if one.pull_request and one.pull_request.number == number]
+    return (*found, facts.epic)[0].issue.id
+
+
+def _branches(ticket: Ticket) -> tuple[str, ...]:
+    record, pull = ticket.issue.record, ticket.pull_request
+    known = (record.branch, base_branch_of(record.branch)) if record and record.branch else ()
+    return (*known, pull.head_branch) if pull else known
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:

@@ -49,13 +49,15 @@ class Refusals:
         for one in (facts.epic, *facts.tickets):
             issue = one.issue.id
             before = self._issues.get(issue)
+            if issue in facts.refusals and facts.refusals[issue].wait:
+                continue  # nothing of it was tried
             if issue in said:
                 if len(self._issues) >= _KEPT:
                     self._issues.clear()
                 times = before.times + 1 if before is not None and before.said == said[issue] else 0
                 self._issues[issue] = _Refused(said[issue], facts.now, times)
                 waits.append(PAUSES[min(times, len(PAUSES) - 1)])
-            elif before is not None and not (issue in facts.refusals and facts.refusals[issue].wait):
+            elif before is not None:
                 del self._issues[issue]
                 waits.append(0.0)
         return min(waits, default=None)

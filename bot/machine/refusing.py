@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bot.machine.decision import (
     NOTHING,
+    Action,
     Blocker,
     CreateTickets,
     Decision,
@@ -41,13 +42,14 @@ def without_writes(facts: Facts, decision: Decision) -> Decision:
     held = frozenset(issue for issue in facts.refusals if waits(facts, issue))
     if not held:
         return decision
-    kept = tuple(one for one in decision.actions if _about(one) not in held)
+    kept = tuple(one for one in decision.actions if written_about(one) not in held)
     return replace(decision, actions=kept)
 
 
-def _about(action: object) -> str:
+def written_about(action: Action) -> str:
+    """The id of the issue that Linear would tell something new of; empty: none, or only why it stands still."""
     match action:
-        case Post(_, "panel"):
+        case Post(_, "panel") | Post(_, _, "why" | "status" | "help"):
             return ""
         case Move() | Dispose() | Post() | Remember() | StartRun():
             return action.issue
