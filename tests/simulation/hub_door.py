@@ -31,6 +31,9 @@ def _named(document: str) -> str:
     return found[1]
 
 
+SUSPENDED = "This installation has been suspended"
+
+
 class HubDoor(GitHub):
     """The client of one process."""
 
@@ -47,6 +50,7 @@ class HubDoor(GitHub):
         api = _Api(self._door, self._hub)
 
         def act() -> Any:
+            self._permits()
             try:
                 return job(api)
             except Refusal as error:
@@ -61,6 +65,7 @@ class HubDoor(GitHub):
         name = _named(document)
 
         def act() -> dict[str, Any]:
+            self._permits()
             try:
                 return _GraphQL(self._door, self._hub).answer(name, variables)
             except Refusal as error:
@@ -71,6 +76,15 @@ class HubDoor(GitHub):
             numbers = tuple(value for key, value in variables.items() if key.startswith("n") and key != "name")
             return await self._door.looks_at_pulls(numbers, act)
         return await self._door.asks_github(act, writes=lambda: name not in ("Landing", "Thread"))
+
+    def _permits(self) -> None:
+        """An App that was suspended is refused everything.
+
+        Raises:
+            Forbidden: it was.
+        """
+        if self._hub.forbidden == "everything":
+            raise classify(GithubException(403, {"message": SUSPENDED}, {}))
 
 
 class _GraphQL:

@@ -235,6 +235,12 @@ def transfers(people: "People", issue: Issue) -> None:
         people.linear.transfer(issue)
 
 
+def revokes(people: "People", issue: Issue) -> None:
+    """Somebody takes a permission from our App on GitHub, or all, or gives it back."""
+    hub = people.hub
+    hub.forbidden = "" if hub.forbidden else people.chance.choice(("everything", "opens", "retargets"))
+
+
 def takes_document(people: "People", issue: Issue) -> None:
     """Somebody puts the breakdown into the trash."""
     epic = people.epic_of(issue)
@@ -255,7 +261,7 @@ DEEDS = {
         takes_turn, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges, pushes_when_approved,
         merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work, stops_train,
         stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out, destroys, unsays_ours,
-        answers, takes_record, takes_document, takes_label, transfers,
+        answers, takes_record, takes_document, takes_label, transfers, revokes,
     )
 }  # fmt: skip
 

@@ -304,6 +304,8 @@ class People:
         held = self.linear.issue(name)
         if held.identifier in self.world.clashing:
             self._merges_what_clashes(*self.world.clashing.pop(held.identifier))
+        if any("GitHub refused" in one["body"] for one in held.comments[-6:] if one["user"] is US):
+            self.hub.forbidden = ""  # she reads why its run ended
         if self._reads_that_the_plan_is_gone(held):
             self._puts(held, Stage.PLAN)
         word = "resume" if str(Disposition.PAUSED) in held.labels else "retry"
@@ -432,7 +434,9 @@ class People:
         """`calms` puts them back; the service looks again by itself."""
 
     def on_refused(self, issue: Issue, blocker: Blocker) -> None:
-        """Do what the reason says: run `callboard setup` for that team."""
+        """Do what the reason says: run `callboard setup` for that team, or give our App back what it may."""
+        if "GitHub refused" in str(blocker.values["reason"]):
+            self.hub.forbidden = ""
         if "callboard setup" in str(blocker.values["reason"]):
             self.linear.sets_up(issue.team)
 

@@ -424,4 +424,18 @@ PLANTED = (
         "                if True:\n",
         found_by=810356,
     ),
+    Planted(
+        "what GitHub refuses to show fails the whole round",
+        "bot/observe.py",
+        "        except (Refused, UserError) as error:\n",
+        "        except NotImplementedError as error:\n",
+        found_by=811436,
+    ),
+    Planted(
+        "what GitHub refuses of one ticket fails the whole round",
+        "bot/perform.py",
+        "            except (Refused, UserError, Unprocessable) as error:\n",
+        "            except NotImplementedError as error:\n",
+        found_by=810536,
+    ),
 )
