@@ -144,7 +144,7 @@ def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) ->
 def _handled(facts: Facts, one: _Turned, handlers: Handlers, before: Decision, *, is_epic: bool) -> Decision:
     issue = one.ticket.issue
     if issue.record_refused:
-        return before + doubt.told(one.ticket) + Decision(_stopped(facts, one))
+        return before + doubt.told(facts, one.ticket) + Decision(_stopped(facts, one))
     if one.arrived.stuck:
         return before + noted(one.ticket, one.heard)
     if not one.stage.over and (blocker := calling.standstill(facts, issue.id)):
