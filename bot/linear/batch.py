@@ -44,6 +44,8 @@ class Sent:
     requests: int = 0
     answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    there: set[str] = field(default_factory=set)
+    """Ids that Linear knew already, of things that are there or were deleted."""
 
 
 async def post(client: LinearClient, batch: Sequence[Write], sent: Sent) -> list[Write]:
@@ -70,6 +72,7 @@ async def post(client: LinearClient, batch: Sequence[Write], sent: Sent) -> list
             return await _without(client, batch, sent, rejected)
         sent.done += [write.about for index, write in enumerate(batch[: repeated[-1]]) if index not in repeated]
         sent.repeated += [batch[index].about for index in repeated]
+        sent.there |= {batch[index].id for index in repeated}
         again = [write for index in repeated if (write := batch[index].instead)]
         return [*again, *batch[repeated[-1] + 1 :]]
     sent.done += [write.about for write in batch]

@@ -89,7 +89,7 @@ class Writes:
             "teamId": team.id,
             "title": title,
             "description": spec,
-            "labelIds": [_label_id(team, label)],
+            "labelIds": [self._label_id(team, label)],
         }
         self._add(Write("issueCreate", {"input": made}, f"epic in {team.key}: {title}", "Issue", ours))
         return ours
@@ -135,7 +135,7 @@ class Writes:
             made = self._missing_labels(team, added, issue.id)
             change: dict[str, Any] = {}
             if added:
-                change["addedLabelIds"] = [_label_id(team, name) for name in added]
+                change["addedLabelIds"] = [self._label_id(team, name) for name in added]
             if gone := [known for name in removed if (known := team.label(name))]:
                 change["removedLabelIds"] = gone
             about = f"label {issue.identifier}: {' '.join(f'+{name}' for name in added)}"
@@ -165,10 +165,19 @@ class Writes:
         ours = effect_id("record", target)
         shown: dict[str, Any] = {"title": title, "subtitle": subtitle, "metadata": seal(record, self._key)}
         about = f"record of {issue.identifier if isinstance(issue, Issue) else issue}"
-        about_whom = epic or target
-        again = Write("attachmentUpdate", {"id": ours, "input": shown}, about, issue=about_whom) if not first else None
-        made = {"id": ours, "issueId": target, "url": url, **shown}
-        self._add(Write("attachmentCreate", {"input": made}, about, "Attachment", ours, again, about_whom))
+        about_whom, kept = epic or target, issue.kept if isinstance(issue, Issue) else ""
+
+        def create(id_: str, then: Write | None) -> Write:
+            made = {"id": id_, "issueId": target, "url": url, **shown}
+            return Write("attachmentCreate", {"input": made}, about, "Attachment", id_, then, about_whom)
+
+        def change(id_: str, then: Write) -> Write:
+            return Write("attachmentUpdate", {"id": id_, "input": shown}, about, instead=then, issue=about_whom)
+
+        # somebody may have deleted it, and Linear may take its id for used for ever: then it gets another one
+        anew = create(effect_id("record", target, str(record.number)), None)
+        make = create(ours, None if first else change(ours, anew))
+        self._add(change(kept, make) if kept not in ("", ours) else make)
         return str(shown["metadata"][FIELD])
 
     def document(self, epic: Issue, title: str, content: str, existing: Document | None = None) -> str:
@@ -247,6 +256,7 @@ class Writes:
         queue = list(await self.plan(sent.refused))
         self._plans.clear()
         made = {write.operation for write in queue}
+        labels = {write.id for write in queue if write.operation == "issueLabelCreate"}
         while queue:
             batch = queue[: fitting(queue)]
             try:
@@ -255,6 +265,7 @@ class Writes:
                 self._directory.forget()  # perhaps a state or label is not what we remember
                 raise
             queue = [write for write in rest if write.issue not in sent.refused]
+        self._directory.spent.update(sent.there & labels)
         if sent.refused or made & {"issueLabelCreate", "workflowStateCreate"}:
             self._directory.forget()
         return sent
@@ -276,7 +287,7 @@ class Writes:
             "description": ticket.description,
             "priority": ticket.priority,
             "stateId": self._state(team, ticket.stage),
-            "labelIds": [_label_id(team, name) for name in ticket.labels],
+            "labelIds": [self._label_id(team, name) for name in ticket.labels],
         }
         about = f"ticket of {epic.identifier}: {ticket.key}"
         return [*made_labels, Write("issueCreate", {"input": made}, about, "Issue", ours, issue=epic.id)]
@@ -291,10 +302,18 @@ class Writes:
             )
         return state.id
 
+    def _label_id(self, team: Team, name: str) -> str:
+        """The id of a label that is there, or with which it is made; one that is used can't be used again."""
+        known = team.label(name) or effect_id("label", team.id, name.casefold())
+        tries = 1
+        while known in self._directory.spent:
+            known, tries = effect_id("label", team.id, name.casefold(), str(tries)), tries + 1
+        return known
+
     def _missing_labels(self, team: Team, names: Iterable[str], issue: str) -> list[Write]:
         writes = []
         for name in team.missing_labels(names):
-            ours = _label_id(team, name)
+            ours = self._label_id(team, name)
             if name.casefold() in {group.casefold() for group in team.groups}:
                 raise UserError(
                     f"Team {team.key} has a label group called {name}: rename it, Callboard needs that label."
@@ -316,10 +335,6 @@ def _thread(issue: Issue, comment: str) -> str:
     """The comment below which an answer stands; empty when it is not there."""
     root = next((one.parent for one in issue.comments if one.id == comment), None) or comment
     return root if any(one.id == root for one in issue.comments) else ""
-
-
-def _label_id(team: Team, name: str) -> str:
-    return team.label(name) or effect_id("label", team.id, name.casefold())
 
 
 def _update(issue: Issue, change: Mapping[str, Any], about: str) -> Write:

@@ -100,6 +100,8 @@ class Issue:
     record: Record | None = None
     shown: int | None = None
     """Number of the record that Linear shows, when it is ours, believed or not."""
+    kept: str = ""
+    """Id of the attachment that holds what Linear shows as its record, believed or not."""
     record_refused: str = ""
     """Why there is no record to believe (forged, copied, unreadable, older than what we said since, gone); empty when
     all is well, or when there never was one."""

@@ -388,6 +388,39 @@ async def test_a_record_of_ours_that_is_put_back_or_taken_away_is_refused(office
     assert (await again(office, epic)).record_refused == ""
 
 
+@pytest.mark.parametrize("used", [True, False])
+async def test_a_record_that_somebody_deleted_can_be_kept_again(office: Any, epic: Issue, used: bool) -> None:
+    """Whether or not Linear takes its id for used: the write was refused for ever, and the whole epic stood."""
+    office.world.knobs.ids_stay_used = used
+    for turns in (1, 2, 3, 4):
+        if turns in (2, 4):
+            [attachment] = office.world.all(Attachment)
+            attachment.issue.attachments.remove(attachment)
+            office.world.drop(attachment)
+        writes = office.writes()
+        record = Record(epic.id, turns=turns, number=turns)
+        writes.record(await again(office, epic), record, title="Callboard", url="https://c.test")
+        assert (await writes.send()).refused == {}
+        assert len(office.world.all(Attachment)) == 1
+        assert (await again(office, epic)).record == record
+
+
+@pytest.mark.parametrize("used", [True, False])
+async def test_a_label_whose_definition_somebody_deleted_is_made_again(office: Any, epic: Issue, used: bool) -> None:
+    office.world.knobs.ids_stay_used = used
+    for left in (0, 1, 2):
+        for _ in range(left + 1 if used else 1):  # how often it was deleted is found out by asking
+            writes = office.writes()
+            writes.label(replace(epic, labels=frozenset()), add=["paused"])
+            refused = (await writes.send()).refused
+        assert refused == {}
+        assert "paused" in (await again(office, epic)).labels
+        [label] = [one for one in office.world.all(Label) if one.name == "paused"]
+        office.world.find_issue(epic.identifier).labels.remove(label)
+        office.world.drop(label)
+        office.directory.forget()
+
+
 async def test_a_document_is_made_once_edited_and_called_back_from_the_trash(office: Any, epic: Issue) -> None:
     writes = office.writes()
     made = writes.document(epic, "Breakdown", "one")

@@ -287,6 +287,8 @@ class Linear:
     def label(self, issue: Issue, add: tuple[str, ...] = (), remove: tuple[str, ...] = (), who: str = "person") -> None:
         """Change the labels of an issue, by their names."""
         for name in add:
+            if name not in self.labels:  # whoever wants one that was deleted makes it
+                self.labels[name] = f"label-{name}-of-{issue.id}-{issue.version}"
             issue.labels[name] = None
         for name in remove:
             issue.labels.pop(name, None)
@@ -360,9 +362,11 @@ class Linear:
         issue.deleted = True
         self._tell("Issue", "remove", issue)
 
-    def detach(self, issue: Issue, attachment: str) -> None:
-        """An attachment is removed."""
+    def detach(self, issue: Issue, attachment: str, *, used: bool) -> None:
+        """An attachment is removed; nobody knows whether Linear takes its id for `used` from then on."""
         del issue.attachments[attachment]
+        if not used:
+            self.made.discard(attachment)
         self._tell("Attachment", "remove", issue, "person", attachment)
 
     def drop(self, issue: Issue, document: str) -> None:
@@ -371,9 +375,10 @@ class Linear:
         issue.version += 1
         self.changed("Document", "remove", {"id": document}, "person")
 
-    def unmake_label(self, name: str) -> None:
+    def unmake_label(self, name: str, *, used: bool) -> None:
         """A label is deleted, and gone from everything that bore it; nobody is told of each issue."""
-        del self.labels[name]
+        id_ = self.labels.pop(name)
+        self.made.add(id_) if used else self.made.discard(id_)
         for issue in self.issues.values():
             if issue.labels.pop(name, self) is not self:
                 issue.version += 1

@@ -120,6 +120,8 @@ class LinearDoor(LinearClient):
         match name:
             case "issueCreate":
                 names = {key: label for label, key in linear.labels.items()}
+                if any(one not in names for one in values["labelIds"]):
+                    raise _invalid("labelIds contained an entry that could not be found.")
                 labels = [names[one] for one in values["labelIds"]]
                 linear.create(
                     values["id"], values["title"], values["description"], values["parentId"], values["stateId"], labels
@@ -157,6 +159,8 @@ class LinearDoor(LinearClient):
                 holder = next(i for i in linear.issues.values() if wanted["id"] in i.documents)
                 linear.write(holder, wanted["id"], values["title"], values["content"], "service")
             case "issueLabelCreate":
+                if values["id"] in linear.made:
+                    raise _conflict("IssueLabel", values["id"])
                 linear.labels[values["name"]] = values["id"]
                 linear.made.add(values["id"])
             case _:

@@ -3,10 +3,10 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from bot.linear.marker import effect_id
 from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
 from tests.simulation.hub import Pull, Refusal
 from tests.simulation.linear import ALICE, BOB, US, Issue
+from tests.simulation.watch.seen import record_id
 
 if TYPE_CHECKING:
     from tests.simulation.people import People
@@ -187,11 +187,11 @@ def asks(people: "People", issue: Issue) -> None:
 
 def copies_record(people: "People", issue: Issue) -> None:
     """The record of another issue is put in the place of this one's."""
-    ours = effect_id("record", issue.id)
-    others = [one for one in people.linear.issues.values() if effect_id("record", one.id) in one.attachments]
+    ours = record_id(issue)
+    others = [one for one in people.linear.issues.values() if one.attachments]
     if ours in issue.attachments and len(others) > 1:
         other = people.chance.choice([one for one in others if one is not issue])
-        people.replaces_record(issue, other.attachments[effect_id("record", other.id)]["metadata"])
+        people.replaces_record(issue, other.attachments[record_id(other)]["metadata"])
 
 
 def takes_out(people: "People", issue: Issue) -> None:
@@ -222,11 +222,14 @@ def answers(people: "People", issue: Issue) -> None:
 
 
 def takes_record(people: "People", issue: Issue) -> None:
-    """Somebody removes the link that holds the record."""
-    ours = effect_id("record", issue.id)
-    if ours in issue.attachments:
+    """Somebody removes the link that holds the record.
+
+    Not where the database is lost as well: nobody could know then that there ever was one.
+    """
+    ours = record_id(issue)
+    if ours in issue.attachments and "database lost" not in people.world.chaos.rates:
         people.world.forged.add(issue.id)
-        people.linear.detach(issue, ours)
+        people.linear.detach(issue, ours, used=people.world.seed % 2 == 0)
 
 
 def transfers(people: "People", issue: Issue) -> None:
@@ -252,7 +255,7 @@ def takes_label(people: "People", issue: Issue) -> None:
     """Somebody deletes a label that the service puts on issues."""
     found = sorted({str(one) for one in (*Disposition, ORCHESTRATED)} & people.linear.labels.keys())
     if found:
-        people.linear.unmake_label(people.chance.choice(found))
+        people.linear.unmake_label(people.chance.choice(found), used=people.world.seed % 4 < 2)
 
 
 DEEDS = {

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from bot.linear.marker import effect_id
 from bot.linear.records import seal, unseal
 from bot.machine.decision import Blocker
 from bot.machine.facts import Facts
@@ -12,7 +11,7 @@ from bot.machine.stages import ORCHESTRATE, STATES, Disposition, Stage
 from tests.simulation.hub import Pull
 from tests.simulation.linear import ALICE, BOB, GINA, OLAF, ROBOT, US, Issue, Linear, Node
 from tests.simulation.mischief import DEEDS
-from tests.simulation.watch.seen import KEYS
+from tests.simulation.watch.seen import KEYS, record_id
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -171,7 +170,7 @@ class People:
 
     def forges(self, issue: Issue) -> None:
         """A record is forged, or copied from another issue."""
-        ours = effect_id("record", issue.id)
+        ours = record_id(issue)
         if ours not in issue.attachments:
             return
         if self.chance.random() < 0.5:
@@ -185,7 +184,7 @@ class People:
 
     def replaces_record(self, issue: Issue, forged: Node) -> None:
         """Somebody puts something else in the place of the record; later it is put back."""
-        ours = effect_id("record", issue.id)
+        ours = record_id(issue)
         before = issue.attachments[ours]["metadata"]
         self.world.forged.add(issue.id)
         self.linear.attach(issue, ours, forged, "person")
@@ -408,7 +407,7 @@ class People:
 
     def on_missing(self, issue: Issue, blocker: Blocker) -> None:
         """Move it back."""
-        ours = effect_id("record", issue.id)
+        ours = record_id(issue)
         known = issue.attachments.get(ours)
         record = unseal(known["metadata"], issue.id, KEYS) if known else None
         stage = record.stage if isinstance(record, Record) else Stage.TODO

@@ -438,4 +438,18 @@ PLANTED = (
         "            except NotImplementedError as error:\n",
         found_by=810536,
     ),
+    Planted(
+        "a label that somebody deleted is made with a used id, for ever",
+        "bot/linear/ensure.py",
+        "        self._directory.spent.update(sent.there & labels)\n",
+        "",
+        found_by=810476,
+    ),
+    Planted(
+        "a record that somebody deleted is kept under a used id, for ever",
+        "bot/linear/ensure.py",
+        " else change(ours, anew))\n",
+        " else change(ours, create(ours, None)))\n",
+        found_by=810176,
+    ),
 )

@@ -33,7 +33,8 @@ UNTIDY_DEEDS = {
 }  # fmt: skip
 """What people do who tidy up: what they take away is gone."""
 TAKING_DEEDS = {
-    **ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "transfers": 4, "revokes": 4, "forges": 3, "unsays_ours": 5,
+    **ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "transfers": 4, "revokes": 4, "forges": 3,
+    "unsays_ours": 5, "takes_record": 4, "takes_label": 3,
 }  # fmt: skip
 """What people do who take away what the service works with: on Linear, and on GitHub."""
 
