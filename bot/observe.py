@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+import structlog
+
 from bot.engine.port import RunRow
 from bot.engine.port import Service as Shared
 from bot.git.names import identifier_of
@@ -16,15 +18,22 @@ from bot.linear.errors import NotFound
 from bot.linear.newest import Ledger
 from bot.machine import breakdown
 from bot.machine.calling import caller_of, has_begun
-from bot.machine.errors import UserError
-from bot.machine.facts import Call, Facts, Issue, Repository, Rules, Run, RunState, Service, Ticket
-from bot.machine.stages import ORCHESTRATE, WORKER
+from bot.machine.errors import Refused, UserError
+from bot.machine.facts import Call, Facts, Issue, Refusal, Repository, Rules, Run, RunState, Service, Ticket
+from bot.machine.moving import stage_of
+from bot.machine.pull_request import PullRequest
+from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 from bot.machine.watchdog import Memory
 from bot.places import whereabouts, with_new_name
 from bot.policy import Policy, RepositoryPolicy
 from bot.pulls import GitHubReads, Pulls
 from bot.refusals import Refusals
 from bot.unchecked import Unchecked
+
+log = structlog.get_logger()
+
+UNREAD_SECONDS = 60.0
+"""How often GitHub is asked again that refuses to be read."""
 
 
 class EngineReads(Ledger, Protocol):
@@ -78,25 +87,29 @@ class Observer:
         issues = (picture.epic,) if lone else (picture.epic, *_with_tasks(picture))
         where = await whereabouts(self.github, policy, picture.epic, issues)
         issues, place = tuple(with_new_name(one, where) for one in issues), where.place
-        pulls = await self.pulls.of(place, issues)
+        pulls, gone, refused = await self._on_github(place, issues)
         ids = {one.id for one in issues}
         runs = [_run(row) for row in await self.engine.runs(key)]
         tickets = tuple(
             [
-                Ticket(
-                    one,
-                    pull := pulls.get(one.id),
-                    tuple(run for run in runs if run.issue == one.id),
-                    await self.pulls.is_branch_gone(place, one, pull),
-                )
+                Ticket(one, pulls.get(one.id), tuple(run for run in runs if run.issue == one.id), one.id in gone)
                 for one in issues
             ]
         )
         await self._route(key, place, tickets)
         now = self.clock()
+        unchanged = self.memory.see(tickets, now)
         return Facts(
             now=now,
-            unchanged=self.memory.see(tickets, now),
+            unchanged=unchanged,
+            refusals={
+                one.id: refusal
+                for one in issues
+                if (
+                    refusal := _unread(one, refused, is_epic=one.id == picture.epic.id and not lone)
+                    or self.refusals.standing(one.id, unchanged.get(one.id, now), now)
+                )
+            },
             unchecked={one.issue.id: self.unchecked.watch(one.issue.id, one.pull_request) for one in tickets},
             refused={one.issue.id: said for one in tickets if (said := self.refusals.of(one.pull_request))},
             key=key,
@@ -115,6 +128,18 @@ class Observer:
             orphans=tuple(run for run in runs if run.issue not in ids),
             call=await self._call(picture.epic, picture.viewer, caller_of(lone=lone)),
         )
+
+    async def _on_github(
+        self, place: RepositoryPolicy | None, issues: Iterable[Issue]
+    ) -> tuple[Mapping[str, PullRequest], frozenset[str], str]:
+        """The pull requests by issue, the issues whose branch is gone, and why GitHub shows none of it."""
+        try:
+            pulls = await self.pulls.of(place, issues)
+            gone = [one.id for one in issues if await self.pulls.is_branch_gone(place, one, pulls.get(one.id))]
+        except (Refused, UserError) as error:
+            log.warning("github refuses to be read", reason=str(error))
+            return {}, frozenset(), str(error)
+        return pulls, frozenset(gone), ""
 
     async def _call(self, epic: Issue, viewer: str, label: str) -> Call | None:
         """Who put the label there; not asked where it is not, or where it is known that they may."""
@@ -183,6 +208,19 @@ def rules_of(policy: Policy) -> Rules:
         max_fix_rounds=policy.limits.max_fix_rounds,
         open_reviews=policy.limits.open_reviews,
     )
+
+
+def _unread(issue: Issue, refused: str, *, is_epic: bool) -> Refusal | None:
+    """That nothing is done about an issue while GitHub refuses to be read: nobody knows what became of its work.
+
+    No run could fetch anything either. Only a breakdown that stands in review needs no GitHub, and what is over and
+    left nothing there.
+    """
+    stage, record = stage_of(issue), issue.record
+    if not refused or (is_epic and stage is Stage.PLAN_REVIEW):
+        return None
+    left = record is not None and (record.branch or record.pull_request is not None)
+    return Refusal(refused, UNREAD_SECONDS) if left or not stage.over else None
 
 
 def _is_lone(issue: Issue) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from bot.effects import GitHubEffects, Runs
-from bot.github.errors import HeadMoved, Locked, NotFound, NotMergeable
+from bot.github.errors import HeadMoved, Locked, NotFound, NotMergeable, Unprocessable
 from bot.linear.ensure import NewTicket, Writes, ticket_id
 from bot.machine.breakdown import Task, code
 from bot.machine.decision import (
@@ -39,12 +39,14 @@ from bot.machine.decision import (
     StopRun,
     WriteBreakdown,
 )  # fmt: skip
-from bot.machine.errors import Transient
-from bot.machine.facts import Facts, Issue
+from bot.machine.errors import Refused, Transient, UserError
+from bot.machine.facts import Facts, Issue, Ticket
 from bot.machine.inert import disarmed
 from bot.machine.pull_request import Failure
 from bot.machine.record import Record
+from bot.machine.refusing import written_about
 from bot.machine.spending import budget
+from bot.machine.stack import base_branch_of
 from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
 from bot.ordering import order_of
 from bot.policy import Policy
@@ -88,11 +90,18 @@ class Performer:
     async def perform(self, facts: Facts, decision: Decision) -> float | None:
         """Carry a decision out; returns in how many seconds to look again, or None.
 
+        What GitHub or Linear refuses of one issue is left out with all that would be written about this issue, is
+        remembered as its reason, and holds up no other.
+
         Raises:
             Transient, Refused, UserError: something could not be done; what comes after it was not begun.
         """
         failure: Transient | None = None
         refused: list[float] = []
+        said: dict[str, str] = {}
+        """By issue: what can't be done about it, so that Linear must not say that it was."""
+        opinions: dict[str, str] = {}
+        """The same where nothing that Linear says depends on it."""
         for action in decision.actions:
             if isinstance(action, _LATER):
                 continue
@@ -103,17 +112,27 @@ class Performer:
             except (HeadMoved, NotMergeable) as error:
                 self.note(facts, action, str(error))
                 log.warning("github says no", reason=str(error), action=type(action).__name__)
+                if isinstance(action, OpenPullRequest | Retarget):
+                    opinions[_whose(facts, action)] = str(error)
                 known = self._is_refused(action, "" if isinstance(error, HeadMoved) else str(error))
                 if not known:  # else the decision knew, and is in no hurry
                     refused.append(SOON if isinstance(error, HeadMoved) else LATER)
+            except (Refused, UserError, Unprocessable) as error:
+                self.note(facts, action, str(error))
+                said.setdefault(_whose(facts, action), str(error))
             except Transient as error:
                 failure = error
         if failure is not None:
             raise failure  # Linear must not say what did not happen; the next round does all of it
-        late = await self._linear(facts, decision)
+        done = replace(decision, actions=tuple(one for one in decision.actions if written_about(one) not in said))
+        late, rejected = await self._linear(facts, done)
+        said |= rejected
+        self._tell_refused(facts, decision, said)
+        tried = self.refusals.tried(facts, opinions | said)
+        late = min((one for one in (late, tried) if one is not None), default=None)
         await self._allow(facts, decision)
         for action in decision.actions:
-            if isinstance(action, StartRun):
+            if isinstance(action, StartRun) and action.issue not in said:  # else its generation is not remembered
                 self.note(facts, action)
                 await self.runs.start_run(order_of(self.policy(), facts, await self._with_logs(action)))
         again = max(refused) if refused else decision.recheck_after
@@ -122,6 +141,15 @@ class Performer:
     def _is_refused(self, action: Action, said: str) -> bool:
         """Remember what GitHub said of a merge, for the next decision; whether it said the same before."""
         return isinstance(action, Merge | Enqueue) and self.refusals.note(action, said)
+
+    def _tell_refused(self, facts: Facts, decision: Decision, said: Mapping[str, str]) -> None:
+        """What was refused of an issue stands in the log, and beside everything that was to be done about it."""
+        names = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
+        for issue, reason in said.items():
+            log.warning("refused", issue=names.get(issue, issue), reason=reason)
+        for action in decision.actions:
+            if isinstance(action, _LATER) and (why := said.get(getattr(action, "issue", ""))):
+                self.note(facts, action, why)
 
     async def _allow(self, facts: Facts, decision: Decision) -> None:
         """The engine knows what the epic may cost before any of its runs calls a model."""
@@ -209,10 +237,11 @@ class Performer:
         ]
         return replace(start, variables={**start.variables, "findings": findings})
 
-    async def _linear(self, facts: Facts, decision: Decision) -> float | None:
+    async def _linear(self, facts: Facts, decision: Decision) -> tuple[float | None, Mapping[str, str]]:
         """All writes of the round; records last, so that none claims what did not happen.
 
-        Returns in how many seconds a panel that was edited just now may be edited again; None when nothing is due.
+        Returns in how many seconds a panel that was edited just now may be edited again, None when nothing is due; and
+        of which issues something was refused, and why.
         """
         writes, late = self.writes(), None
         records: list[Record] = []
@@ -242,10 +271,10 @@ class Performer:
                 case Remember(_, record):
                     records.append(record)
         remembered = await self._remember(writes, facts, records)
-        await writes.send()
-        if remembered:
+        said = (await writes.send()).refused
+        if remembered := {issue: one for issue, one in remembered.items() if issue not in said}:
             await self.runs.wrote(facts.key, remembered)
-        return late
+        return late, said
 
     def _panel(self, writes: Writes, facts: Facts, epic: Issue, body: str) -> float | None:
         """Write the panel, unless it was edited a moment ago and the epic goes on."""
@@ -289,7 +318,7 @@ class Performer:
         archived = {one.issue.id for one in facts.tickets if one.issue.archived}  # where Linear rejects every edit
         for above, below in pairs:
             if (above, below) not in related and not {above, below} & archived:
-                writes.relation(below, above)
+                writes.relation(below, above, facts.epic.issue.id)
         return [Record(issue=made[task.key], task=task.key) for task in new]
 
     async def _remember(self, writes: Writes, facts: Facts, records: Iterable[Record]) -> dict[str, tuple[int, str]]:
@@ -304,10 +333,32 @@ class Performer:
             spent = f"{one.stage} · run {one.generation} · ${one.cost_usd:.2f}"
             record = replace(one, number=numbers[issue])
             page, first = f"{self.page}/issues/{issue}", issue not in there
-            text = writes.record(issue, record, title="Callboard", subtitle=spent, url=page, first=first)
+            epic = facts.epic.issue.id if first else ""
+            text = writes.record(issue, record, title="Callboard", subtitle=spent, url=page, first=first, epic=epic)
             if not first:
                 written[issue] = numbers[issue], text
         return written
+
+
+def _whose(facts: Facts, action: Action) -> str:
+    """The id of the issue that something on GitHub is about; the epic's where that can't be told."""
+    match action:
+        case OpenPullRequest(issue):
+            return issue
+        case CleanUp(_, branch):
+            found = [one for one in facts.tickets if branch in _branches(one)]
+        case ShowCheck(_, head):
+            found = [one for one in facts.tickets if one.pull_request and one.pull_request.head == head]
+        case _:
+            number = getattr(action, "number", None)
+            found = [one for one in facts.tickets if one.pull_request and one.pull_request.number == number]
+    return (*found, facts.epic)[0].issue.id
+
+
+def _branches(ticket: Ticket) -> tuple[str, ...]:
+    record, pull = ticket.issue.record, ticket.pull_request
+    known = (record.branch, base_branch_of(record.branch)) if record and record.branch else ()
+    return (*known, pull.head_branch) if pull else known
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:

@@ -5,9 +5,11 @@ and merged as if they were ours.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from bot.machine.errors import Refused, UserError
 from bot.machine.facts import Issue
 from bot.policy import Policy, RepositoryPolicy
 
@@ -38,8 +40,10 @@ async def whereabouts(github: Names, policy: Policy, epic: Issue, issues: Iterab
     if not began_in:
         return Whereabouts(named, "", named_now)
     place = policy.repository_named(began_in)
-    if place is None and (renamed := await github.name_now(began_in)):
-        place = policy.repository_named(renamed)
+    if place is None:
+        with suppress(Refused, UserError):  # then nobody knows that it is one of those that are named
+            renamed = await github.name_now(began_in)
+            place = policy.repository_named(renamed) if renamed else None
     return Whereabouts(place, began_in, named_now)
 
 

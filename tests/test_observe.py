@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.engine.port import Service
+from bot.github.errors import Forbidden
 from bot.linear.observe import LinearPicture
 from bot.machine.facts import Issue
 from bot.machine.record import Record
 from bot.machine.stages import Stage
-from bot.observe import Observer
+from bot.observe import UNREAD_SECONDS, Observer
 from bot.policy import Policy
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -20,10 +21,14 @@ class World:
     """An epic without a label, and nothing else."""
 
     def __init__(self, **more):
+        self.tickets = ()
         self.epic = Issue("e", "YOU-1", "T", "", "", "YOU", Stage.DEV, "In Dev", "started", frozenset(), 0, NOW, **more)
 
     async def observe_epic(self, _epic, _ledger):
-        return LinearPicture(self.epic, (), (), "us")
+        return LinearPicture(self.epic, self.tickets, (), "us")
+
+    async def find_pull(self, _repository, _branch):
+        raise Forbidden("GitHub refused: This installation has been suspended")
 
     async def caller(self, _issue, _label, _viewer):
         return None
@@ -77,3 +82,19 @@ async def test_what_began_as_an_epic_or_a_ticket_stays_that_whatever_its_label(r
     world.epic = replace(world.epic, labels=frozenset(labels))
     facts = await Observer(world, world, world, world, Policy, lambda: NOW).observe("e")
     assert (facts.lone, facts.dropped) == (lone, dropped)
+
+
+@pytest.mark.parametrize(("stage", "stands"), [(Stage.DEV, True), (Stage.PLAN_REVIEW, False)])
+async def test_what_github_refuses_to_show_holds_up_what_depends_on_it_and_says_so(stage, stands):
+    """The whole round failed, and nobody could read why the epic stood. Nobody decides on what could not be read."""
+    world = World(record=Record("e", stage=stage))
+    world.epic = replace(world.epic, stage=stage)
+    work = Record("t", stage=Stage.CODE_REVIEW, head="sha", head_at=NOW, branch="agent/YOU-2")
+    ticket = replace(world.epic, id="t", identifier="YOU-2", stage=Stage.CODE_REVIEW, record=work)
+    over = replace(ticket, id="d", identifier="YOU-3", stage=Stage.DONE, record=Record("d", stage=Stage.DONE))
+    world.tickets = (ticket, over)
+    policy = Policy.model_validate({"repositories": [{"name": "acme/youlab", "teams": ["YOU"]}]})
+    facts = await Observer(world, world, world, world, lambda: policy, lambda: NOW).observe("e")
+    refused = {issue: (one.reason, one.wait) for issue, one in facts.refusals.items()}
+    said = "GitHub refused: This installation has been suspended", UNREAD_SECONDS
+    assert refused == {"t": said} | ({"e": said} if stands else {})

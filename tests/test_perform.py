@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from bot.github.client import HeadMoved, NotFound, NotMergeable
-from bot.github.errors import Locked
+from bot.github.errors import Forbidden, Locked, Unprocessable
+from bot.linear.batch import Sent
 from bot.linear.ensure import ticket_id
 from bot.machine.breakdown import Task
 from bot.machine.decision import (
@@ -19,24 +20,26 @@ from bot.machine.decision import (
     Decision,
     Merge,
     Move,
+    OpenPullRequest,
     Post,
     Remember,
     Retarget,
     StartRun,
 )
 from bot.machine.errors import Transient
-from bot.machine.facts import Facts, Issue, Ticket
+from bot.machine.facts import Facts, Issue, Refusal, Ticket
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.secrets import pattern_of
 from bot.machine.stages import Stage
 from bot.perform import LATER, PANEL_SECONDS, SOON, Performer
 from bot.policy import GitPolicy, Policy
+from bot.refusals import PAUSES
 
 
 class Linear:
-    def __init__(self, done):
-        self.done = done
+    def __init__(self, done, refused=()):
+        self.done, self.refused = done, refused
 
     def move(self, issue, stage):
         self.done.append(f"move {stage}")
@@ -46,6 +49,12 @@ class Linear:
 
     async def send(self):
         self.done.append("linear")
+        return Sent(refused=dict(self.refused))
+
+
+class Till:
+    async def allow(self, *_):
+        """The engine knows what it may cost; nothing else is asked of it."""
 
 
 class GitHub:
@@ -57,7 +66,12 @@ class GitHub:
             raise self.error
         self.done.append("merge")
 
+    async def ensure_pull(self, *_):
+        raise self.error
+
     async def retarget(self, *_):
+        if self.error and "base branch" in str(self.error):
+            raise self.error
         self.done.append("retarget")
 
     async def answer(self, *_):
@@ -106,8 +120,41 @@ async def test_what_a_locked_conversation_does_not_take_holds_up_nothing(facts, 
 
 async def test_a_pull_request_that_is_gone_is_no_thread_that_somebody_deleted(facts):
     answer = Answer("acme/youlab", 1, "", "answer-1", "answer", {"body": "Done.", "commit": ""})
-    with pytest.raises(NotFound):
-        await performer([], NotFound("no such pull request")).perform(facts, Decision((answer,)))
+    one = performer([], NotFound("no such pull request"))
+    await one.perform(facts, Decision((answer,)))
+    assert one.refusals.standing("e", facts.now, facts.now).reason == "no such pull request"
+
+
+BODY = {
+    "identifier": "YOU-1", "url": "", "summary": "", "verified": (), "by_worker": (), "skipped": (), "manual": (),
+    "protected": (), "research": "", "plan": "", "stacked_on": "",
+}  # fmt: skip
+REFUSED = [Forbidden("GitHub refused: Resource not accessible by integration"), Unprocessable("Validation Failed")]
+
+
+@pytest.mark.parametrize("error", REFUSED)
+async def test_what_github_refuses_of_one_ticket_is_its_reason_and_linear_says_nothing_of_it(facts, error):
+    """The others go on: Linear was told nothing of the whole epic, and nobody could read why it stood still."""
+    pull = PullRequest(1, "", "", open=True, merged=False, head="sha", head_branch="agent/YOU-2", base_branch="main")
+    ticket = replace(facts.epic, issue=replace(facts.epic.issue, id="t"), pull_request=pull)
+    facts, done = replace(facts, tickets=(ticket,)), []
+    one = performer(done, error)
+    moves = (Move("t", Stage.DONE), Post("t", "merged", "merged", {}), Move("e", Stage.DONE))
+    assert await one.perform(facts, Decision((MERGE, *moves), recheck_after=900.0)) == PAUSES[0]
+    assert done == ["move done", "linear"]
+    assert one.refusals.standing("t", facts.now, facts.now) == Refusal(str(error), PAUSES[0])
+    assert one.refusals.standing("e", facts.now, facts.now) is None
+
+
+@pytest.mark.parametrize("asked", ["open", "retarget"])
+async def test_a_pull_request_that_github_does_not_open_or_take_elsewhere_says_why(facts, asked):
+    said, done = "Validation Failed: Proposed base branch does not exist", []
+    opened = OpenPullRequest("e", "acme/youlab", "agent/YOU-1", "main", "T", BODY)
+    action = opened if asked == "open" else Retarget("acme/youlab", 1, "main")
+    one = performer(done, NotMergeable(said))
+    assert await one.perform(facts, Decision((action, Move("e", Stage.DEV)), recheck_after=0.5)) == LATER
+    assert done == ["move dev", "linear"]
+    assert one.refusals.standing("e", facts.now, facts.now).reason == said
 
 
 async def test_a_checkout_is_gone_before_the_record_that_forgets_it_is_written(facts):
@@ -141,6 +188,25 @@ async def test_what_github_said_of_a_merge_is_known_to_the_next_decision_and_ask
     one.github.error = None
     await one.perform(facts, DECISION)
     assert one.refusals.of(pull) == ""
+
+
+async def test_what_linear_refuses_of_an_issue_is_its_reason_and_no_run_of_it_starts(facts):
+    """No record says which generation it has; the next look tells why, and it is tried again ever more rarely."""
+    said, done = {"e": "Linear: stateId could not be found."}, []
+    one = replace(performer(done), writes=lambda: Linear(done, said), runs=Till())
+    start = StartRun("e", "research", Stage.RESEARCH, 1, 1, 0, {}, {}, "acme/youlab", "agent/YOU-1", "main")
+    decision = Decision((Move("e", Stage.RESEARCH), start), recheck_after=900.0)
+    for wait in (*PAUSES, PAUSES[-1]):
+        assert await one.perform(facts, decision) == wait
+        assert one.refusals.standing("e", facts.now, facts.now) == Refusal(said["e"], wait)
+        facts = replace(facts, now=facts.now + timedelta(seconds=wait))
+        assert one.refusals.standing("e", facts.now - timedelta(days=1), facts.now) == Refusal(said["e"])
+    assert done == ["move research", "linear"] * 4
+    changed = facts.now + timedelta(seconds=1)
+    assert one.refusals.standing("e", changed, changed) == Refusal(said["e"])
+    said.clear()
+    assert await one.perform(facts, Decision((Move("e", Stage.RESEARCH),), recheck_after=900.0)) == 0.0
+    assert one.refusals.standing("e", facts.now, facts.now) is None
 
 
 def panel(text):
@@ -235,7 +301,7 @@ class Remembering(Linear):
     def create_tickets(self, _epic, tickets):
         return {one.key: f"made {one.key}" for one in tickets}
 
-    def relation(self, blocker, blocked):
+    def relation(self, blocker, blocked, epic):
         self.done.append(f"{blocker} blocks {blocked}")
 
     def record(self, issue, record, *, first, **_shown):

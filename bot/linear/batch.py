@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.linear.client import LinearClient
-from bot.linear.errors import Conflict, LinearConflict
+from bot.linear.errors import Conflict, LinearConflict, NotFound, Rejected
 from bot.linear.operations import combined
-from bot.machine.errors import UserError
 
 MOST_BYTES = 100_000
 """Size of one document with its variables, roughly."""
@@ -17,7 +16,11 @@ MOST_WRITES = 40
 
 @dataclass(frozen=True)
 class Write:
-    """One mutation. `entity` and `id` are what a conflict would name; `instead` is what is done then, if anything."""
+    """One mutation. `entity` and `id` are what a conflict would name; `instead` is what is done then, if anything.
+
+    The same goes for a change of what is not there any more. `issue` is the id of the issue with which all the rest is
+    left out when Linear rejects it; empty: nothing goes on without it.
+    """
 
     operation: str
     variables: Mapping[str, Any]
@@ -25,6 +28,7 @@ class Write:
     entity: str = ""
     id: str = ""
     instead: "Write | None" = None
+    issue: str = ""
 
 
 @dataclass
@@ -32,31 +36,43 @@ class Sent:
     """What happened: sentences about what was done and what had been done before, and what Linear told of it.
 
     `answers` holds by id what Linear said about a thing (`url`, `identifier`), when it said anything: a document
-    with a conflict in it has no answer.
+    with a conflict in it has no answer. `refused` holds by id of the issue what Linear rejected, in its words.
     """
 
     done: list[str] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
     requests: int = 0
     answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    there: set[str] = field(default_factory=set)
+    """Ids that Linear knew already, of things that are there or were deleted."""
 
 
 async def post(client: LinearClient, batch: Sequence[Write], sent: Sent) -> list[Write]:
     """Send one document, note in `sent` what happened, and return what of it is still to be done.
 
+    What Linear rejects of one issue is noted too, and what stood behind it is still to be done. Where Linear doesn't
+    tell which write it rejects, each is sent alone.
+
     Raises:
-        Transient, Refused, UserError: as `LinearClient.execute`.
+        Transient, Refused: as `LinearClient.execute`.
+        UserError: Linear rejects what is about no issue.
     """
     document, variables = combined([(write.operation, write.variables) for write in batch])
     sent.requests += 1
     try:
         data = await client.send(document, variables)
+    except Rejected as error:
+        return await _without(client, batch, sent, error)
     except LinearConflict as error:
         repeated = [index for index, write in enumerate(batch) if _named(write, error.conflicts)]
         if not repeated:
-            raise UserError(f"Linear: {error}") from error
+            rejected = Rejected(f"Linear: {error}")
+            rejected.alias = error.alias
+            return await _without(client, batch, sent, rejected)
         sent.done += [write.about for index, write in enumerate(batch[: repeated[-1]]) if index not in repeated]
         sent.repeated += [batch[index].about for index in repeated]
+        sent.there |= {batch[index].id for index in repeated}
         again = [write for index in repeated if (write := batch[index].instead)]
         return [*again, *batch[repeated[-1] + 1 :]]
     sent.done += [write.about for write in batch]
@@ -67,6 +83,29 @@ async def post(client: LinearClient, batch: Sequence[Write], sent: Sent) -> list
     return []
 
 
+async def _without(client: LinearClient, batch: Sequence[Write], sent: Sent, error: Rejected) -> list[Write]:
+    """The rest of a document of which one write was rejected; those before it are done."""
+    number = error.alias.removeprefix("w")
+    place = int(number) if number.isdigit() and int(number) < len(batch) else None
+    if len(batch) == 1:
+        place = 0
+    if place is None:
+        queue = list(batch)
+        while queue:
+            write = queue.pop(0)
+            if write.issue not in sent.refused:
+                queue = await post(client, [write], sent) + queue
+        return []
+    sent.done += [write.about for write in batch[:place]]
+    write = batch[place]
+    if isinstance(error, NotFound) and write.instead is not None:
+        return [write.instead, *batch[place + 1 :]]
+    if not write.issue:
+        raise error
+    sent.refused[write.issue] = str(error)
+    return [one for one in batch[place + 1 :] if one.issue not in sent.refused]
+
+
 def append(writes: list[Write], write: Write) -> None:
     """Add a write; changes of one issue that follow each other become one change, seen by people at once."""
     last = writes[-1] if writes else None
@@ -74,7 +113,10 @@ def append(writes: list[Write], write: Write) -> None:
         both = {**last.variables["input"], **write.variables["input"]}
         if len(both) == len(last.variables["input"]) + len(write.variables["input"]):
             writes[-1] = Write(
-                "issueUpdate", {"id": write.variables["id"], "input": both}, f"{last.about}; {write.about}"
+                "issueUpdate",
+                {"id": write.variables["id"], "input": both},
+                f"{last.about}; {write.about}",
+                issue=write.issue,
             )
             return
     writes.append(write)

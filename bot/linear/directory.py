@@ -105,6 +105,8 @@ class Directory:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._keys, self._lifetime, self._clock = client, keys, lifetime, clock
+        self.spent: set[str] = set()
+        """Ids with which no label can be made: Linear said so. One that is there is known by its name."""
         self._known: dict[str, Team] = {}
         self._read_keys: frozenset[str] = frozenset()
         self._read_at: float | None = None

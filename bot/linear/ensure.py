@@ -5,8 +5,13 @@ before it stay done and those behind it did not run. So:
 
 * what is created has an id derived from what it is for; Linear answers a repeated create with a conflict that names
   this id, which is success, and what stood behind it is sent again;
-* any other failure ends the round: nothing that stood behind it is done, so a record that is written last never
-  claims what did not happen. The next round reads Linear and asks for what is still missing.
+* what Linear rejects of one issue (it doesn't accept a value, or the thing is gone) is left out together with all that
+  stood behind it about the same issue; the others go on (`Sent.refused`). What can't even be asked for, since the
+  team of that issue lacks a state, is the same;
+* any other failure ends the round: nothing that stood behind it is done.
+
+So a record that is written last never claims what did not happen. The next round reads Linear and asks for what is
+still missing.
 
 Ask for writes in the order in which they must become true: tickets before their relations, the record last.
 """
@@ -46,7 +51,7 @@ class Writes:
 
     def __init__(self, client: LinearClient, directory: Directory, *, states: Mapping[Stage, str], key: str) -> None:
         self._client, self._directory, self._states, self._key = client, directory, states, key
-        self._plans: list[Callable[[], Awaitable[list[Write]]]] = []
+        self._plans: list[tuple[str, Callable[[], Awaitable[list[Write]]]]] = []
         self._made_labels: set[str] = set()
 
     def comment(self, issue: Issue, topic: str, body: str, parent: str | None = None) -> str:
@@ -64,26 +69,27 @@ class Writes:
             if parent and (thread := _thread(issue, parent)):
                 made["parentId"] = thread
             about = f"comment on {issue.identifier}: {topic}"
-            self._add(Write("commentCreate", {"input": made}, about, "Comment", ours))
+            self._add(Write("commentCreate", {"input": made}, about, "Comment", ours, issue=_subject(issue, topic)))
             return ours
         marker = marker_of(there.body)
         if marker is None or marker.digest != digest_of(body):
             text = mark(body, issue=issue.id, topic=topic, key=self._key, comment=there.id)
             about = f"edit comment on {issue.identifier}: {topic}"
-            self._add(Write("commentUpdate", {"id": there.id, "input": {"body": text}}, about))
+            edit = {"id": there.id, "input": {"body": text}}
+            self._add(Write("commentUpdate", edit, about, issue=_subject(issue, topic)))
         return there.id
 
     def epic(self, team: Team, title: str, spec: str, label: str) -> str:
         """The team has an epic with this spec, labelled; returns its id. The same spec is the same epic."""
         ours = effect_id("epic", team.id, digest_of(spec))
-        for write in self._missing_labels(team, (label,)):
+        for write in self._missing_labels(team, (label,), ""):
             self._add(write)
         made = {
             "id": ours,
             "teamId": team.id,
             "title": title,
             "description": spec,
-            "labelIds": [_label_id(team, label)],
+            "labelIds": [self._label_id(team, label)],
         }
         self._add(Write("issueCreate", {"input": made}, f"epic in {team.key}: {title}", "Issue", ours))
         return ours
@@ -96,15 +102,15 @@ class Writes:
             team = await self._directory.team(epic.team)
             return [write for ticket in wanted for write in self._ticket(epic, team, ticket)]
 
-        self._plans.append(plan)
+        self._plans.append((epic.id, plan))
         return {ticket.key: ticket_id(epic.id, ticket.key) for ticket in wanted}
 
-    def relation(self, blocker: str, blocked: str) -> None:
-        """The issue `blocker` blocks the issue `blocked` (both by id)."""
+    def relation(self, blocker: str, blocked: str, epic: str = "") -> None:
+        """The issue `blocker` blocks the issue `blocked` (both by id); it is a matter of their epic."""
         ours = effect_id("relation", blocker, blocked)
         made = {"id": ours, "issueId": blocker, "relatedIssueId": blocked, "type": "blocks"}
         about = f"relation: {blocker} blocks {blocked}"
-        self._add(Write("issueRelationCreate", {"input": made}, about, "IssueRelation", ours))
+        self._add(Write("issueRelationCreate", {"input": made}, about, "IssueRelation", ours, issue=epic or blocked))
 
     def move(self, issue: Issue, stage: Stage) -> None:
         """The issue is in the workflow state of this stage."""
@@ -115,7 +121,7 @@ class Writes:
             state = self._state(await self._directory.team(issue.team), stage)
             return [_update(issue, {"stateId": state}, f"move {issue.identifier} to {self._states[stage]}")]
 
-        self._plans.append(plan)
+        self._plans.append((issue.id, plan))
 
     def label(self, issue: Issue, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
         """The issue bears the labels `add` and not the labels `remove`; the others stay as they are."""
@@ -126,24 +132,32 @@ class Writes:
 
         async def plan() -> list[Write]:
             team = await self._directory.team(issue.team)
-            made = self._missing_labels(team, added)
+            made = self._missing_labels(team, added, issue.id)
             change: dict[str, Any] = {}
             if added:
-                change["addedLabelIds"] = [_label_id(team, name) for name in added]
+                change["addedLabelIds"] = [self._label_id(team, name) for name in added]
             if gone := [known for name in removed if (known := team.label(name))]:
                 change["removedLabelIds"] = gone
             about = f"label {issue.identifier}: {' '.join(f'+{name}' for name in added)}"
             return [*made, _update(issue, change, f"{about} {' '.join(f'-{name}' for name in removed)}".strip())]
 
-        self._plans.append(plan)
+        self._plans.append((issue.id, plan))
 
     def record(
-        self, issue: Issue | str, record: Record, *, title: str, url: str, subtitle: str = "", first: bool = False
+        self,
+        issue: Issue | str,
+        record: Record,
+        *,
+        title: str,
+        url: str,
+        subtitle: str = "",
+        first: bool = False,
+        epic: str = "",
     ) -> str:
         """The issue's signed record is this one; returns its signed text, empty when it is so already.
 
         `title`, `subtitle` and `url` are what people see of it. The `first` one of an issue that is only made now
-        replaces none: the issue may have been there for long, where nobody looked.
+        replaces none: the issue may have been there for long, where nobody looked; it is a matter of its epic.
         """
         if isinstance(issue, Issue) and issue.record == record:
             return ""
@@ -151,9 +165,19 @@ class Writes:
         ours = effect_id("record", target)
         shown: dict[str, Any] = {"title": title, "subtitle": subtitle, "metadata": seal(record, self._key)}
         about = f"record of {issue.identifier if isinstance(issue, Issue) else issue}"
-        again = Write("attachmentUpdate", {"id": ours, "input": shown}, about) if not first else None
-        made = {"id": ours, "issueId": target, "url": url, **shown}
-        self._add(Write("attachmentCreate", {"input": made}, about, "Attachment", ours, again))
+        about_whom, kept = epic or target, issue.kept if isinstance(issue, Issue) else ""
+
+        def create(id_: str, then: Write | None) -> Write:
+            made = {"id": id_, "issueId": target, "url": url, **shown}
+            return Write("attachmentCreate", {"input": made}, about, "Attachment", id_, then, about_whom)
+
+        def change(id_: str, then: Write) -> Write:
+            return Write("attachmentUpdate", {"id": id_, "input": shown}, about, instead=then, issue=about_whom)
+
+        # somebody may have deleted it, and Linear may take its id for used for ever: then it gets another one
+        anew = create(effect_id("record", target, str(record.number)), None)
+        make = create(ours, None if first else change(ours, anew))
+        self._add(change(kept, make) if kept not in ("", ours) else make)
         return str(shown["metadata"][FIELD])
 
     def document(self, epic: Issue, title: str, content: str, existing: Document | None = None) -> str:
@@ -164,10 +188,11 @@ class Writes:
         ours = existing.id if existing else effect_id("document", epic.id)
         shown = {"title": title, "content": content}
         about = f"document on {epic.identifier}: {title}"
-        again = Write("documentUpdate", {"id": ours, "input": {**shown, "trashed": None}}, about)
+        again = Write("documentUpdate", {"id": ours, "input": {**shown, "trashed": None}}, about, issue=epic.id)
         made = {"id": ours, "issueId": epic.id, **shown}
-        edit = Write("documentUpdate", {"id": ours, "input": shown}, about)
-        self._add(edit if existing else Write("documentCreate", {"input": made}, about, "Document", ours, again))
+        edit = Write("documentUpdate", {"id": ours, "input": shown}, about, issue=epic.id)
+        create = Write("documentCreate", {"input": made}, about, "Document", ours, again, epic.id)
+        self._add(edit if existing else create)
         return ours
 
     def create_states(self, team: Team) -> tuple[str, ...]:
@@ -193,21 +218,30 @@ class Writes:
         """The team has every label of ours; returns the names of those that are made."""
 
         async def plan() -> list[Write]:
-            return self._missing_labels(team, LABELS)
+            return self._missing_labels(team, LABELS, "")
 
-        self._plans.append(plan)
+        self._plans.append(("", plan))
         return team.missing_labels()
 
-    async def plan(self) -> tuple[Write, ...]:
-        """The mutations that `send` would send, in order.
+    async def plan(self, refused: dict[str, str] | None = None) -> tuple[Write, ...]:
+        """The mutations that `send` would send, in order; `refused` is told what can't be asked for, by issue, and why.
 
         Raises:
-            UserError: a team lacks a workflow state or doesn't exist.
+            UserError: a team lacks a workflow state or doesn't exist, and nobody wants to be told of single issues.
         """
         writes: list[Write] = []
         self._made_labels.clear()
-        for plan in self._plans:
-            for write in await plan():
+        for issue, plan in self._plans:
+            if refused and issue in refused:
+                continue
+            try:
+                planned = await plan()
+            except UserError as error:
+                if refused is None or not issue:
+                    raise
+                refused[issue] = str(error)
+                planned = []
+            for write in planned:
                 append(writes, write)
         return tuple(writes)
 
@@ -215,20 +249,24 @@ class Writes:
         """Do all that was asked for, in order.
 
         Raises:
-            Transient, Refused, UserError: as `LinearClient.execute`; what stood before the failure is done.
+            Transient, Refused: as `LinearClient.execute`; what stood before the failure is done.
+            UserError: the same, and it is about no issue that could be left out.
         """
         sent = Sent()
-        queue = list(await self.plan())
+        queue = list(await self.plan(sent.refused))
         self._plans.clear()
         made = {write.operation for write in queue}
+        labels = {write.id for write in queue if write.operation == "issueLabelCreate"}
         while queue:
             batch = queue[: fitting(queue)]
             try:
-                queue = await post(self._client, batch, sent) + queue[len(batch) :]
+                rest = await post(self._client, batch, sent) + queue[len(batch) :]
             except UserError:
                 self._directory.forget()  # perhaps a state or label is not what we remember
                 raise
-        if made & {"issueLabelCreate", "workflowStateCreate"}:
+            queue = [write for write in rest if write.issue not in sent.refused]
+        self._directory.spent.update(sent.there & labels)
+        if sent.refused or made & {"issueLabelCreate", "workflowStateCreate"}:
             self._directory.forget()
         return sent
 
@@ -236,10 +274,10 @@ class Writes:
         async def plan() -> list[Write]:
             return [write]
 
-        self._plans.append(plan)
+        self._plans.append((write.issue, plan))
 
     def _ticket(self, epic: Issue, team: Team, ticket: NewTicket) -> list[Write]:
-        made_labels = self._missing_labels(team, ticket.labels)
+        made_labels = self._missing_labels(team, ticket.labels, epic.id)
         ours = ticket_id(epic.id, ticket.key)
         made: dict[str, Any] = {
             "id": ours,
@@ -249,10 +287,10 @@ class Writes:
             "description": ticket.description,
             "priority": ticket.priority,
             "stateId": self._state(team, ticket.stage),
-            "labelIds": [_label_id(team, name) for name in ticket.labels],
+            "labelIds": [self._label_id(team, name) for name in ticket.labels],
         }
         about = f"ticket of {epic.identifier}: {ticket.key}"
-        return [*made_labels, Write("issueCreate", {"input": made}, about, "Issue", ours)]
+        return [*made_labels, Write("issueCreate", {"input": made}, about, "Issue", ours, issue=epic.id)]
 
     def _state(self, team: Team, stage: Stage) -> str:
         state = team.state(self._states[stage])
@@ -264,10 +302,18 @@ class Writes:
             )
         return state.id
 
-    def _missing_labels(self, team: Team, names: Iterable[str]) -> list[Write]:
+    def _label_id(self, team: Team, name: str) -> str:
+        """The id of a label that is there, or with which it is made; one that is used can't be used again."""
+        known = team.label(name) or effect_id("label", team.id, name.casefold())
+        tries = 1
+        while known in self._directory.spent:
+            known, tries = effect_id("label", team.id, name.casefold(), str(tries)), tries + 1
+        return known
+
+    def _missing_labels(self, team: Team, names: Iterable[str], issue: str) -> list[Write]:
         writes = []
         for name in team.missing_labels(names):
-            ours = _label_id(team, name)
+            ours = self._label_id(team, name)
             if name.casefold() in {group.casefold() for group in team.groups}:
                 raise UserError(
                     f"Team {team.key} has a label group called {name}: rename it, Callboard needs that label."
@@ -276,7 +322,7 @@ class Writes:
                 self._made_labels.add(ours)
                 made = {"id": ours, "teamId": team.id, "name": name, "color": _LABEL_COLOR}
                 about = f"label of team {team.key}: {name}"
-                writes.append(Write("issueLabelCreate", {"input": made}, about, "IssueLabel", ours))
+                writes.append(Write("issueLabelCreate", {"input": made}, about, "IssueLabel", ours, issue=issue))
         return writes
 
 
@@ -291,9 +337,10 @@ def _thread(issue: Issue, comment: str) -> str:
     return root if any(one.id == root for one in issue.comments) else ""
 
 
-def _label_id(team: Team, name: str) -> str:
-    return team.label(name) or effect_id("label", team.id, name.casefold())
-
-
 def _update(issue: Issue, change: Mapping[str, Any], about: str) -> Write:
-    return Write("issueUpdate", {"id": issue.id, "input": change}, about)
+    return Write("issueUpdate", {"id": issue.id, "input": change}, about, issue=issue.id)
+
+
+def _subject(issue: Issue, topic: str) -> str:
+    """What a comment is about: the panel speaks for the whole epic, and tells what was rejected of it."""
+    return f"panel of {issue.id}" if topic == "panel" else issue.id

@@ -14,7 +14,13 @@ _ENOUGH = {"requests": 20.0, "complexity": 20_000.0}
 CONFLICT = re.compile(r"conflict on insert of (\w+)")
 
 
-class NotFound(UserError):  # noqa: N818
+class Rejected(UserError):  # noqa: N818
+    """Linear does not accept what one operation asks for. `alias` names that one, when Linear told which it was."""
+
+    alias = ""
+
+
+class NotFound(Rejected):
     """Linear has no such thing, or no longer."""
 
 
@@ -33,6 +39,8 @@ class Conflict:
 class LinearConflict(Exception):  # noqa: N818
     """Creates that were repeated. Only `bot/linear/ensure.py` can tell whether they were ours."""
 
+    alias = ""
+
     def __init__(self, conflicts: Sequence[Conflict]) -> None:
         super().__init__("; ".join(f"conflict on insert of {one.entity}: {one.text}" for one in conflicts))
         self.conflicts = tuple(conflicts)
@@ -40,13 +48,14 @@ class LinearConflict(Exception):  # noqa: N818
 
 def classify(errors: Sequence[Mapping[str, Any]], status: int, headers: Mapping[str, str]) -> Exception:
     """The one exception that a list of GraphQL errors stands for: a conflict only when there is nothing worse."""
-    meanings = [_meaning(error, status, headers) for error in errors]
+    meanings = [_placed(_meaning(error, status, headers), error) for error in errors]
     worse = next((one for one in meanings if not isinstance(one, LinearConflict)), None)
     if worse is not None:
         return worse
-    return LinearConflict(
-        [one for meaning in meanings if isinstance(meaning, LinearConflict) for one in meaning.conflicts]
-    )
+    conflicts = [one for one in meanings if isinstance(one, LinearConflict)]
+    whole = LinearConflict([one for conflict in conflicts for one in conflict.conflicts])
+    whole.alias = next((one.alias for one in conflicts), "")
+    return whole
 
 
 def by_status(status: int, what: str, headers: Mapping[str, str]) -> Exception:
@@ -109,12 +118,20 @@ def _meaning(error: Mapping[str, Any], status: int, headers: Mapping[str, str]) 
     if kind == "graphql error" or code.startswith("GRAPHQL_"):
         return InvalidDocument(message)
     if kind in ("invalid input", "user error") or code in ("INVALID_INPUT", "INPUT_ERROR"):
-        return UserError(f"Linear: {text}")
+        return Rejected(f"Linear: {text}")
     if kind in _TRANSIENT:
         return Transient(f"Linear: {message}")
     if extensions.get("userError") is True:
-        return UserError(f"Linear: {text}")
+        return Rejected(f"Linear: {text}")
     return by_status(number, f"Linear: {text}", headers)
+
+
+def _placed(meaning: Exception, error: Mapping[str, Any]) -> Exception:
+    """The meaning of an error, which knows the operation that it is about."""
+    path = error.get("path") or ()
+    if isinstance(meaning, Rejected | LinearConflict) and path:
+        meaning.alias = str(path[0])
+    return meaning
 
 
 _REFUSED = frozenset({"authentication error", "forbidden", "feature not accessible", "usage limit exceeded"})

@@ -226,7 +226,7 @@ class Observer:
         return record is not None and record.called in called
 
     def _record(self, node: wire.Root | wire.Issue) -> Record | None:
-        record, _ = Reader(self._states(), self._keys).record(node.id, node.attachments.nodes)
+        record, _, _ = Reader(self._states(), self._keys).record(node.id, node.attachments.nodes)
         return record
 
     async def _teams(self) -> Mapping[str, tuple[str, ...]]:

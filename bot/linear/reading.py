@@ -36,7 +36,7 @@ class Reader:
         oldest_first = node.comments.nodes[::-1]  # Linear answers the newest first
         oldest_first.sort(key=attrgetter("createdAt"))
         comments = tuple([self.comment(node.id, one) for one in oldest_first])
-        signed, untrue = self.record(node.id, node.attachments.nodes)
+        signed, untrue, kept = self.record(node.id, node.attachments.nodes)
         record, refused = _newest(signed, untrue, comments)
         return Issue(
             id=node.id,
@@ -55,6 +55,7 @@ class Reader:
             blocked_by=tuple(self._blocking(one.issue) for one in node.inverseRelations.nodes if one.type == "blocks"),
             record=record,
             shown=signed.number if signed else None,
+            kept=kept,
             record_refused=refused,
             parent=node.parent.id if node.parent else None,
             project=node.project.name if node.project else "",
@@ -82,22 +83,20 @@ class Reader:
             url=node.url,
         )
 
-    def record(self, issue: str, attachments: Sequence[wire.Attachment]) -> tuple[Record | None, str]:
-        """The record among an issue's attachments, or why the one that was found is not believed.
+    def record(self, issue: str, attachments: Sequence[wire.Attachment]) -> tuple[Record | None, str, str]:
+        """The record among an issue's attachments, or why the one that was found is not believed; and where it is.
 
-        The attachment with the id that we gave decides. Without it (somebody had attached our address before) the
-        furthest of those that are signed does.
+        The attachment with the id that we gave decides. Without it (somebody had attached our address before, or
+        deleted it) the furthest of those that are signed does.
         """
         found = {one.id: one.metadata for one in attachments if sealed(one.metadata)}
         ours = effect_id("record", issue)
-        candidates = [found[ours]] if ours in found else list(found.values())
-        read = [unseal(metadata, issue, self.keys) for metadata in candidates]
-        records = [one for one in read if isinstance(one, Record)]
+        read = [(unseal(found[id_], issue, self.keys), id_) for id_ in ([ours] if ours in found else found)]
+        records = [(one, id_) for one, id_ in read if isinstance(one, Record)]
         if records:
-            return max(
-                records, key=lambda one: (one.number, one.generation, one.settled, one.turns, len(one.heard))
-            ), ""
-        return None, next((one.reason for one in read if isinstance(one, Refusal)), "")
+            newest, kept = max(records, key=lambda one: _progress(one[0]))
+            return newest, "", kept
+        return next(((None, one.reason, id_) for one, id_ in read if isinstance(one, Refusal)), (None, "", ""))
 
     def _author(self, node: wire.Comment) -> Author | None:
         stranger = node.botActor or node.externalUser
@@ -123,6 +122,10 @@ class Reader:
             state_name=node.state.name,
             over=node.state.type in OVER or bool(node.trashed),
         )
+
+
+def _progress(record: Record) -> tuple[int, ...]:
+    return record.number, record.generation, record.settled, record.turns, len(record.heard)
 
 
 def _newest(record: Record | None, refused: str, comments: Sequence[Comment]) -> tuple[Record | None, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from bot.machine import archive, calling, doubt, elsewhere
+from bot.machine import archive, calling, doubt, elsewhere, refusing
 from bot.machine.comments import SAYINGS, Word
 from bot.machine.decision import (
     NOTHING,
@@ -62,7 +62,8 @@ class _Turned:
 def decide(facts: Facts, handlers: Handlers) -> Decision:
     """Everything to do about one epic now. Pure: the same facts give the same decision."""
     facts = archive.put_away(facts)
-    return archive.without_edits(facts, calling.told(facts) if _a_stranger(facts) else _decided(facts, handlers))
+    decision = calling.told(facts) if _a_stranger(facts) else _decided(facts, handlers)
+    return refusing.without_writes(facts, archive.without_edits(facts, decision))
 
 
 def _decided(facts: Facts, handlers: Handlers) -> Decision:
@@ -134,8 +135,16 @@ def _doubted(facts: Facts, ticket: Ticket) -> _Turned:
 def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) -> Decision:
     before = one.heard.decision + one.arrived.decision
     issue = one.ticket.issue
+    if refusing.waits(facts, issue.id):
+        stops_said = tuple(action for action in before.actions if isinstance(action, StopRun))
+        return refusing.told(facts, issue.id) + Decision((*stops_said, *_stopped(facts, one)))
+    return refusing.told(facts, issue.id) + _handled(facts, one, handlers, before, is_epic=is_epic)
+
+
+def _handled(facts: Facts, one: _Turned, handlers: Handlers, before: Decision, *, is_epic: bool) -> Decision:
+    issue = one.ticket.issue
     if issue.record_refused:
-        return before + doubt.told(one.ticket) + Decision(_stopped(facts, one))
+        return before + doubt.told(facts, one.ticket) + Decision(_stopped(facts, one))
     if one.arrived.stuck:
         return before + noted(one.ticket, one.heard)
     blocker = calling.standstill(facts, issue.id) or elsewhere.standstill(facts, one.ticket)

@@ -19,11 +19,21 @@ from bot.machine.stages import DISPOSITIONS, Disposition, Stage
 TOPIC = "record-refused"
 
 
-def told(ticket: Ticket) -> Decision:
-    """Say on the issue why nothing is done there, and what to do."""
+def told(facts: Facts, ticket: Ticket) -> Decision:
+    """Say on the issue why nothing is done there, and what to do.
+
+    Somebody may have deleted that: Linear takes its id for used, so it never stands there again, and no word counts
+    before that is said. Whoever says `retry` then is told once more, in answer to it.
+    """
     issue = ticket.issue
     values = {"reason": issue.record_refused}
-    actions = (Dispose(issue.id, Disposition.BLOCKED), Post(issue.id, TOPIC, "record_refused", values))
+    there = _said(ticket)
+    posts = [Post(issue.id, there.topic if there else TOPIC, "record_refused", values)]
+    unheard = _retries(facts, ticket)
+    if there is None and issue.disposition is Disposition.BLOCKED and unheard:
+        thread = unheard[-1].parent or unheard[-1].id
+        posts.append(Post(issue.id, f"{TOPIC}-{unheard[-1].id}", "record_refused", values, parent=thread))
+    actions: tuple[Action, ...] = (Dispose(issue.id, Disposition.BLOCKED), *posts)
     return Decision(actions, (Blocker(issue.id, "record_refused", values),))
 
 
@@ -37,19 +47,25 @@ def word(facts: Facts, ticket: Ticket) -> Comment | None:
 
     None while it is archived, where no record can be written: it has to be restored first.
     """
-    comments = () if ticket.issue.archived else ticket.issue.comments
-    ours = next((one for one in comments if one.ours and one.topic == TOPIC), None)
-    return next(
-        (
-            one
-            for one in comments
-            if ours is not None
-            and one.created_at > ours.created_at
-            and parse(one.body).word is Word.RETRY
-            and isinstance(authorise(one, Act.STEER, facts.rules), Allowed)
-        ),
-        None,
-    )
+    ours = None if ticket.issue.archived else _said(ticket)
+    if ours is None:
+        return None
+    return next((one for one in _retries(facts, ticket) if one.created_at > ours.created_at), None)
+
+
+def _said(ticket: Ticket) -> Comment | None:
+    """What we said of it that still stands there."""
+    said = (one for one in ticket.issue.comments if one.ours)
+    return next((one for one in said if one.topic == TOPIC or one.topic.startswith(f"{TOPIC}-")), None)
+
+
+def _retries(facts: Facts, ticket: Ticket) -> list[Comment]:
+    """The comments by which somebody who may says `retry`."""
+    return [
+        one
+        for one in ticket.issue.comments
+        if parse(one.body).word is Word.RETRY and isinstance(authorise(one, Act.STEER, facts.rules), Allowed)
+    ]
 
 
 def begun_anew(facts: Facts, ticket: Ticket, said: Comment) -> tuple[Ticket, Decision]:

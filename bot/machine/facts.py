@@ -100,6 +100,8 @@ class Issue:
     record: Record | None = None
     shown: int | None = None
     """Number of the record that Linear shows, when it is ours, believed or not."""
+    kept: str = ""
+    """Id of the attachment that holds what Linear shows as its record, believed or not."""
     record_refused: str = ""
     """Why there is no record to believe (forged, copied, unreadable, older than what we said since, gone); empty when
     all is well, or when there never was one."""
@@ -233,6 +235,14 @@ class Rules:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """What Linear or GitHub refused for good of one issue, and in how many seconds it is tried again; 0: now."""
+
+    reason: str
+    wait: float = 0.0
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything one decision may know. `now` is a fact like the others."""
 
@@ -259,6 +269,8 @@ class Facts:
     """By issue id: for how many seconds we have seen the head of its pull request without a check."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """By issue id: what GitHub said when it refused to merge this head, which nothing that it shows speaks against."""
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    """By issue id: what was refused of it; until it is tried again nothing is done about this issue."""
     service: Service = Service()
     call: Call | None = None
     """Read only where the record doesn't know that somebody who may put the label there."""

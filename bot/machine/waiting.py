@@ -40,6 +40,7 @@ PERSON = frozenset(
         "plan_review",
         "protected",
         "record_refused",
+        "refused",
         "review",
         "rules",
         "runs_per_ticket",

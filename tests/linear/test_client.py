@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from bot.linear.client import ApiKey, ClientCredentials, LinearClient
-from bot.linear.errors import InvalidDocument, LinearConflict, NotFound, wait_of
-from bot.machine.errors import Refused, Transient, UserError
+from bot.linear.errors import InvalidDocument, LinearConflict, NotFound, Rejected, wait_of
+from bot.machine.errors import Refused, Transient
 
 URL = "https://linear.test/graphql"
 TOKEN = "https://linear.test/oauth/token"
@@ -46,7 +46,7 @@ ERRORS = [
             code="INVALID_INPUT",
             userPresentableMessage="teamId must be a UUID.",
         ),
-        UserError,
+        Rejected,
         id="argument validation with 200",
     ),
     pytest.param(
@@ -78,7 +78,7 @@ ERRORS = [
     pytest.param(
         200,
         failure("labelIds not exclusive child labels", type="invalid input", code="INPUT_ERROR"),
-        UserError,
+        Rejected,
         id="label group clash",
     ),
     pytest.param(200, failure("boom", type="internal error"), Transient, id="internal error with 200"),
@@ -87,7 +87,7 @@ ERRORS = [
     pytest.param(200, "<html>maintenance</html>", Transient, id="200 in HTML"),
     pytest.param(404, "<html>no such page</html>", Refused, id="wrong address"),
     pytest.param(200, failure("lock", type="lock timeout"), Transient, id="lock timeout"),
-    pytest.param(200, failure("?", type="user error", userError=True), UserError, id="user error"),
+    pytest.param(200, failure("?", type="user error", userError=True), Rejected, id="user error"),
     pytest.param(200, failure("a new kind", type="brand new", statusCode=500), Transient, id="unknown kind"),
     pytest.param(200, {"data": {"issueUpdate": {"success": False}}}, Transient, id="success false"),
 ]

@@ -110,22 +110,22 @@ RECORD = Record(issue="issue-1", generation=3)
 
 def test_the_record_under_our_id_decides_whatever_others_attach() -> None:
     older_but_bolder = attachment(replace(RECORD, generation=9))
-    assert READER.record("issue-1", [older_but_bolder, attachment(RECORD, own=True)]) == (RECORD, "")
+    assert READER.record("issue-1", [older_but_bolder, attachment(RECORD, own=True)])[:2] == (RECORD, "")
 
 
 def test_a_forged_record_under_our_id_is_refused_even_beside_a_good_copy() -> None:
-    record, why = READER.record("issue-1", [attachment(RECORD), attachment(RECORD, key="a guess", own=True)])
+    record, why, _ = READER.record("issue-1", [attachment(RECORD), attachment(RECORD, key="a guess", own=True)])
     assert record is None
     assert "not signed" in why
 
 
 def test_without_our_id_the_furthest_signed_record_counts() -> None:
     others = [attachment(replace(RECORD, generation=generation)) for generation in (1, 3, 2)]
-    assert READER.record("issue-1", others) == (RECORD, "")
+    assert READER.record("issue-1", others) == (RECORD, "", "a3")
 
 
 def test_attachments_of_others_are_no_records() -> None:
-    assert READER.record("issue-1", [wire.Attachment(id="x", metadata={"pr": 7})]) == (None, "")
+    assert READER.record("issue-1", [wire.Attachment(id="x", metadata={"pr": 7})]) == (None, "", "")
 
 
 def issue(**fields: Any) -> wire.Issue:

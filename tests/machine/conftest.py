@@ -39,6 +39,7 @@ from bot.machine.facts import (
     Document,
     Facts,
     Issue,
+    Refusal,
     Repository,
     Rules,
     Run,
@@ -94,6 +95,8 @@ class Board:
     """The service brings branches up to date at once; a test that wants to look between says no."""
     gone: set[str] = field(default_factory=set)
     """Tickets whose branch somebody deleted."""
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    """What Linear or GitHub refused of an issue."""
     deleted: set[str] = field(default_factory=set)
     """Comments that somebody deleted."""
     unheard: dict[str, str] = field(default_factory=dict)
@@ -145,6 +148,7 @@ class Board:
             named_now=self.named_now,
             call=self.call or Call("worker" if self.lone else "orchestrate", ALICE),
             unchecked={one.issue.id: self.watched.watch(one.issue.id, one.pull_request) for one in rest},
+            refusals=self.refusals,
         )
 
     def _place(self, key: str) -> dict[str, Any]:

@@ -86,6 +86,30 @@ def test_a_person_who_says_retry_after_being_told_has_it_begun_anew(approved):
     assert approved.orders[-1].prompt == "research"
 
 
+def test_a_word_is_heard_also_when_somebody_deleted_what_we_said_of_the_record(approved):
+    """Its id is used, so it never stands there again; `retry` was not heard any more, for ever."""
+    forge(approved.begin().finish())
+    [told] = [one for one in approved.issues["feed"].comments if one.topic == "record-refused"]
+    approved.deletes("feed", told)
+    approved.settle()
+    assert approved.said("feed", "record-refused") == []
+    approved.comments("feed", "retry")
+    approved.settle()
+    [again] = approved.said("feed", "record-refused-")
+    assert "can't be believed" in again
+    assert approved.issues["feed"].record is None, "nobody knew what was asked"
+    approved.comments("feed", "retry")
+    approved.step()
+    assert approved.issues["feed"].record is not None
+
+
+def test_an_earlier_word_is_no_reason_to_say_it_twice(approved):
+    approved.comments("feed", "retry")
+    approved.settle()
+    forge(approved.begin().finish())
+    assert len(approved.said("feed", "record-refused")) == 1
+
+
 def test_what_was_thrown_away_since_is_not_begun_anew(approved):
     forge(approved.begin().finish())
     approved.comments("feed", "retry")

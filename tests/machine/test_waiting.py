@@ -3,6 +3,7 @@
 import pytest
 
 from bot.machine.decision import Blocker, Decision
+from bot.machine.facts import Refusal
 from bot.machine.stages import Stage
 from bot.machine.waiting import PERSON, progress, turns, why
 from bot.words import reasons, say
@@ -26,6 +27,33 @@ def three(board):
 def test_every_reason_is_a_person_s_or_passes_by_itself():
     assert reasons() == PERSON | BY_ITSELF
     assert not PERSON & BY_ITSELF
+
+
+def test_what_is_refused_of_one_ticket_is_its_own_reason_and_holds_up_no_other(approved):
+    """Nothing is done about it until it is tried again: its record can't say that it was done."""
+    said = "Team OPS lacks these workflow states: In Dev. Run `callboard setup` to create them."
+    before = approved.issues["feed"]
+    approved.refusals["feed"] = Refusal(said, 300.0)
+    decision = approved.work().settle().decision
+    assert [order.issue for order in approved.orders if order.issue == "feed" and order.stage != "research"] == []
+    assert approved.issues["feed"].record == before.record, "it was remembered that something was done"
+    assert approved.issues["storage"].record.stage is not Stage.TODO, "the others stood still"
+    assert "Run `callboard setup`" in approved.why("feed")
+    assert "Run `callboard setup`" in approved.said("epic", "panel")[0]
+    assert decision.recheck_after <= 300.0
+    approved.refusals["feed"] = Refusal(said)
+    approved.settle()
+    assert approved.issues["feed"].record != before.record
+    assert "Run `callboard setup`" in approved.why("feed"), "nobody knows yet what came of it"
+
+
+def test_what_runs_for_a_ticket_of_which_something_is_refused_can_be_stopped(approved):
+    approved.begin()
+    approved.refusals["feed"] = Refusal("Linear: no", 300.0)
+    assert [run for run in approved.live() if run.issue == "feed"]
+    approved.comments("feed", "stop")
+    approved.settle()
+    assert not [run for run in approved.live() if run.issue == "feed"]
 
 
 def test_what_the_epic_asks_for_comes_first(three):

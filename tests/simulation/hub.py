@@ -128,6 +128,8 @@ class Hub:
         self.told: dict[int, Node] = {}
         """What was told of each pull request last; nobody changes it in place."""
         self.calm = False
+        self.forbidden = ""
+        """What our App may not do any more: "everything", "opens" a pull request, "retargets" one."""
         self.red = 0.15
         self.stood_on: set[str] = set()
         """Branches that a person had another pull request go into at some time."""
@@ -249,6 +251,7 @@ class Hub:
         Raises:
             Refusal: as GitHub does.
         """
+        self._permits("opens", by)
         head, onto = self.git.tip(branch), self.git.tip(base)
         if head is None or onto is None:
             raise Refusal(422, "Validation Failed: head or base is invalid")
@@ -270,6 +273,7 @@ class Hub:
         """
         if pull.base == base:
             return
+        self._permits("retargets", by)
         onto = self.git.tip(base)
         if not pull.open:
             raise Refusal(422, "Validation Failed: Cannot change the base branch of a closed pull request.")
@@ -283,6 +287,10 @@ class Hub:
         if pull.queued:
             self.eject(pull, "QUEUE_CLEARED")
         self._tell_pull("edited", pull, by)
+
+    def _permits(self, what: str, by: str) -> None:
+        if self.forbidden == what and by == OWN:
+            raise Refusal(403, "Resource not accessible by integration")
 
     def drafts(self, pull: Pull, *, draft: bool, by: str) -> None:
         """It is not ready yet, or is again."""

@@ -31,6 +31,9 @@ def _named(document: str) -> str:
     return found[1]
 
 
+SUSPENDED = "This installation has been suspended"
+
+
 class HubDoor(GitHub):
     """The client of one process."""
 
@@ -48,6 +51,7 @@ class HubDoor(GitHub):
         api = _Api(self._door, self._hub)
 
         def act() -> Any:
+            self._permits()
             try:
                 return job(api)
             except Refusal as error:
@@ -63,6 +67,7 @@ class HubDoor(GitHub):
         name = _named(document)
 
         def act() -> dict[str, Any]:
+            self._permits()
             try:
                 return _GraphQL(self._door, self._hub).answer(name, variables)
             except Refusal as error:
@@ -81,6 +86,15 @@ class HubDoor(GitHub):
         """
         if repository not in (None, NAME) and not self._door.world.forged:
             self._door.world.watch.violated("another repository is touched", str(repository))
+
+    def _permits(self) -> None:
+        """An App that was suspended is refused everything.
+
+        Raises:
+            Forbidden: it was.
+        """
+        if self._hub.forbidden == "everything":
+            raise classify(GithubException(403, {"message": SUSPENDED}, {}))
 
 
 class _GraphQL:

@@ -17,6 +17,8 @@ from tests.simulation.clock import now
 Node = dict[str, Any]
 _Wire = TypeVar("_Wire", bound=wire.Wire)
 TEAM = "YOU"
+ELSEWHERE = "OPS"
+"""A team that has nothing but Linear's own states, until somebody runs `callboard setup` there."""
 QUIET_HISTORY = timedelta(minutes=3)
 """Linear writes no history of an issue that is younger."""
 
@@ -70,6 +72,8 @@ class Issue:
     """Who put it where it stands: "service", "person", "automation"."""
     version: int = 0
     """Counts its changes."""
+    team: str = TEAM
+    """Where it is. What people call it does not change with it here."""
 
     @property
     def lone(self) -> bool:
@@ -99,6 +103,8 @@ class Linear:
     changed: Callable[[str, str, Node, str], None]
     issues: dict[str, Issue] = field(default_factory=dict)
     states: dict[str, Node] = field(default_factory=dict)
+    elsewhere: dict[str, Node] = field(default_factory=dict)
+    """The states of the other team."""
     labels: dict[str, str] = field(default_factory=dict)
     """Ids by name."""
     gone_words: dict[str, datetime] = field(default_factory=dict)
@@ -121,6 +127,11 @@ class Linear:
         ):
             key = f"other-{place}"
             self.states[key] = {"id": key, "name": name, "type": kind, "position": 100.0 + place}
+        for place, (name, kind) in enumerate(
+            (("Todo", "unstarted"), ("In Progress", "started"), ("Done", "completed"), ("Canceled", "canceled"))
+        ):
+            key = f"{ELSEWHERE}-{place}"
+            self.elsewhere[key] = {"id": key, "name": name, "type": kind, "position": float(place)}
         for name in LABELS:
             self.labels[str(name)] = f"label-{name}"
 
@@ -145,11 +156,19 @@ class Linear:
 
     def name_of(self, issue: Issue) -> str:
         """The name of the state that it is in."""
-        return str(self.states[issue.state]["name"])
+        return str(self.state_of(issue)["name"])
 
     def kind_of(self, issue: Issue) -> str:
         """Linear's type of the state that it is in."""
-        return str(self.states[issue.state]["type"])
+        return str(self.state_of(issue)["type"])
+
+    def states_of(self, team: str) -> dict[str, Node]:
+        """The workflow states of a team."""
+        return self.states if team == TEAM else self.elsewhere
+
+    def state_of(self, issue: Issue) -> Node:
+        """The state that it is in."""
+        return self.states_of(issue.team)[issue.state]
 
     def state_named(self, name: str) -> str:
         """The id of a state, or of the first one when it was renamed."""
@@ -171,8 +190,8 @@ class Linear:
         """Changes whenever anything does that is told about an issue."""
         below = [self.issues[one] for one in issue.blocked_by]
         return (
-            issue.version, id(self.states[issue.state]),
-            *((one.id, id(self.states[one.state]), one.trashed, one.deleted) for one in below),
+            issue.version, id(self.state_of(issue)),
+            *((one.id, id(self.state_of(one)), one.trashed, one.deleted) for one in below),
         )  # fmt: skip
 
     def node(self, issue: Issue) -> wire.Issue:
@@ -195,10 +214,10 @@ class Linear:
             "createdAt": issue.created,
             "archivedAt": issue.archived,
             "trashed": issue.trashed or None,
-            "team": {"key": TEAM},
+            "team": {"key": issue.team},
             "project": None,
             "parent": {"id": issue.parent} if issue.parent else None,
-            "state": self._read(wire.State, self.states[issue.state]),
+            "state": self._read(wire.State, self.state_of(issue)),
             "labels": _page([{"name": name} for name in issue.labels]),
             "inverseRelations": _page(
                 [self._relation(one) for one in issue.blocked_by if not self.issues[one].deleted]
@@ -227,7 +246,7 @@ class Linear:
             "type": "blocks",
             "issue": {
                 "id": one.id, "identifier": one.identifier, "trashed": one.trashed or None,
-                "state": self._read(wire.State, self.states[one.state]),
+                "state": self._read(wire.State, self.state_of(one)),
             },
         }  # fmt: skip
 
@@ -238,19 +257,19 @@ class Linear:
             "id": issue.id,
             "identifier": issue.identifier,
             "title": issue.title,
-            "team": {"key": TEAM},
+            "team": {"key": issue.team},
             "project": None,
-            "state": self.states[issue.state],
+            "state": self.state_of(issue),
             "labels": _page([{"name": name} for name in issue.labels]),
             "parent": self.root(above) if above else None,
             "attachments": _page([self._read(wire.Attachment, one) for one in issue.attachments.values()]),
         }
 
-    def team(self) -> Node:
-        """The team as the wire tells it."""
+    def team(self, key: str = TEAM) -> Node:
+        """A team as the wire tells it."""
         return {
-            "id": "team-you", "key": TEAM, "name": "YouLab",
-            "states": _page([self._read(wire.State, one) for one in self.states.values()]),
+            "id": f"team-{key.lower()}", "key": key, "name": "YouLab",
+            "states": _page([self._read(wire.State, one) for one in self.states_of(key).values()]),
             "labels": _page([{"id": key, "name": name, "isGroup": False} for name, key in self.labels.items()]),
             "members": _page([ALICE, BOB]),
         }  # fmt: skip
@@ -269,7 +288,10 @@ class Linear:
         return issue
 
     def move(self, issue: Issue, state: str, who: str, by: Node | None, robot: Node | None = None) -> None:
-        """Put an issue into a state."""
+        """Put an issue into a state; where its team has none of that name nobody can."""
+        if state not in self.states_of(issue.team):
+            name = (self.states | self.elsewhere)[state]["name"]
+            state = next((key for key, one in self.states_of(issue.team).items() if one["name"] == name), issue.state)
         if issue.state == state:
             return
         issue.state, issue.mover = state, who
@@ -280,6 +302,8 @@ class Linear:
     def label(self, issue: Issue, add: tuple[str, ...] = (), remove: tuple[str, ...] = (), who: str = "person") -> None:
         """Change the labels of an issue, by their names."""
         for name in add:
+            if name not in self.labels:  # whoever wants one that was deleted makes it
+                self.labels[name] = f"label-{name}-of-{issue.id}-{issue.version}"
             issue.labels[name] = None
         for name in remove:
             issue.labels.pop(name, None)
@@ -323,6 +347,26 @@ class Linear:
         self.gone_words.setdefault(comment, now())
         self._tell("Comment", "remove", issue, "person", comment)
 
+    def transfer(self, issue: Issue) -> None:
+        """An issue is moved into the other team, into a state of its that has the same name or type."""
+        before = self.state_of(issue)
+        issue.team = ELSEWHERE if issue.team == TEAM else TEAM
+        there = self.states_of(issue.team).items()
+        alike = [key for key, one in there if one["name"] == before["name"]]
+        alike += [key for key, one in there if one["type"] == before["type"]]
+        issue.state, issue.mover = (*alike, next(iter(dict(there))))[0], "person"
+        if now() - issue.created >= QUIET_HISTORY:
+            issue.history.insert(0, {"createdAt": now(), "toStateId": issue.state, "actor": ALICE, "botActor": None})
+        self._tell("Issue", "update", issue)
+
+    def sets_up(self, team: str) -> None:
+        """`callboard setup`: the team has a workflow state for every stage."""
+        there = self.states_of(team)
+        for place, state in enumerate(STATES.values()):
+            if state.name not in {one["name"] for one in there.values()}:
+                key = f"{team}-made-{place}"
+                there[key] = {"id": key, "name": state.name, "type": state.type, "position": 50.0 + place}
+
     def take_out(self, issue: Issue) -> None:
         """A ticket is part of something else from now on."""
         issue.parent = ""
@@ -333,9 +377,11 @@ class Linear:
         issue.deleted = True
         self._tell("Issue", "remove", issue)
 
-    def detach(self, issue: Issue, attachment: str) -> None:
-        """An attachment is removed."""
+    def detach(self, issue: Issue, attachment: str, *, used: bool) -> None:
+        """An attachment is removed; nobody knows whether Linear takes its id for `used` from then on."""
         del issue.attachments[attachment]
+        if not used:
+            self.made.discard(attachment)
         self._tell("Attachment", "remove", issue, "person", attachment)
 
     def drop(self, issue: Issue, document: str) -> None:
@@ -344,9 +390,10 @@ class Linear:
         issue.version += 1
         self.changed("Document", "remove", {"id": document}, "person")
 
-    def unmake_label(self, name: str) -> None:
+    def unmake_label(self, name: str, *, used: bool) -> None:
         """A label is deleted, and gone from everything that bore it; nobody is told of each issue."""
-        del self.labels[name]
+        id_ = self.labels.pop(name)
+        self.made.add(id_) if used else self.made.discard(id_)
         for issue in self.issues.values():
             if issue.labels.pop(name, self) is not self:
                 issue.version += 1

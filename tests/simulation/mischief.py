@@ -3,14 +3,13 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from bot.linear.marker import effect_id
 from bot.linear.records import unseal
 from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATE, ORCHESTRATED, STATES, WORKER, Disposition, Stage
 from tests.simulation.hub import Pull, Refusal
 from tests.simulation.linear import ALICE, BOB, US, Issue
 from tests.simulation.setting import ELSEWHERE
-from tests.simulation.watch.seen import KEYS
+from tests.simulation.watch.seen import KEYS, record_id
 
 if TYPE_CHECKING:
     from tests.simulation.people import People
@@ -192,11 +191,11 @@ def asks(people: "People", issue: Issue) -> None:
 
 def copies_record(people: "People", issue: Issue) -> None:
     """The record of another issue is put in the place of this one's."""
-    ours = effect_id("record", issue.id)
-    others = [one for one in people.linear.issues.values() if effect_id("record", one.id) in one.attachments]
+    ours = record_id(issue)
+    others = [one for one in people.linear.issues.values() if one.attachments]
     if ours in issue.attachments and len(others) > 1:
         other = people.chance.choice([one for one in others if one is not issue])
-        people.replaces_record(issue, other.attachments[effect_id("record", other.id)]["metadata"])
+        people.replaces_record(issue, other.attachments[record_id(other)]["metadata"])
 
 
 def takes_out(people: "People", issue: Issue) -> None:
@@ -227,11 +226,26 @@ def answers(people: "People", issue: Issue) -> None:
 
 
 def takes_record(people: "People", issue: Issue) -> None:
-    """Somebody removes the link that holds the record."""
-    ours = effect_id("record", issue.id)
-    if ours in issue.attachments:
+    """Somebody removes the link that holds the record.
+
+    Not where the database is lost as well: nobody could know then that there ever was one.
+    """
+    ours = record_id(issue)
+    if ours in issue.attachments and "database lost" not in people.world.chaos.rates:
         people.world.forged.add(issue.id)
-        people.linear.detach(issue, ours)
+        people.linear.detach(issue, ours, used=people.world.seed % 2 == 0)
+
+
+def transfers(people: "People", issue: Issue) -> None:
+    """A ticket is moved into a team that has none of our states, or back."""
+    if issue.parent:
+        people.linear.transfer(issue)
+
+
+def revokes(people: "People", issue: Issue) -> None:
+    """Somebody takes a permission from our App on GitHub, or all, or gives it back."""
+    hub = people.hub
+    hub.forbidden = "" if hub.forbidden else people.chance.choice(("everything", "opens", "retargets"))
 
 
 def takes_document(people: "People", issue: Issue) -> None:
@@ -245,7 +259,7 @@ def takes_label(people: "People", issue: Issue) -> None:
     """Somebody deletes a label that the service puts on issues."""
     found = sorted({str(one) for one in (*Disposition, ORCHESTRATED)} & people.linear.labels.keys())
     if found:
-        people.linear.unmake_label(people.chance.choice(found))
+        people.linear.unmake_label(people.chance.choice(found), used=people.world.seed % 4 < 2)
 
 
 def relabels(people: "People", issue: Issue) -> None:
@@ -280,7 +294,7 @@ def unnames(people: "People", issue: Issue) -> None:
 
 def _is_under_way(people: "People", issue: Issue) -> bool:
     """Whether a run of its own was ordered and is known."""
-    known = issue.attachments.get(effect_id("record", issue.id))
+    known = issue.attachments.get(record_id(issue))
     record = unseal(known["metadata"], issue.id, KEYS) if known and issue.id not in people.world.forged else None
     return isinstance(record, Record) and bool(record.repository)
 
@@ -291,7 +305,7 @@ DEEDS = {
         takes_turn, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges, pushes_when_approved,
         merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work, stops_train,
         stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out, destroys, unsays_ours,
-        answers, takes_record, takes_document, takes_label, relabels, points_elsewhere, unnames,
+        answers, takes_record, takes_document, takes_label, relabels, points_elsewhere, unnames, transfers, revokes,
     )
 }  # fmt: skip
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from bot.linear.marker import effect_id
 from bot.linear.records import seal, unseal
 from bot.machine.decision import Blocker
 from bot.machine.facts import Facts
@@ -12,7 +11,7 @@ from bot.machine.stages import STATES, Disposition, Stage
 from tests.simulation.hub import Pull
 from tests.simulation.linear import ALICE, BOB, GINA, OLAF, ROBOT, US, Issue, Linear, Node
 from tests.simulation.mischief import DEEDS
-from tests.simulation.watch.seen import KEYS
+from tests.simulation.watch.seen import KEYS, record_id
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -170,7 +169,7 @@ class People:
 
     def forges(self, issue: Issue) -> None:
         """A record is forged, or copied from another issue."""
-        ours = effect_id("record", issue.id)
+        ours = record_id(issue)
         if ours not in issue.attachments:
             return
         if self.chance.random() < 0.5:
@@ -184,7 +183,7 @@ class People:
 
     def replaces_record(self, issue: Issue, forged: Node) -> None:
         """Somebody puts something else in the place of the record; later it is put back."""
-        ours = effect_id("record", issue.id)
+        ours = record_id(issue)
         before = issue.attachments[ours]["metadata"]
         self.world.forged.add(issue.id)
         self.linear.attach(issue, ours, forged, "person")
@@ -277,7 +276,7 @@ class People:
             back()
         self.undo.clear()
         for taken in [one for one in self.linear.issues.values() if one.parent == "" and not one.deleted]:
-            self.linear.move(taken, self._state(Stage.DONE), "person", ALICE)  # who took it finishes it
+            self._puts(taken, Stage.DONE)  # who took it finishes it
         for pull in self.hub.pulls.values():
             head = self.hub.head(pull)
             if pull.open and self.hub.house.ci and not (self.hub.latest(head) and self.hub.green(head)):
@@ -303,14 +302,16 @@ class People:
         held = self.linear.issue(name)
         if held.identifier in self.world.clashing:
             self._merges_what_clashes(*self.world.clashing.pop(held.identifier))
+        if any("GitHub refused" in one["body"] for one in held.comments[-6:] if one["user"] is US):
+            self.hub.forbidden = ""  # she reads why its run ended
         if self._reads_that_the_plan_is_gone(held):
-            self.linear.move(held, self._state(Stage.PLAN), "person", ALICE)
+            self._puts(held, Stage.PLAN)
         word = "resume" if str(Disposition.PAUSED) in held.labels else "retry"
         self.says_once(held, word)
 
     def _reads_that_the_plan_is_gone(self, issue: Issue) -> bool:
         """Its branch was deleted, and the service asks to have it planned anew."""
-        at_work = issue.state in (self._state(Stage.READY), self._state(Stage.DEV))
+        at_work = self.linear.name_of(issue) in (STATES[Stage.READY].name, STATES[Stage.DEV].name)
         asked = next((one["body"] for one in reversed(issue.comments) if one["user"] is US), "")
         return at_work and "There is no plan at" in asked
 
@@ -373,7 +374,7 @@ class People:
         if not git.descends(main, pull.merge_commit):
             tree, _ = git.merged(main, pull.merge_commit)
             self.hub.pushed("main", git.commit((main, pull.merge_commit), tree, ours=False), "alice")
-        self.linear.move(issue, self._state(Stage.DONE), "person", ALICE)
+        self._puts(issue, Stage.DONE)
 
     def on_checks_failed(self, issue: Issue, blocker: Blocker) -> None:
         pull = self.hub.pulls[int(blocker.values["number"])]
@@ -409,23 +410,23 @@ class People:
 
     def on_missing(self, issue: Issue, blocker: Blocker) -> None:
         """Move it back."""
-        ours = effect_id("record", issue.id)
+        ours = record_id(issue)
         known = issue.attachments.get(ours)
         record = unseal(known["metadata"], issue.id, KEYS) if known else None
         stage = record.stage if isinstance(record, Record) else Stage.TODO
         if stage is Stage.CODE_REVIEW:  # its branch is gone, and with it everything that was made
             stage = Stage.RESEARCH
-        self.linear.move(issue, self._state(stage), "person", ALICE)
+        self._puts(issue, stage)
         self.linear.label(issue, remove=tuple(map(str, Disposition)))
 
     def on_done_too_early(self, issue: Issue, blocker: Blocker) -> None:
-        self.linear.move(issue, self._state(Stage.DEV), "person", ALICE)
+        self._puts(issue, Stage.DEV)
 
     def on_not_followed(self, issue: Issue, blocker: Blocker) -> None:
-        self.linear.move(issue, self._state(Stage(str(blocker.values["stage"]))), "person", ALICE)
+        self._puts(issue, Stage(str(blocker.values["stage"])))
 
     def on_no_such_stage(self, issue: Issue, blocker: Blocker) -> None:
-        self.linear.move(issue, self._state(Stage.TODO), "person", ALICE)
+        self._puts(issue, Stage.TODO)
 
     def on_record_refused(self, issue: Issue, blocker: Blocker) -> None:
         """`calms` put back what was there; when that is not the newest, it is begun anew, as the comment says."""
@@ -439,6 +440,13 @@ class People:
 
     def on_no_repository(self, issue: Issue, blocker: Blocker) -> None:
         self.says_once(issue, "retry")
+
+    def on_refused(self, issue: Issue, blocker: Blocker) -> None:
+        """Do what the reason says: run `callboard setup` for that team, or give our App back what it may."""
+        if "GitHub refused" in str(blocker.values["reason"]):
+            self.hub.forbidden = ""
+        if "callboard setup" in str(blocker.values["reason"]):
+            self.linear.sets_up(issue.team)
 
     def on_breakdown_unreadable(self, issue: Issue, blocker: Blocker) -> None:
         self.says_once(issue, "Write it anew.")
@@ -471,6 +479,12 @@ class People:
     def somebody(self) -> Node:
         """One of those who may."""
         return self.chance.choice((ALICE, BOB))
+
+    def _puts(self, issue: Issue, stage: Stage) -> None:
+        """Alice moves an issue; where its team has no such state, she sees to it first."""
+        if STATES[stage].name not in {one["name"] for one in self.linear.states_of(issue.team).values()}:
+            self.linear.sets_up(issue.team)
+        self.linear.move(issue, self._state(stage), "person", ALICE)
 
     def _state(self, stage: Stage) -> str:
         return self.linear.state_named(STATES[stage].name)

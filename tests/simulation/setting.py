@@ -32,6 +32,11 @@ UNTIDY_DEEDS = {
     "takes_document": 1, "relabels": 1, "points_elsewhere": 2, "unnames": 1,
 }  # fmt: skip
 """What people do who tidy up: what they take away is gone."""
+TAKING_DEEDS = {
+    **ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "transfers": 4, "revokes": 4, "forges": 3,
+    "unsays_ours": 5, "takes_record": 4, "takes_label": 3,
+}  # fmt: skip
+"""What people do who take away what the service works with: on Linear, and on GitHub."""
 
 ELSEWHERE = "elsewhere"
 """The label of another repository that the service may work in."""
@@ -84,10 +89,11 @@ LONE = Setting("lone", {**UNTIDY_DEEDS, "stops_train": 1, "pauses_what_merges": 
 LONE_MERGING = Setting(
     "lone merging", MERGING_DEEDS, {}, tasks=2, smooth=True, red=0.35, races=0.2, queue=0.5, lone=True
 )
+TAKING = Setting("taking", TAKING_DEEDS, tasks=2)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""
 REMAINDER = 4
-SELDOM = {(1, 9): UNTIDY, (1, 4): LONE, (1, 6): LONE_MERGING}
+SELDOM = {(1, 9): UNTIDY, (1, 4): LONE, (1, 6): LONE_MERGING, (2, 9): TAKING}
 """Of ten that would be ordinary with this remainder, the one of this place; so all others are what they always were."""
 
 

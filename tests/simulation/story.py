@@ -141,7 +141,8 @@ async def _calm(world: World, people: People) -> None:
             return
         if _over(world) and not world.agents:
             for facts, decision in list(world.decisions.values()):  # what may still be asked for when all is over
-                people.acts(facts, tuple(one for one in decision.blockers if one.reason == "done_but_open"))
+                asked = ("done_but_open", "refused")
+                people.acts(facts, tuple(one for one in decision.blockers if one.reason in asked))
             break
         for facts, decision in list(world.decisions.values()):
             senseless = people.acts(facts, decision.blockers)

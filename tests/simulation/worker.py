@@ -83,7 +83,7 @@ class FakeWorker:
             result = self._result(order, begun, how, (issue, generation), chance)
             head = result.get("head")
             if head not in (None, begun.old):
-                problem = await self._push(order, begun, lease, str(head), agent)
+                problem = self._refused() or await self._push(order, begun, lease, str(head), agent)
                 if problem:
                     return problem | {"cost_usd": cost} | about
             world.meanwhile.before_result(world.linear.issues[issue])
@@ -104,7 +104,15 @@ class FakeWorker:
     def _life(self, lease: Lease) -> int:
         return int(getattr(lease, "fence", 0))
 
+    def _refused(self) -> dict[str, Any] | None:
+        """What becomes of a run when GitHub lets our App neither fetch nor push."""
+        if self.world.hub.forbidden != "everything":
+            return None
+        return ended(Ending.WORK_FAILED, "GitHub refused: this installation has been suspended")
+
     def _begins(self, order: WorkOrder) -> _Begun | dict[str, Any]:
+        if refused := self._refused():
+            return refused
         git = self.world.git
         base = git.tip(order.base)
         if order.merges:

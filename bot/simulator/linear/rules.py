@@ -28,13 +28,14 @@ def new_id(world: "LinearWorld", kind: type[Entity], wanted: str | None) -> str 
     """The id a create asks for, in lower case, or None when Linear may choose.
 
     Raises:
-        LinearError: no UUID v4, or an entity of this kind has it already (also an archived one).
+        LinearError: no UUID v4, or an entity of this kind has it already (archived ones too; by a knob, deleted ones).
     """
     if wanted is None:
         return None
     if not _UUID_V4.fullmatch(wanted):
         raise invalid_argument("id must be a UUID.")
-    if world.get(kind, wanted):
+    used = world.knobs.ids_stay_used and wanted.lower() in world.dropped
+    if used or world.get(kind, wanted):
         raise conflict(NAMES.get(kind, kind.__name__), wanted.lower(), status=world.knobs.conflict_status)
     return wanted.lower()
 

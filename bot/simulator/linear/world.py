@@ -61,6 +61,7 @@ class Knobs:
     `issue_limit`: active issues of a free workspace. `disable_after`: so many letters in a row that nobody took,
     retries included, switch a webhook off (the real number is not published).
     `folded`: how long what happens to a new issue belongs to its creation and leaves no history.
+    `ids_stay_used`: the id of something that was deleted can't be given again (nobody has seen whether it can).
     """
 
     conflict_status: int = 200
@@ -72,6 +73,7 @@ class Knobs:
     issue_limit: int | None = None
     disable_after: int = 20
     folded: timedelta = timedelta(minutes=3)
+    ids_stay_used: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ class LinearWorld:
     events: list[dict[str, Any]] = field(default_factory=list)
     deliveries: dict[str, Webhook] = field(default_factory=dict)
     sync_id: int = 0
+    dropped: set[str] = field(default_factory=set)
+    """Ids of what was deleted."""
     github_webhook: Callable[[Request], Awaitable[Response]] | None = None
     """Who takes GitHub's webhooks, when the workspace is connected with GitHub."""
 
@@ -161,6 +165,7 @@ class LinearWorld:
 
     def drop(self, entity: Entity) -> None:
         """Forget an entity."""
+        self.dropped.add(entity.id)
         del self._entities[type(entity)][entity.id]
 
     def get(self, kind: type[E], identifier: str | None) -> E | None:

@@ -25,7 +25,7 @@ class Moves(Part):
 
     def before(self, process: "Process", issue: Issue, state: str) -> None:
         """The service is about to move an issue to a workflow state."""
-        there = self.world.linear.states[state]
+        there = self.world.linear.states_of(issue.team)[state]
         stage = STAGES.get(str(there["name"])) or ENDS.get(str(there["type"]))
         if issue.parent is None and not self._is_alone(process, issue):
             self._epic(process, issue, stage)

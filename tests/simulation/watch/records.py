@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from bot.engine.port import RunRow, RunState
 from bot.linear import reading
-from bot.linear.marker import comment_id, effect_id
+from bot.linear.marker import comment_id
 from bot.machine.record import Artifact, Record
 from tests.simulation.linear import Issue, Node
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.runs import Runs
-from tests.simulation.watch.seen import KEYS
+from tests.simulation.watch.seen import KEYS, record_id
 from tests.simulation.watch.sights import Sights
 from tests.simulation.watch.voices import human, is_command, ours, topic_of, wants_new_record
 
@@ -98,7 +98,7 @@ class Records(Part):
 
     def put_back(self, process: "Process", holder: Issue) -> Record | None:
         """An older record of ours that stands in the place of the last one, of which this database never heard."""
-        sealed, last = holder.attachments.get(effect_id("record", holder.id)), self.written.get(holder.id)
+        sealed, last = holder.attachments.get(record_id(holder)), self.written.get(holder.id)
         shown = reading.unseal(sealed["metadata"], holder.id, KEYS) if sealed else None
         known = self.known.get((process.database, holder.id))
         if not isinstance(shown, Record) or last is None or (known is not None and known.number >= last.number):

@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from bot.linear import reading
+from bot.linear.marker import effect_id
 from bot.machine.record import Record
 from bot.machine.stages import STATES, Disposition, Stage
-from tests.simulation.linear import Node
+from tests.simulation.linear import Issue, Node
 
 KEYS = ("k" * 32,)
 OVER = ("completed", "canceled", "duplicate")
@@ -19,6 +20,15 @@ STAGES = {state.name: stage for stage, state in STATES.items()}
 ENDS = {"completed": Stage.DONE, "canceled": Stage.CANCELED, "duplicate": Stage.CANCELED}
 """What a workflow state of this type means, whatever it is called."""
 _DISPOSITIONS = frozenset(map(str, Disposition))
+
+
+def record_id(issue: Issue) -> str:
+    """The id of the attachment that holds the record: the one that the service gave first, or else the newest."""
+    ours = effect_id("record", issue.id)
+    if ours in issue.attachments or not issue.attachments:
+        return ours
+    read = {key: reading.unseal(one["metadata"], issue.id, KEYS) for key, one in issue.attachments.items()}
+    return max(read, key=lambda key: one.number if isinstance(one := read[key], Record) else -1)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from bot.linear.marker import effect_id
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 from tests.simulation.linear import Issue
-from tests.simulation.watch.seen import PullSight, Seen, Sight
+from tests.simulation.watch.seen import PullSight, Seen, Sight, record_id
 from tests.simulation.watch.voices import turn_1
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Sights:
 
     def _looks(self, one: Issue) -> Seen:
         linear = self.world.linear
-        sealed = one.attachments.get(effect_id("record", one.id))
+        sealed = one.attachments.get(record_id(one))
         return Seen(
             one.id, one.identifier, linear.name_of(one), linear.kind_of(one), one.mover, frozenset(one.labels),
             tuple(below for below in one.blocked_by if not linear.issues[below].deleted),

@@ -78,6 +78,6 @@ def approved_heads(root: Seen, number: int) -> set[str]:
 
 def wants_new_record(seen: Seen) -> bool:
     """Whether a person asked for it, after the service had said that it does not believe what is there."""
-    told = [one["createdAt"] for one in seen.comments if ours(one) and topic_of(one) == "record-refused"]
+    told = [one["createdAt"] for one in seen.comments if ours(one) and topic_of(one).startswith("record-refused")]
     return any(human(one) and _word(one) == "retry" and one["createdAt"] > min(told, default=one["createdAt"])
                for one in seen.comments)  # fmt: skip

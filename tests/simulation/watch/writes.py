@@ -51,7 +51,9 @@ class Writes(Part):
     def _holder(self, issue: str, attachment: str) -> Issue:
         """The issue that an attachment is made on, or that has it already."""
         issues = self.world.linear.issues
-        return issues.get(issue) or next(one for one in issues.values() if effect_id("record", one.id) == attachment)
+        return issues.get(issue) or next(
+            one for one in issues.values() if attachment in one.attachments or effect_id("record", one.id) == attachment
+        )
 
     def _makes_ticket(self, values: Mapping[str, Any]) -> None:
         epic = values["parentId"]
