@@ -213,7 +213,8 @@ def _closed(facts: Facts, whole: Decision) -> Decision:
     over = stage_of(root).over and root.record.stage.over and newest.stage.over
     told = Post | Remember | CleanUp  # what is to be taken away is gone by then: GitHub and git come before Linear
     busy = whole.recheck_after is not None or any(not isinstance(one, told) for one in whole.actions)
-    busy = busy or (facts.repository is None and bool(facts.began_in))  # what is left there can't be seen
+    left = any(record_of(one).branch for one in (facts.epic, *facts.tickets))
+    busy = busy or (left and facts.repository is None)  # it may be named again
     if newest.closed == (over and not busy):
         return whole
     others = (one for one in whole.actions if not (isinstance(one, Remember) and one.issue == root.id))

@@ -95,7 +95,8 @@ def _stands_on(facts: Facts, ticket: Ticket, branch: str) -> bool:
 
 def leave_checkout(facts: Facts, record: Record) -> Decision:
     """Take away the checkout, and leave the branch, if there is one, to people."""
-    return Decision(_clean_up(facts, record), record=replace(record, branch="", base=""))
+    clean = _clean_up(facts, record)
+    return Decision(clean, record=replace(record, branch="", base="") if clean else record)
 
 
 def put_away(facts: Facts, record: Record) -> Decision:
@@ -103,9 +104,8 @@ def put_away(facts: Facts, record: Record) -> Decision:
 
     That the record forgets what the work began on says that it is gone: whatever begins again says so anew.
     """
-    if not record.base:
-        return Decision(record=record)
-    return Decision(_clean_up(facts, record), record=replace(record, base=""))
+    clean = _clean_up(facts, record) if record.base else ()
+    return Decision(clean, record=replace(record, base="") if clean else record)
 
 
 def _clean_up(facts: Facts, record: Record) -> tuple[CleanUp, ...]:
