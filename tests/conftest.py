@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.canaries import Canaries
+from tests.order import in_order
 
 
 class OutsideError(AssertionError):
@@ -26,8 +27,15 @@ def _is_loopback(address: Any) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many more than there are processors: a third of a test's time is waiting for other programs."""
-    return (os.cpu_count() or 1) * 3 // 2
+    """Twice as many as there are processors: half of the time a test waits for other programs."""
+    return (os.cpu_count() or 1) * 2
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several workers share the tests, they get them in an order that keeps all of them busy."""
+    if worker := getattr(config, "workerinput", None):
+        items[:] = in_order(items, worker["workercount"])
 
 
 @pytest.fixture(autouse=True)
