@@ -66,6 +66,7 @@ def test_each_worker_has_its_share_of_the_other_stories(workers):
         stories = [one for one in part if not one.slow and one.path.is_relative_to(WAITING)]
         assert 20 // workers - 4 <= len(stories) <= 20 // workers + 4
         assert stories
+        assert not any(one.path.is_relative_to(WAITING) for one in part[-10:])
 
 
 def test_files_stay_together():
