@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+unexport PYTHONDONTWRITEBYTECODE  # what was compiled once is, for every worker and every program that a test starts
 
 .PHONY: demo simulate simulate-nightly sweep test walls screenshots kill rebuild crash lint audit sbom lock clean bench bench-gateway docs
 

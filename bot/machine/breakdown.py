@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -75,8 +76,9 @@ def write(breakdown: Breakdown) -> str:
     return "\n".join(lines)
 
 
+@lru_cache(maxsize=64)
 def read(document: str) -> Breakdown:
-    """The breakdown that a document holds, whoever edited it.
+    """The breakdown that a document holds, whoever edited it. Each round asks again, of the same text mostly.
 
     Raises:
         UserError: no task, a key or number twice, a dependency on a task that isn't there, or a circle.

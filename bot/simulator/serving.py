@@ -1,6 +1,7 @@
 """Serve an ASGI application on a loopback port for as long as a block lasts."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +25,7 @@ async def serve(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Asyn
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, proxy_headers=False
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # signals belong to the program around us
     task = asyncio.create_task(server._serve(sockets=[listener]))  # serve() would capture signals
     try:
@@ -34,6 +35,28 @@ async def serve(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Asyn
             await asyncio.sleep(0.005)
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.end()
         await task
         listener.close()
+
+
+class _Server(uvicorn.Server):
+    """A server that ends as soon as it is told to; uvicorn's own looks ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+
+    def end(self) -> None:
+        """Take no more requests, and end."""
+        self.should_exit = True
+        self._told.set()
+
+    async def main_loop(self) -> None:
+        """Keep the date in the answers right until told to end."""
+        tick = 0
+        while not await self.on_tick(tick):
+            tick += 10  # by tens: what is to be done once a second
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._told.wait()

@@ -34,6 +34,8 @@ FAST = Pace(
     last_retry=0.04,
     tries=3,
 )
+PATIENCE = 60.0
+"""Seconds after which something never happens; on a busy machine much takes longer than it should."""
 TABLES = (
     "deliveries",
     "keys",
@@ -169,14 +171,14 @@ class Bench:
         await self.stop()
         await self._stack.aclose()
 
-    async def until(self, condition: Callable[[], Any], limit: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], Any], limit: float = PATIENCE) -> None:
         """Wait until something holds; fails after `limit` seconds."""
         async with asyncio.timeout(limit):
             while not condition():
                 await asyncio.sleep(0.003)
 
     async def until_runs(self, key: str, condition: Callable[[tuple[RunRow, ...]], Any]) -> tuple[RunRow, ...]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not condition(rows := await self.engine.runs(key)):
                 await asyncio.sleep(0.005)
         return rows
@@ -186,8 +188,8 @@ class Bench:
         await asyncio.sleep(seconds)
 
     async def settled(self) -> EngineStatus:
-        """The status once nothing is open any more; as it is after 10 seconds, when that never comes."""
-        end = asyncio.get_running_loop().time() + 10
+        """The status once nothing is open any more; as it is when that never comes."""
+        end = asyncio.get_running_loop().time() + PATIENCE
         while (status := await self.engine.status()).open_deliveries or status.waiting:
             if asyncio.get_running_loop().time() > end:
                 break

@@ -231,7 +231,7 @@ async def test_two_processes_share_the_work_and_the_caps(postgres: Bench) -> Non
 
 
 async def test_after_the_server_itself_was_started_nobody_is_waited_for(postgres: Bench) -> None:
-    bench = await postgres.open(dead_after=60.0)
+    bench = await postgres.open(dead_after=3600.0)
     await bench.engine.start_run(bench.order("a"))
     await bench.engine.hint("epic-2")
     await bench.quiet(0.05)
@@ -241,7 +241,7 @@ async def test_after_the_server_itself_was_started_nobody_is_waited_for(postgres
     assert bench.database
     bench.database.fresh = True
     bench.work()
-    await bench.until(lambda: "a" in bench.calls.running and "epic-2" in bench.calls.rounds, limit=2.0)
+    await bench.until(lambda: "a" in bench.calls.running and "epic-2" in bench.calls.rounds)
 
 
 async def test_only_one_process_resyncs_in_an_interval(postgres: Bench) -> None:

@@ -109,7 +109,7 @@ async def test_a_queued_run_is_canceled_at_once(bench: Bench) -> None:
 
 
 async def test_a_running_run_is_killed_then_canceled_and_its_slot_goes_on(bench: Bench) -> None:
-    await bench.start(beat=2.0)  # so that only being told can make it soon
+    await bench.start(beat=600.0, dead_after=3600.0)  # so that only being told can make it soon
     one = (("service", 1),)
     await bench.engine.start_run(bench.order("a", caps=one))
     await bench.engine.start_run(bench.order("b", caps=one))
@@ -117,7 +117,7 @@ async def test_a_running_run_is_killed_then_canceled_and_its_slot_goes_on(bench:
     lease = bench.calls.leases["a"]
     assert await lease.still_mine()
     await bench.engine.cancel_run("a", "said stop")
-    await bench.until(lambda: bench.calls.killed == ["a"], limit=1.0)
+    await bench.until(lambda: bench.calls.killed == ["a"])
     assert not await lease.still_mine()
     rows = await bench.until_runs("epic-1", lambda rows: rows[-1].state is RunState.CANCELED)
     assert rows[-1].stop_reason == "said stop"

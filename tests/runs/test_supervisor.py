@@ -121,8 +121,8 @@ async def test_a_sign_of_life_from_elsewhere_is_life(tmp_path: Path) -> None:
             await asyncio.sleep(0.05)
 
     beating = asyncio.create_task(beat())
-    code = "import time; time.sleep(1)"
-    ended = await supervise(python(code, tmp_path), Limits(30, 0.3), transcript=tmp_path / "t", pulse=pulse)
+    code = "import time; time.sleep(2.5)"
+    ended = await supervise(python(code, tmp_path), Limits(30, 1.0), transcript=tmp_path / "t", pulse=pulse)
     beating.cancel()
     assert ended.end is End.EXITED
 

@@ -164,7 +164,7 @@ async def test_a_daemon_does_not_outlive_its_command(place: Place, house: House)
     daemon = "setsid nohup sh -c 'while :; do sleep 72.0072; done' & echo forked"
     receipt = await one(daemon, place, house=house)
     assert (receipt.passed, receipt.output) == (True, "forked")
-    assert receipt.seconds < 3
+    assert receipt.seconds < 60
     assert not alive("sleep 72.0072")
 
 

@@ -23,7 +23,7 @@ from bot.github import observe as github_observe
 from bot.linear import batch, ensure, movers, reading, records
 from bot.linear import observe as linear_observe
 from bot.linear.marker import marker_of
-from bot.machine import breakdown, comments, inert, plan, watchdog
+from bot.machine import comments, inert, plan, watchdog
 from bot.machine.record import generation_of
 from bot.machine.stack import branch_of
 from bot.machine.visible import visible_characters
@@ -211,7 +211,7 @@ def _by_words(function: Any) -> Any:
 
 
 _OF_TEXTS = (
-    breakdown.read, branch_of, comments.parse, generation_of, inert.disarmed, inert.inert, marker_of, plan.read,
+    branch_of, comments.parse, generation_of, inert.disarmed, inert.inert, marker_of, plan.read,
     visible_characters,
 )  # fmt: skip
 """Pure functions of texts, which remember what they said."""

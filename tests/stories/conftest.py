@@ -101,7 +101,7 @@ class World:
         self.alice.labels(epic, "orchestrate")
         await self.approved(epic)
         await self.approved(epic, "Code Review")
-        await self.is_in(epic, "Done", 90)
+        await self.is_in(epic, "Done")
         return epic
 
     async def built(

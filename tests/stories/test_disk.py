@@ -60,12 +60,14 @@ async def _writable(world: Any) -> bool:
     return "callboard_data_folder_writable 1.0" in text
 
 
+@pytest.mark.slow
 async def test_a_disk_that_fills_up_in_the_middle_costs_time_and_nothing_else(disk, opens):
     world = await opens(database_url=None)
     epic = await _in_dev(world)
     await _goes_on_when_it_may_write_again(world, epic, _fill(disk))
 
 
+@pytest.mark.slow
 async def test_a_disk_that_turns_read_only_in_the_middle_costs_time_and_nothing_else(disk, opens):
     """The database is elsewhere: it has its files open, and such a disk can't be made read-only for a test."""
     world = await opens()

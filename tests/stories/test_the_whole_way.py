@@ -41,5 +41,5 @@ async def test_a_service_that_is_stopped_in_the_middle_goes_on_where_it_was(worl
     await world.theatre.stop()
     await world.theatre.start()
     await world.approved(epic, "Code Review")
-    await world.is_in(epic, "Done", 90)
+    await world.is_in(epic, "Done")
     await world.has_merged_all(epic)

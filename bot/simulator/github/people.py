@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cache
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -16,6 +16,12 @@ LEVELS = {"none": 0, "read": 1, "triage": 2, "write": 3, "maintain": 4, "admin":
 def node_id(prefix: str, number: int) -> str:
     """An opaque GraphQL id in GitHub's shape, such as `PR_kwDOAA…`."""
     return f"{prefix}_kwDO{base64.urlsafe_b64encode(f'{prefix}{number:08d}'.encode()).decode().rstrip('=')}"
+
+
+@cache
+def _key_of(app: int) -> rsa.RSAPrivateKey:  # noqa: ARG001 - by which it is found again
+    """The key of an App, by its id. It takes a tenth of a second to make one, so all worlds of a process share them."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @dataclass(eq=False)
@@ -67,9 +73,9 @@ class App:
         """The GraphQL id."""
         return node_id("A", self.id)
 
-    @cached_property
+    @property
     def _key(self) -> rsa.RSAPrivateKey:
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        return _key_of(self.id)
 
     @property
     def private_key(self) -> str:

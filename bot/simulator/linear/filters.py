@@ -7,6 +7,7 @@ wants `some` (the default), `every`, or counts with `length`.
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from bot.simulator.linear.errors import invalid_argument
@@ -36,8 +37,9 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 _DURATION = re.compile(r"(-?)P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 
+@cache
 def snake(name: str) -> str:
-    """`stateId` as Python writes it, `state_id`."""
+    """`stateId` as Python writes it, `state_id`; asked for every field of every answer."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 

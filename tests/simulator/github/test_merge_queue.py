@@ -33,7 +33,7 @@ async def green(stage: Any, branch: str = "topic", **files: str) -> Pull:
 
 
 async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.01)
 

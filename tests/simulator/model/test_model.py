@@ -46,7 +46,7 @@ async def model(script: Script | Sequence[Answer], log: Log | None = None) -> As
     played: Script = script if callable(script) else (lambda _: script)
     async with (
         serve(model_app(played, log)) as url,
-        httpx2.AsyncClient(base_url=url, trust_env=False, timeout=5) as client,
+        httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60) as client,
     ):
         yield client
 
