@@ -72,3 +72,19 @@ def test_an_epic_that_goes_on_without_any_repository_says_so(boards):
         board.change(key, record=replace(one.record, repository=""))
     board.repository, board.named_now = None, ""
     assert "no_repository" in {one.reason for one in board.step().blockers}
+
+
+def test_what_ended_while_its_repository_was_not_named_is_looked_at_until_it_is(boards):
+    """Its pull request can only be closed then; the regular look leaves out what is closed."""
+    board = begun(boards)
+    board.work(3)
+    place, pulls = board.repository, dict(board.pulls)
+    board.repository, board.pulls = None, {}
+    board.comments("epic", "cancel")
+    board.settle()
+    assert board.stage("epic").over
+    assert not board.issues["epic"].record.closed
+    board.repository, board.pulls = place, pulls
+    board.settle()
+    assert board.issues["epic"].record.closed
+    assert not [one for one in board.pulls.values() if one.open]

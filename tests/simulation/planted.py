@@ -425,6 +425,13 @@ PLANTED = (
         found_by=295,
     ),
     Planted(
+        "an epic goes on wherever its label, project or team says now",
+        "bot/places.py",
+        "    if not began_in:\n",
+        "    if True:\n",
+        found_by=835,
+    ),
+    Planted(
         "what can't be written about one ticket holds up its whole epic",
         "bot/linear/ensure.py",
         "                if refused is None or not issue:\n",
