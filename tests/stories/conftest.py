@@ -218,7 +218,7 @@ class World:
         }
         base_at = await self.log("rev-parse", "main")
         head = await self.writes(f"agent/{ticket.identifier}", "main", files, f"Phase 1: {name}")
-        record = _worked_on(ticket, name, ("main", base_at), head)
+        record = replace(_worked_on(ticket, name, ("main", base_at), head), lone=True)
         self.remembers(ticket, record, self.theatre.settings.secret_key)
         self.alice.labels(ticket, "worker")
         return ticket, await self.until(lambda: self.pull_of(ticket), f"a pull request of {title}")
@@ -232,7 +232,7 @@ class World:
         record = Record(
             ticket.id, stage=Stage.READY, generation=2, settled=2, branch=branch, base="main", head=head,
             head_at=datetime.now(UTC), base_at=base_at, stands_on="main", started_at=datetime.now(UTC),
-            plan=Artifact(path, read_plan(plan).digest, head),
+            plan=Artifact(path, read_plan(plan).digest, head), lone=True,
         )  # fmt: skip
         self.remembers(ticket, record, self.theatre.settings.secret_key)
         self.alice.labels(ticket, "worker")
