@@ -28,8 +28,8 @@ def _is_loopback(address: Any) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """More than twice as many as there are processors: more than half of the time a test waits for other programs."""
-    return (os.cpu_count() or 1) * 5 // 2
+    """Twice as many as there are processors: half of the time a test waits for other programs."""
+    return (os.cpu_count() or 1) * 2
 
 
 @pytest.hookimpl(trylast=True)

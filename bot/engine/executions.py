@@ -57,6 +57,8 @@ class Execution:
     unwanted: bool = False
     lost: bool = False
     in_callback: bool = False
+    ending: bool = False
+    """The callback is over: its end is being stored, or is stored already, so that no sign of life finds its row."""
     cancel_again: float = 0.0  # by the clock of the event loop: a cancellation may get lost in the callback
 
     def cancel(self, patience: float) -> None:
@@ -106,7 +108,7 @@ class Executions:
         mine = {(row.run_id, row.fence): row for row in await self._runs.beat(self._owner, list(asked))}
         for run_id, fence in asked.items():
             execution = self._live.get(run_id)
-            if execution is None or execution.fence != fence:
+            if execution is None or execution.fence != fence or execution.ending:
                 continue
             row = mine.get((run_id, fence))
             if row is None and not execution.unwanted:
@@ -156,14 +158,14 @@ class Executions:
             lease = RowLease(order.run_id, execution.fence, self._runs, self._pace)
             result = await self._callbacks.execute(order, lease)
         except asyncio.CancelledError:
-            execution.in_callback = False
+            execution.in_callback, execution.ending = False, True
             await self._interrupted(order, execution)
             return
         except Exception as raised:
             error = from_outside(raised)
             log.exception("run_raised", run=order.run_id, key=order.key)
             result = {"error": {"type": type(error).__name__, "message": str(error)}}
-        execution.in_callback = False
+        execution.in_callback, execution.ending = False, True
         await self._store(order, execution, result)
 
     async def _interrupted(self, order: RunOrder, execution: Execution) -> None:

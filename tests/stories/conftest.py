@@ -318,7 +318,7 @@ async def open_world(home: Path, stack: AsyncExitStack, *, habits: Any = None, *
     return World(theatre)
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def typing_takes_no_time() -> Iterator[None]:
     """People in stories answer at once, again and again; the one story about a program that does so says so."""
     with pytest.MonkeyPatch.context() as patch:
