@@ -160,9 +160,13 @@ class Records(Part):
                 self.violated("a result of an older generation is accepted", f"{holder.identifier}: g{made_by[1]}")
 
     def _dearest(self, process: "Process", holder: Issue) -> float:
-        """The database was lost: a run is taken to have cost as much as the dearest of the epic."""
+        """The database was lost: a run is taken to have cost as much as the dearest of the epic.
+
+        What a record tells that is not believed counts for nothing.
+        """
         sight = next((one for one in self.sights.of(process) if holder.id in one.issues), None)
-        known = [self.known.get((process.database, one)) for one in sight.issues] if sight else []
+        believed = [one for one, seen in sight.issues.items() if seen.record] if sight else []
+        known = [self.known.get((process.database, one)) for one in believed]
         return max((ran.usd for record in known if record for ran in record.ran), default=0.0)
 
 
