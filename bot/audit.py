@@ -55,12 +55,11 @@ class AuditLog:
             return
         who, why = _behind(facts, action)
         names = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}
-        issue = getattr(action, "issue", "") or getattr(action, "epic", "")
         line = {
             "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "act": type(action).__name__,
             "epic": facts.epic.issue.identifier,
-            "issue": names.get(issue, ""),
+            "issue": names.get(action.issue, ""),
             "what": _values(action),
             "who": who,
             "why": why,

@@ -40,13 +40,12 @@ from bot.machine.decision import (
     WriteBreakdown,
 )  # fmt: skip
 from bot.machine.errors import Refused, Transient, UserError
-from bot.machine.facts import Facts, Issue, Ticket
+from bot.machine.facts import Facts, Issue
 from bot.machine.inert import disarmed
 from bot.machine.pull_request import Failure
 from bot.machine.record import Record
 from bot.machine.refusing import written_about
 from bot.machine.spending import budget
-from bot.machine.stack import base_branch_of
 from bot.machine.stages import ORCHESTRATED, STATES, Disposition, Stage
 from bot.ordering import order_of
 from bot.policy import Policy
@@ -113,13 +112,13 @@ class Performer:
                 self.note(facts, action, str(error))
                 log.warning("github says no", reason=str(error), action=type(action).__name__)
                 if isinstance(action, OpenPullRequest | Retarget):
-                    opinions[_whose(facts, action)] = str(error)
+                    opinions[action.issue] = str(error)
                 known = self._is_refused(action, "" if isinstance(error, HeadMoved) else str(error))
                 if not known:  # else the decision knew, and is in no hurry
                     refused.append(SOON if isinstance(error, HeadMoved) else LATER)
             except (Refused, UserError, Unprocessable) as error:
                 self.note(facts, action, str(error))
-                said.setdefault(_whose(facts, action), str(error))
+                said.setdefault(action.issue, str(error))
             except Transient as error:
                 failure = error
         if failure is not None:
@@ -148,7 +147,7 @@ class Performer:
         for issue, reason in said.items():
             log.warning("refused", issue=names.get(issue, issue), reason=reason)
         for action in decision.actions:
-            if isinstance(action, _LATER) and (why := said.get(getattr(action, "issue", ""))):
+            if isinstance(action, _LATER) and (why := said.get(action.issue)):
                 self.note(facts, action, why)
 
     async def _allow(self, facts: Facts, decision: Decision) -> None:
@@ -169,31 +168,31 @@ class Performer:
 
     async def _before(self, action: Action) -> None:
         match action:
-            case StopRun(run, reason):
+            case StopRun(_, run, reason):
                 await self.runs.cancel_run(run, reason)
             case OpenPullRequest(_, repository, branch, base, title, values):
                 await self.github.ensure_pull(
                     repository, branch, base, self.redact(title), self._say("pull_request_body", values)
                 )
-            case Retarget(repository, number, base):
+            case Retarget(_, repository, number, base):
                 await self.github.retarget(repository, number, base)
-            case Merge(repository, number, head, title, methods):
+            case Merge(_, repository, number, head, title, methods):
                 await self.github.merge(repository, number, head, title, methods)
-            case Enqueue(repository, number, head):
+            case Enqueue(_, repository, number, head):
                 await self.github.enqueue(repository, number, head)
-            case Dequeue(repository, number):
+            case Dequeue(_, repository, number):
                 await self.github.dequeue(repository, number)
-            case Rerun(repository, failure):
+            case Rerun(_, repository, failure):
                 await self.github.rerun(repository, failure)
             case Answer():
                 await self._answer(action)
-            case RequestReview(repository, number, logins):
+            case RequestReview(_, repository, number, logins):
                 await self.github.request_review(repository, number, logins)
             case ShowCheck():
                 await self._show(action)
-            case ClosePullRequest(repository, number):
+            case ClosePullRequest(_, repository, number):
                 await self.github.close_pull(repository, number)
-            case CleanUp(repository, branch, delete_branch, merged):
+            case CleanUp(_, repository, branch, delete_branch, merged):
                 await self.clean_up(repository, branch)
                 if delete_branch:
                     await self.github.delete_branch(repository, branch, merged)
@@ -259,10 +258,10 @@ class Performer:
                     late = self._panel(writes, facts, issues[issue], self._say(words, values))
                 case Post(issue, topic, words, values, parent):
                     writes.comment(issues[issue], topic, self._say(words, values), parent)
-                case WriteBreakdown(epic, content):
+                case WriteBreakdown(issue, content):
                     writes.document(
-                        issues[epic],
-                        f"Breakdown of {issues[epic].identifier}",
+                        issues[issue],
+                        f"Breakdown of {issues[issue].identifier}",
                         _quiet(self.redact(content)),
                         facts.document,
                     )
@@ -338,27 +337,6 @@ class Performer:
             if not first:
                 written[issue] = numbers[issue], text
         return written
-
-
-def _whose(facts: Facts, action: Action) -> str:
-    """The id of the issue that something on GitHub is about; the epic's where that can't be told."""
-    match action:
-        case OpenPullRequest(issue):
-            return issue
-        case CleanUp(_, branch):
-            found = [one for one in facts.tickets if branch in _branches(one)]
-        case ShowCheck(_, head):
-            found = [one for one in facts.tickets if one.pull_request and one.pull_request.head == head]
-        case _:
-            number = getattr(action, "number", None)
-            found = [one for one in facts.tickets if one.pull_request and one.pull_request.number == number]
-    return (*found, facts.epic)[0].issue.id
-
-
-def _branches(ticket: Ticket) -> tuple[str, ...]:
-    record, pull = ticket.issue.record, ticket.pull_request
-    known = (record.branch, base_branch_of(record.branch)) if record and record.branch else ()
-    return (*known, pull.head_branch) if pull else known
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:

@@ -20,17 +20,17 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     )
     return (
         over(facts, ticket, heard)
-        + Decision((*stops(ticket, "canceled"), *moves))
+        + Decision((*stops(ticket, "was canceled"), *moves))
         + leave_checkout(facts, heard.record)
     )
 
 
 def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Give up one ticket. Its branch stays, for people, unless it was merged before."""
-    actions: list[Action] = [*stops(ticket, "canceled"), Move(ticket.issue.id, Stage.CANCELED)]
+    actions: list[Action] = [*stops(ticket, "was canceled"), Move(ticket.issue.id, Stage.CANCELED)]
     pull = ticket.pull_request
     if facts.repository is not None and pull is not None and pull.open:
-        actions.append(ClosePullRequest(facts.repository.name, pull.number))
+        actions.append(ClosePullRequest(ticket.issue.id, facts.repository.name, pull.number))
     if ticket.issue.disposition is not None:
         actions.append(Dispose(ticket.issue.id, None))
     # A branch that has to stay for now goes later, and only this number finds its pull request then.

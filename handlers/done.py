@@ -16,7 +16,7 @@ _ASKED_SECONDS = 600.0
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Close with what it came to."""
-    left = Decision(stops(ticket, "done")) + leave_checkout(facts, heard.record)  # of the breakdown's worker
+    left = Decision(stops(ticket, "is done")) + leave_checkout(facts, heard.record)  # of the breakdown's worker
     unmerged = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
     if unmerged:
         names = ", ".join(one.issue.identifier for one in unmerged)
@@ -35,7 +35,7 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
 
     Its branch goes with the merge, if that ever comes. Its checkout goes now: nobody may look at it again then.
     """
-    pull, said = ticket.pull_request, over(facts, ticket, heard) + Decision(stops(ticket, "done"))
+    pull, said = ticket.pull_request, over(facts, ticket, heard) + Decision(stops(ticket, "is done"))
     if pull is not None and _is_open(ticket):
         waits = Blocker(ticket.issue.id, "done_but_open", {"number": pull.number})
         return said + Decision(blockers=(waits,)) + put_away(facts, heard.record)

@@ -56,13 +56,9 @@ def refused(facts: Facts, ticket: Ticket) -> Decision:
     pull = ticket.pull_request
     if pull is None or facts.repository is None:
         return NOTHING
-    name = facts.repository.name
-    return Decision(
-        tuple(
-            Answer(name, pull.number, "", topic_of(one.key), "refused_on_github", {"author": one.author})
-            for one in refusals(pull)
-        )
-    )
+    to = (ticket.issue.id, facts.repository.name, pull.number, "")
+    said = refusals(pull)
+    return Decision(tuple(Answer(*to, topic_of(one.key), "refused_on_github", {"author": one.author}) for one in said))
 
 
 def _left_by_a_lost_run(facts: Facts, ticket: Ticket) -> Decision | None:
@@ -75,7 +71,7 @@ def _left_by_a_lost_run(facts: Facts, ticket: Ticket) -> Decision | None:
         return None
     asked = {one.author for one in pull.reviews if one.state is Opinion.CHANGES_REQUESTED and is_heard(one)}
     again = tuple(sorted(asked & set(pull.changes_requested_by)))
-    actions = (RequestReview(facts.repository.name, pull.number, again),) if again else ()
+    actions = (RequestReview(ticket.issue.id, facts.repository.name, pull.number, again),) if again else ()
     return Decision(actions, recheck_after=0.5, record=replace(record, settled=record.generation))
 
 
@@ -86,7 +82,10 @@ def _half_answered(facts: Facts, ticket: Ticket) -> Decision | None:
     if pull is None or facts.repository is None or not left:
         return None
     name, words = facts.repository.name, {"body": "", "commit": ""}  # the answer stands: it is not said again
-    actions = (Answer(name, pull.number, one, topic_of(key, resolves=True), "answer", words, True) for one, key in left)
+    actions = (
+        Answer(ticket.issue.id, name, pull.number, one, topic_of(key, resolves=True), "answer", words, True)
+        for one, key in left
+    )
     keys = (key for _, key in left)
     return Decision(tuple(actions), recheck_after=0.5, record=_with_answered(record, keys))
 
@@ -142,11 +141,11 @@ def _answered(
         values = {"body": said.get("body") or outcome.get("summary") or "", "commit": commit}
         resolved = bool(said.get("resolved")) and bool(point["thread"])
         topic = topic_of(point["key"], resolves=resolved)
-        actions.append(Answer(name, pull.number, point["thread"], topic, "answer", values, resolved))
+        actions.append(Answer(ticket.issue.id, name, pull.number, point["thread"], topic, "answer", values, resolved))
     asked = {str(point["reviewer"]) for point in about.get("points") or () if point["reviewer"]}
     again = tuple(sorted(asked & set(pull.changes_requested_by)))
     if again:
-        actions.append(RequestReview(name, pull.number, again))
+        actions.append(RequestReview(ticket.issue.id, name, pull.number, again))
     if about.get("kind") == BOTS:
         record = mending.with_round(record, BOTS)
     record = _with_answered(record, (str(point["key"]) for point in about.get("points") or ()))

@@ -16,7 +16,7 @@ from bot.machine.record import Approval, Record
 from bot.machine.stages import Stage
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-MERGE = Merge("acme/youlab", 7, "a" * 40, "YOU-2: Write it")
+MERGE = Merge("e", "acme/youlab", 7, "a" * 40, "YOU-2: Write it")
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def log(tmp_path):
 def test_a_merge_names_the_person_the_comment_and_the_commit(log, facts):
     log.note(facts, MERGE)
     (line,) = log.lines()
-    assert (line["act"], line["epic"], line["who"]) == ("Merge", "YOU-1", "Alice (u1)")
+    assert (line["act"], line["epic"], line["issue"], line["who"]) == ("Merge", "YOU-1", "YOU-1", "Alice (u1)")
     assert line["why"] == "approved by comment c1"
     assert line["what"] == {"repository": "acme/youlab", "number": 7, "head": "a" * 40, "title": "YOU-2: Write it"}
 
@@ -52,7 +52,7 @@ def test_what_is_decided_in_every_round_is_written_once(log, facts):
     told = Comment("c2", "…", None, NOW, ours=True, topic="merged")
     told_already = replace(facts, epic=Ticket(replace(facts.epic.issue, comments=(told,))))
     log.note(told_already, Post("e", "merged", "merged", {}))
-    log.note(facts, ShowCheck("acme/youlab", "a", Stage.DEV, ()))
+    log.note(facts, ShowCheck("e", "acme/youlab", "a", Stage.DEV, ()))
     log.note(facts, Remember("e", Record("e")))
     assert not list(log.lines())
     log.note(facts, Post("e", "merged", "merged", {}))
@@ -63,7 +63,7 @@ def test_what_is_decided_in_every_round_is_written_once(log, facts):
 @pytest.mark.parametrize("harm", ["flip", "drop", "insert", "swap", "cut chain", "garbage"])
 def test_a_line_that_was_changed_is_found(log, facts, harm):
     for run in "abc":
-        log.note(facts, StopRun(run, "because"))
+        log.note(facts, StopRun("e", run, "because"))
     lines = log.path.read_text().splitlines(keepends=True)
     match harm:
         case "flip":
@@ -87,7 +87,7 @@ def test_a_line_that_was_changed_is_found(log, facts, harm):
 
 def _writes(log, facts, name):
     for number in range(50):
-        log.note(facts, StopRun(f"{name}-{number}", "because"))
+        log.note(facts, StopRun("e", f"{name}-{number}", "because"))
 
 
 def test_processes_of_one_machine_share_the_log(log, facts):

@@ -98,8 +98,8 @@ def facts():
     return Facts(now, "epic:e", Ticket(issue), (), None, None)
 
 
-MERGE = Merge("acme/youlab", 1, "sha", "YOU-1: T")
-DECISION = Decision((MERGE, Retarget("acme/youlab", 2, "main"), Move("e", Stage.DONE)), recheck_after=0.1)
+MERGE = Merge("e", "acme/youlab", 1, "sha", "YOU-1: T")
+DECISION = Decision((MERGE, Retarget("e", "acme/youlab", 2, "main"), Move("e", Stage.DONE)), recheck_after=0.1)
 
 
 async def test_github_comes_before_linear(facts):
@@ -112,14 +112,14 @@ async def test_github_comes_before_linear(facts):
 async def test_what_a_locked_conversation_does_not_take_holds_up_nothing(facts, thread):
     """Whoever locked it wants no answer there; the rest of the epic goes on."""
     done = []
-    answer = Answer("acme/youlab", 1, thread, "answer-1", "answer", {"body": "Done.", "commit": ""}, resolve=True)
+    answer = Answer("e", "acme/youlab", 1, thread, "answer-1", "answer", {"body": "Done.", "commit": ""}, resolve=True)
     told = Decision((answer, Move("e", Stage.DONE)))
     await performer(done, Locked("GitHub refused: issue is locked")).perform(facts, told)
     assert done == ["move done", "linear"]
 
 
 async def test_a_pull_request_that_is_gone_is_no_thread_that_somebody_deleted(facts):
-    answer = Answer("acme/youlab", 1, "", "answer-1", "answer", {"body": "Done.", "commit": ""})
+    answer = Answer("e", "acme/youlab", 1, "", "answer-1", "answer", {"body": "Done.", "commit": ""})
     one = performer([], NotFound("no such pull request"))
     await one.perform(facts, Decision((answer,)))
     assert one.refusals.standing("e", facts.now, facts.now).reason == "no such pull request"
@@ -135,12 +135,11 @@ REFUSED = [Forbidden("GitHub refused: Resource not accessible by integration"), 
 @pytest.mark.parametrize("error", REFUSED)
 async def test_what_github_refuses_of_one_ticket_is_its_reason_and_linear_says_nothing_of_it(facts, error):
     """The others go on: Linear was told nothing of the whole epic, and nobody could read why it stood still."""
-    pull = PullRequest(1, "", "", open=True, merged=False, head="sha", head_branch="agent/YOU-2", base_branch="main")
-    ticket = replace(facts.epic, issue=replace(facts.epic.issue, id="t"), pull_request=pull)
+    ticket = replace(facts.epic, issue=replace(facts.epic.issue, id="t"))
     facts, done = replace(facts, tickets=(ticket,)), []
     one = performer(done, error)
     moves = (Move("t", Stage.DONE), Post("t", "merged", "merged", {}), Move("e", Stage.DONE))
-    assert await one.perform(facts, Decision((MERGE, *moves), recheck_after=900.0)) == PAUSES[0]
+    assert await one.perform(facts, Decision((replace(MERGE, issue="t"), *moves), recheck_after=900.0)) == PAUSES[0]
     assert done == ["move done", "linear"]
     assert one.refusals.standing("t", facts.now, facts.now) == Refusal(str(error), PAUSES[0])
     assert one.refusals.standing("e", facts.now, facts.now) is None
@@ -150,7 +149,7 @@ async def test_what_github_refuses_of_one_ticket_is_its_reason_and_linear_says_n
 async def test_a_pull_request_that_github_does_not_open_or_take_elsewhere_says_why(facts, asked):
     said, done = "Validation Failed: Proposed base branch does not exist", []
     opened = OpenPullRequest("e", "acme/youlab", "agent/YOU-1", "main", "T", BODY)
-    action = opened if asked == "open" else Retarget("acme/youlab", 1, "main")
+    action = opened if asked == "open" else Retarget("e", "acme/youlab", 1, "main")
     one = performer(done, NotMergeable(said))
     assert await one.perform(facts, Decision((action, Move("e", Stage.DEV)), recheck_after=0.5)) == LATER
     assert done == ["move dev", "linear"]
@@ -159,7 +158,7 @@ async def test_a_pull_request_that_github_does_not_open_or_take_elsewhere_says_w
 
 async def test_a_checkout_is_gone_before_the_record_that_forgets_it_is_written(facts):
     done = []
-    clean = CleanUp("acme/youlab", "agent/YOU-1", delete_branch=False)
+    clean = CleanUp("e", "acme/youlab", "agent/YOU-1", delete_branch=False)
     await performer(done).perform(facts, Decision((Move("e", Stage.CANCELED), clean)))
     assert done == ["clean", "move canceled", "linear"]
 

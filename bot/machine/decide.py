@@ -48,6 +48,15 @@ class StageHandlers:
 
 Handlers = Mapping[Stage, StageHandlers]
 
+_STOPS = {
+    "dropped": "lost the label that calls it",
+    "relabelled": "lost the label that it began with",
+    "not_called": "was called by nobody who may",
+    "elsewhere": "is in a repository that callboard.toml does not name",
+    "no_repository": "is in no repository that callboard.toml names",
+}
+"""By reason of a blocker: what ends the runs of an issue that stands still."""
+
 
 @dataclass(frozen=True)
 class _Turned:
@@ -147,8 +156,8 @@ def _handled(facts: Facts, one: _Turned, handlers: Handlers, before: Decision, *
         return before + doubt.told(facts, one.ticket) + Decision(_stopped(facts, one))
     if one.arrived.stuck:
         return before + noted(one.ticket, one.heard)
-    blocker = calling.standstill(facts, issue.id) or elsewhere.standstill(facts, one.ticket)
-    if blocker is not None and not one.stage.over:
+    blocker = _standstill(facts, one)
+    if blocker is not None:
         return before + noted(one.ticket, one.heard) + Decision(_stopped(facts, one), (blocker,))
     pair = handlers.get(one.stage, StageHandlers())
     handler = pair.epic if is_epic else pair.ticket
@@ -170,20 +179,22 @@ def _answered(one: _Turned, decision: Decision) -> Decision:
 def _stopped(facts: Facts, one: _Turned) -> tuple[StopRun, ...]:
     """What ends the runs of an issue that is over or not called any more; its record has no say in that."""
     if one.stage.over:
-        return stops(one.ticket, str(Stage.DONE if one.stage is Stage.DONE else Stage.CANCELED))
-    if calling.standstill(facts, one.ticket.issue.id) is not None:
-        why_stopped = "the label was taken away" if facts.dropped else "nobody who may put the label there"
-    elif elsewhere.standstill(facts, one.ticket) is not None:
-        why_stopped = "callboard.toml does not name its repository"
-    else:
-        return ()
-    return tuple(StopRun(run.id, why_stopped) for run in one.ticket.runs if run.live)
+        return stops(one.ticket, "is done" if one.stage is Stage.DONE else "was canceled")
+    blocker = _standstill(facts, one)
+    return stops(one.ticket, _STOPS[blocker.reason]) if blocker is not None else ()
+
+
+def _standstill(facts: Facts, one: _Turned) -> Blocker | None:
+    """Why nothing may be done about an issue that is not over: not called, or in no repository of ours."""
+    if one.stage.over:
+        return None
+    return calling.standstill(facts, one.ticket.issue.id) or elsewhere.standstill(facts, one.ticket)
 
 
 def _orphaned(facts: Facts) -> Decision:
     """Nobody takes the results of what runs for a ticket that was deleted, or taken out of its epic."""
     why_stopped = "its ticket is no part of the epic any more"
-    return Decision(tuple(StopRun(run.id, why_stopped) for run in facts.orphans if run.live))
+    return Decision(tuple(StopRun(run.issue, run.id, why_stopped) for run in facts.orphans if run.live))
 
 
 def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision) -> Decision:
@@ -273,6 +284,7 @@ def _checks(facts: Facts, whole: Decision) -> Decision:
     return Decision(
         tuple(
             ShowCheck(
+                one.issue.id,
                 facts.repository.name,
                 one.pull_request.head,
                 moved.get(one.issue.id) or stage_of(one.issue),

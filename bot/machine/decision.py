@@ -1,4 +1,7 @@
-"""Decisions: what shall be so, as values. `bot/perform.py` alone turns them into effects."""
+"""Decisions: what shall be so, as values. `bot/perform.py` alone turns them into effects.
+
+Each says which issue it is about, by its Linear id: what is refused of one issue holds up no other.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,7 +53,7 @@ class Post:
 class WriteBreakdown:
     """The epic has a document with this breakdown."""
 
-    epic: str
+    issue: str
     content: str
 
 
@@ -58,7 +61,7 @@ class WriteBreakdown:
 class CreateTickets:
     """The epic has a ticket for each task, with the tasks' dependencies as `blocks` relations."""
 
-    epic: str
+    issue: str
     team: str
     tasks: tuple[Task, ...]
     blocked_by: tuple[tuple[str, str], ...] = ()
@@ -104,6 +107,7 @@ class StartRun:
 class StopRun:
     """This run does not go on; `reason` is for people."""
 
+    issue: str
     run: str
     reason: str
 
@@ -124,6 +128,7 @@ class OpenPullRequest:
 class Retarget:
     """The pull request goes into `base`."""
 
+    issue: str
     repository: str
     number: int
     base: str
@@ -133,6 +138,7 @@ class Retarget:
 class Merge:
     """The pull request is merged at exactly this head, which a person approved."""
 
+    issue: str
     repository: str
     number: int
     head: str
@@ -144,6 +150,7 @@ class Merge:
 class Enqueue:
     """The pull request is in GitHub's merge queue at exactly this head, which a person approved."""
 
+    issue: str
     repository: str
     number: int
     head: str
@@ -153,6 +160,7 @@ class Enqueue:
 class Dequeue:
     """The pull request is in no merge queue: what was approved is so no more, or shall wait."""
 
+    issue: str
     repository: str
     number: int
 
@@ -161,6 +169,7 @@ class Dequeue:
 class Rerun:
     """The failed check runs once more."""
 
+    issue: str
     repository: str
     failure: Failure
 
@@ -169,6 +178,7 @@ class Rerun:
 class Answer:
     """The thread (or, without one, the conversation) has our answer about `topic`; then it is resolved or not."""
 
+    issue: str
     repository: str
     number: int
     thread: str
@@ -182,6 +192,7 @@ class Answer:
 class RequestReview:
     """These people are asked to look again."""
 
+    issue: str
     repository: str
     number: int
     logins: tuple[str, ...]
@@ -191,6 +202,7 @@ class RequestReview:
 class ShowCheck:
     """Our own check on this head says how far the ticket is; it never gates."""
 
+    issue: str
     repository: str
     head: str
     stage: Stage
@@ -201,6 +213,7 @@ class ShowCheck:
 class ClosePullRequest:
     """The pull request is closed without a merge."""
 
+    issue: str
     repository: str
     number: int
 
@@ -212,6 +225,7 @@ class CleanUp:
     A branch with something else than the commit `merged` stays: somebody pushed to it since. Empty: whatever it has.
     """
 
+    issue: str
     repository: str
     branch: str
     delete_branch: bool

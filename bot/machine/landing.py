@@ -48,7 +48,7 @@ def _over_without_a_merge(facts: Facts, ticket: Ticket, pull: PullRequest) -> De
     assert facts.repository is not None
     values = {"number": pull.number, "url": pull.url, "branch": pull.base_branch, "base": facts.repository.base}
     post = Post(ticket.issue.id, "merged", "came_along", values)
-    closed = (ClosePullRequest(facts.repository.name, pull.number),) if pull.open else ()
+    closed = (ClosePullRequest(ticket.issue.id, facts.repository.name, pull.number),) if pull.open else ()
     return Decision((*closed, Move(ticket.issue.id, Stage.DONE), post), recheck_after=0.0)
 
 
@@ -80,8 +80,8 @@ def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:
     branches = (pull.head_branch, record.branch, *own_base)
     if any(_stands_on(facts, one, branch) for one in facts.tickets for branch in branches):
         return Decision(record=record)
-    work = CleanUp(repository.name, record.branch, delete_branch=True, merged=pull.head)
-    clean = (work, *(CleanUp(repository.name, branch, delete_branch=True) for branch in own_base))
+    work = CleanUp(record.issue, repository.name, record.branch, delete_branch=True, merged=pull.head)
+    clean = (work, *(CleanUp(record.issue, repository.name, branch, delete_branch=True) for branch in own_base))
     return Decision(clean, record=replace(record, branch="", base="", own_base=False))
 
 
@@ -111,4 +111,4 @@ def put_away(facts: Facts, record: Record) -> Decision:
 def _clean_up(facts: Facts, record: Record) -> tuple[CleanUp, ...]:
     """Of the checkout alone, which is here, whether callboard.toml names its repository or not."""
     name = record.repository or (facts.repository.name if facts.repository else "")
-    return (CleanUp(name, record.branch, delete_branch=False),) if name and record.branch else ()
+    return (CleanUp(record.issue, name, record.branch, delete_branch=False),) if name and record.branch else ()

@@ -13,7 +13,7 @@ from bot.machine.approval import Act, Allowed, Denied, act_of, authorise
 from bot.machine.comments import Command, Word, parse
 from bot.machine.decision import NOTHING, Action, Decision, Dispose, Move, Post, StopRun
 from bot.machine.echo import MOST_HOPS, MOST_REPEATS, Line, is_echo
-from bot.machine.facts import Comment, Facts, Ticket, record_of
+from bot.machine.facts import Comment, Facts, Run, Ticket, record_of
 from bot.machine.guidance import heard_as
 from bot.machine.record import Record
 from bot.machine.stages import Disposition, Stage
@@ -106,7 +106,7 @@ def _obey(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment, command:
         case Word.RESUME:
             return _act(heard, ticket, comment, "resumed", Dispose(issue, None))
         case Word.STOP:
-            stops = [_stop(run.id, comment) for one in (ticket, *everything) for run in one.runs if run.live]
+            stops = [_stop(run, comment) for one in (ticket, *everything) for run in one.runs if run.live]
             return _act(heard, ticket, comment, "stopped", Dispose(issue, Disposition.PAUSED), *stops)
         case Word.RETRY:
             fresh = replace(
@@ -124,8 +124,8 @@ def _obey(facts: Facts, ticket: Ticket, heard: Heard, comment: Comment, command:
     raise AssertionError(command.word)
 
 
-def _stop(run: str, comment: Comment) -> StopRun:
-    return StopRun(run, f"{comment.author.name if comment.author else 'somebody'} said stop")
+def _stop(run: Run, comment: Comment) -> StopRun:
+    return StopRun(run.issue, run.id, f"{comment.author.name if comment.author else 'somebody'} said stop")
 
 
 def _act(heard: Heard, ticket: Ticket, comment: Comment, words: str, *actions: Action) -> Heard:

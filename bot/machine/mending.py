@@ -127,7 +127,7 @@ def _checks(facts: Facts, ticket: Ticket, pull: PullRequest, record: Record) -> 
     if again:
         assert facts.repository is not None
         asked = replace(record, reran=(*record.reran, *(one.name for one in again)), reran_at=facts.now)
-        actions = tuple(Rerun(facts.repository.name, one) for one in again)
+        actions = tuple(Rerun(ticket.issue.id, facts.repository.name, one) for one in again)
         return Decision(actions, (waits,), recheck_after=_BUSY_SECONDS, record=asked)
     pending = any(one.attempt == 1 and one.name in record.reran for one in failures)
     if pending and record.reran_at and facts.now < (end := record.reran_at + timedelta(seconds=_RERUN_SECONDS)):
@@ -179,7 +179,7 @@ def _ask(facts: Facts, pull: PullRequest, bot: BotWord, record: Record) -> tuple
     if not bot.on_request or bot.word != "silent" or bot.login in record.reran:
         return record, ()
     asked = replace(record, reran=(*record.reran, bot.login))
-    return asked, (RequestReview(facts.repository.name, pull.number, (bot.login,)),)
+    return asked, (RequestReview(record.issue, facts.repository.name, pull.number, (bot.login,)),)
 
 
 def _out_of_date(facts: Facts, ticket: Ticket, pull: PullRequest) -> bool:

@@ -28,7 +28,7 @@ def ride(facts: Facts, ticket: Ticket, pull: PullRequest) -> Decision:
         return Decision(blockers=(blocker,), recheck_after=look_again(facts, ticket, pull))
     if record_of(ticket).queued != pull.head:
         return Decision(recheck_after=0.0, record=noted)
-    enqueue = Enqueue(facts.repository.name, pull.number, pull.head)
+    enqueue = Enqueue(ticket.issue.id, facts.repository.name, pull.number, pull.head)
     refused = refused_before(facts, ticket, pull)
     return Decision((enqueue,), refused, recheck_after=ASKED_AGAIN_SECONDS if refused else 2.0, record=noted)
 
@@ -43,7 +43,7 @@ def out_of_the_queue(facts: Facts, ticket: Ticket, record: Record) -> Decision:
         return NOTHING
     if _rides(facts, ticket, pull):
         return NOTHING
-    return Decision((Dequeue(repository.name, pull.number),), record=replace(record, queued=""))
+    return Decision((Dequeue(ticket.issue.id, repository.name, pull.number),), record=replace(record, queued=""))
 
 
 def _rides(facts: Facts, ticket: Ticket, pull: PullRequest) -> bool:

@@ -223,7 +223,9 @@ def _cut_short(ticket: Ticket, record: Record) -> bool:
 
 def _stops(ticket: Ticket, stage: Stage) -> tuple[StopRun, ...]:
     return tuple(
-        StopRun(run.id, f"the ticket was moved to {stage}") for run in ticket.runs if run.live and run.stage != stage
+        StopRun(run.issue, run.id, f"the ticket was moved to {stage}")
+        for run in ticket.runs
+        if run.live and run.stage != stage
     )
 
 

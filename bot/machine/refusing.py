@@ -51,8 +51,6 @@ def written_about(action: Action) -> str:
     match action:
         case Post(_, "panel") | Post(_, _, "why" | "status" | "help"):
             return ""
-        case Move() | Dispose() | Post() | Remember() | StartRun():
+        case Move() | Dispose() | Post() | Remember() | StartRun() | WriteBreakdown() | CreateTickets():
             return action.issue
-        case WriteBreakdown() | CreateTickets():
-            return action.epic
     return ""

@@ -42,8 +42,8 @@ class Order:
 
 
 def stops(ticket: Ticket, how: str) -> tuple[StopRun, ...]:
-    """End what runs of a ticket that is over; `how` it ended is the end of a sentence."""
-    return tuple(StopRun(run.id, f"{ticket.issue.identifier} was {how}") for run in ticket.runs if run.live)
+    """End what runs of a ticket that is over or stands still; `how` that came is the end of a sentence about it."""
+    return tuple(StopRun(run.issue, run.id, f"{ticket.issue.identifier} {how}") for run in ticket.runs if run.live)
 
 
 def current_run(ticket: Ticket) -> Run | None:

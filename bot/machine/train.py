@@ -54,7 +54,7 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
     if blocker is not None:
         return Decision(blockers=(blocker,), recheck_after=look_again(facts, ticket, pull))
     title = f"{issue.identifier}: {disarmed(issue.title)}"
-    merge = Merge(facts.repository.name, pull.number, pull.head, title, pull.merging.methods)
+    merge = Merge(issue.id, facts.repository.name, pull.number, pull.head, title, pull.merging.methods)
     refused = refused_before(facts, ticket, pull)
     return Decision((merge,), refused, recheck_after=ASKED_AGAIN_SECONDS if refused else 0.1)
 
@@ -97,4 +97,4 @@ def follow_base(facts: Facts, ticket: Ticket) -> Decision:
     stands_on = record_of(ticket).stands_on or repository.base
     if base_of(facts, ticket).branch != repository.base or stands_on != repository.base:
         return NOTHING  # first the branch itself moves on, so that it shows nothing of what lies below
-    return Decision((Retarget(repository.name, pull.number, repository.base),), recheck_after=0.5)
+    return Decision((Retarget(ticket.issue.id, repository.name, pull.number, repository.base),), recheck_after=0.5)

@@ -219,7 +219,7 @@ class Board:
                 self.runs.setdefault(action.issue, []).append(run)
                 if action.prompt == "update" and self.updates:
                     self.end(run, self._result(run))
-            case StopRun(run, _):
+            case StopRun(_, run, _):
                 self.set_run(run, state=RunState.CANCELED)
             case OpenPullRequest(issue, _, branch, base, _, values):
                 say("pull_request_body", values)
@@ -228,9 +228,9 @@ class Board:
                         len(self.pulls) + 1, "https://github/pull", "node", True, False, f"sha-{issue}", branch, base,
                         mergeable=Mergeable.YES, checks=self.checks,
                     )  # fmt: skip
-            case Retarget(_, number, base):
+            case Retarget(_, _, number, base):
                 self.pull(number, base_branch=base)
-            case Merge(_, number, head):
+            case Merge(_, _, number, head):
                 self.merges.append(action)
                 key = next(key for key, one in self.pulls.items() if one.number == number)
                 assert self.pulls[key].head == head
@@ -241,12 +241,12 @@ class Board:
                 if isinstance(action, Answer):
                     say(action.words, action.values)
                     self.answer(action)
-            case CleanUp(_, branch, delete_branch):
+            case CleanUp(_, _, branch, delete_branch):
                 self.changed = branch not in self.cleaned
                 self.cleaned.append(branch)
                 standing = [one for one in self.pulls.values() if one.open and one.base_branch == branch]
                 assert not (delete_branch and standing), f"deleting {branch} would close {standing}"
-            case ClosePullRequest(_, number):
+            case ClosePullRequest(_, _, number):
                 self.pull(number, open=False)
 
     def _create(self, tasks: tuple[breakdown.Task, ...], blocked_by: tuple[tuple[str, str], ...]) -> None:

@@ -61,18 +61,18 @@ def storm_of(board_type: type, begun: Any, seed: int) -> Any:
                 self.broke_off = True
                 return
             match action:
-                case Merge(_, number, head) | Enqueue(_, number, head) if self.numbered(number).head != head:
+                case Merge(_, _, number, head) | Enqueue(_, _, number, head) if self.numbered(number).head != head:
                     return  # 409: the head moved
-                case Merge(_, number, head):
+                case Merge(_, _, number, head):
                     if not self.numbered(number).open:
                         return
                     self.allows(number, head)
                     super().apply(action)
                     self.landed(number)
-                case Enqueue(_, number, head):
+                case Enqueue(_, _, number, head):
                     self.allows(number, head)
                     self.pull(number, queue=QueueState(1, "awaiting_checks"))
-                case Dequeue(_, number):
+                case Dequeue(_, _, number):
                     self.pull(number, queue=None)
                 case Answer():
                     self.answered(action)
@@ -82,9 +82,9 @@ def storm_of(board_type: type, begun: Any, seed: int) -> Any:
                     if self.breaks_off:
                         return
                     super().apply(action)
-                case Rerun(_, failure):
+                case Rerun(_, _, failure):
                     self.rerun(failure)
-                case CleanUp(_, branch, True):
+                case CleanUp(_, _, branch, True):
                     standing = [one for one in self.pulls.values() if one.open and one.base_branch == branch]
                     assert not standing, f"deleting {branch} would close {standing}"
                     super().apply(action)

@@ -82,10 +82,13 @@ class HubDoor(GitHub):
     def _is_ours(self, repository: str | None) -> None:
         """What is asked of another one is about other people's pull requests.
 
-        Where nobody can tell any more what began, it begins anew, perhaps in that one.
+        Where nobody can tell any more what began, since an epic's own record was not to be believed, it begins anew,
+        perhaps in that one.
         """
-        if repository not in (None, NAME) and not self._door.world.forged:
-            self._door.world.watch.violated("another repository is touched", str(repository))
+        world = self._door.world
+        tickets = {one.id for one in world.linear.issues.values() if one.parent}
+        if repository not in (None, NAME) and world.forged <= tickets:
+            world.watch.violated("another repository is touched", str(repository))
 
     def _permits(self) -> None:
         """An App that was suspended is refused everything.
