@@ -106,7 +106,7 @@ def _tell(facts: Facts, decision: Decision) -> None:
         kind = type(action).__name__
         ACTIONS.labels(kind).inc()
         about = {name: value for name in _SHOWN if (value := getattr(action, name, None)) is not None}
-        log.info("action", do=kind, issue=names.get(getattr(action, "issue", ""), ""), **about)
+        log.info("action", do=kind, issue=names.get(action.issue, ""), **about)
 
 
 def _tell_stuck(epic: str, found: Mapping[str, Blocker]) -> None:

@@ -304,8 +304,9 @@ class Writes:
 
     def _label_id(self, team: Team, name: str) -> str:
         """The id of a label that is there, or with which it is made; one that is used can't be used again."""
-        known = team.label(name) or effect_id("label", team.id, name.casefold())
-        tries = 1
+        if there := team.label(name):
+            return there
+        known, tries = effect_id("label", team.id, name.casefold()), 1
         while known in self._directory.spent:
             known, tries = effect_id("label", team.id, name.casefold(), str(tries)), tries + 1
         return known

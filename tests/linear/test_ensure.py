@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bot.linear.batch import MOST_BYTES
+from bot.linear.directory import Directory
 from bot.linear.ensure import NewTicket, Writes, ticket_id
 from bot.linear.marker import effect_id, without_marker
 from bot.linear.records import seal
@@ -419,6 +420,16 @@ async def test_a_label_whose_definition_somebody_deleted_is_made_again(office: A
         office.world.find_issue(epic.identifier).labels.remove(label)
         office.world.drop(label)
         office.directory.forget()
+
+
+async def test_a_label_that_another_process_made_first_is_put_on_issues_ever_after(office: Any, epic: Issue) -> None:
+    """What Linear says it knows already is not always something that was deleted."""
+    await office.directory.team("YOU")  # and remembers that there is no such label
+    first = Writes(office.client, Directory(office.client), states={}, key=KEY)
+    for writes in (first, office.writes(), office.writes()):
+        writes.label(replace(epic, labels=frozenset()), add=["paused"])
+        assert (await writes.send()).refused == {}
+    assert "paused" in (await again(office, epic)).labels
 
 
 async def test_a_document_is_made_once_edited_and_called_back_from_the_trash(office: Any, epic: Issue) -> None:
