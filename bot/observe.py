@@ -111,7 +111,7 @@ class Observer:
                 )
             },
             unchecked={one.issue.id: self.unchecked.watch(one.issue.id, one.pull_request) for one in tickets},
-            refused={one.issue.id: said for one in tickets if (said := self.refusals.of(one.pull_request))},
+            merge_refused={one.issue.id: said for one in tickets if (said := self.refusals.of(one.pull_request))},
             key=key,
             epic=tickets[0],
             tickets=tickets if lone else tickets[1:],

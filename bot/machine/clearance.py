@@ -87,5 +87,5 @@ def what_stands_against(facts: Facts, ticket: Ticket, pull: PullRequest) -> Bloc
 
 def refused_before(facts: Facts, ticket: Ticket, pull: PullRequest) -> tuple[Blocker, ...]:
     """What GitHub said to it before: it is asked again, and meanwhile people can read why nothing happens."""
-    said = facts.refused.get(ticket.issue.id)
+    said = facts.merge_refused.get(ticket.issue.id)
     return (Blocker(ticket.issue.id, "rules", {"number": pull.number, "reason": said}),) if said else ()

@@ -267,7 +267,7 @@ class Facts:
     """By issue id: since when nothing that we know of it has changed. Nothing here: it is new to us."""
     unchecked: Mapping[str, float] = field(default_factory=dict)
     """By issue id: for how many seconds we have seen the head of its pull request without a check."""
-    refused: Mapping[str, str] = field(default_factory=dict)
+    merge_refused: Mapping[str, str] = field(default_factory=dict)
     """By issue id: what GitHub said when it refused to merge this head, which nothing that it shows speaks against."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     """By issue id: what was refused of it; until it is tried again nothing is done about this issue."""

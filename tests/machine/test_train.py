@@ -65,7 +65,8 @@ def test_what_github_refuses_to_merge_says_why_while_it_is_asked_again(computing
     for key, pull in list(computing.pulls.items()):
         computing.pull(pull.number, mergeable=Mergeable.YES, merging=Merging(queue=queue))
         computing.change(key, record=replace(computing.issues[key].record, queued=pull.head))
-    facts = replace(computing.facts(), refused=dict.fromkeys(computing.pulls, "Commits must have verified signatures."))
+    said = dict.fromkeys(computing.pulls, "Commits must have verified signatures.")
+    facts = replace(computing.facts(), merge_refused=said)
     decision = decide(facts, HANDLERS)
     assert number in {one.number for one in decision.actions if isinstance(one, Merge | Enqueue)}
     assert decision.recheck_after == 60.0
