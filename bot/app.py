@@ -46,6 +46,8 @@ from bot.runs.selftest import sandbox
 from bot.runs.worker import Access, Worker, WorkOrder
 from bot.site import site
 from bot.storage import trouble
+from bot.telling import Telling
+from bot.voice import Voice
 from bot.watchdog import Watchdog
 from bot.web.gallery import Gallery
 from bot.words import say
@@ -164,15 +166,18 @@ async def open_service(
             secret=secret,
         )
         performer = Performer(
-            writes=board.writes,
+            telling=Telling(
+                begin=board.writes,
+                runs=engine,
+                page=settings.base_url,
+                voice=Voice(partial(secret.sub, "[secret]")),
+                note=AuditLog(settings.home / "audit.jsonl").note,
+            ),
             github=Ensure(board.github),
             runs=engine,
             clean_up=worker.clean_up,
             log_of=reads.log_of,
             policy=board.policy,
-            page=settings.base_url,
-            note=AuditLog(settings.home / "audit.jsonl").note,
-            redact=partial(secret.sub, "[secret]"),
             refusals=observer.refusals,
         )
         gallery = Gallery(engine.pictures)

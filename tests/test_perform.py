@@ -32,9 +32,11 @@ from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.secrets import pattern_of
 from bot.machine.stages import Stage
-from bot.perform import LATER, PANEL_SECONDS, SOON, Performer
+from bot.perform import LATER, SOON, Performer
 from bot.policy import GitPolicy, Policy
 from bot.refusals import PAUSES
+from bot.telling import PANEL_SECONDS, Telling
+from bot.voice import Voice
 
 
 class Linear:
@@ -81,14 +83,16 @@ class GitHub:
     reply = answer
 
 
-def performer(done, error=None):
+def performer(done, error=None, *, begin=None, runs=None, policy=Policy, voice=None, note=lambda *_: None):
     async def clean(*_):
         done.append("clean")
 
     async def log_of(*_):
         return "line 1: boom"
 
-    return Performer(lambda: Linear(done), GitHub(done, error), None, clean, log_of, Policy, "https://callboard")
+    begins = begin or (lambda: Linear(done))
+    telling = Telling(begins, runs, "https://callboard", voice or Voice(), note)
+    return Performer(telling, GitHub(done, error), runs, clean, log_of, policy)
 
 
 @pytest.fixture
@@ -192,7 +196,7 @@ async def test_what_github_said_of_a_merge_is_known_to_the_next_decision_and_ask
 async def test_what_linear_refuses_of_an_issue_is_its_reason_and_no_run_of_it_starts(facts):
     """No record says which generation it has; the next look tells why, and it is tried again ever more rarely."""
     said, done = {"e": "Linear: stateId could not be found."}, []
-    one = replace(performer(done), writes=lambda: Linear(done, said), runs=Till())
+    one = performer(done, begin=lambda: Linear(done, said), runs=Till())
     start = StartRun("e", "research", Stage.RESEARCH, 1, 1, 0, {}, {}, "acme/youlab", "agent/YOU-1", "main")
     decision = Decision((Move("e", Stage.RESEARCH), start), recheck_after=900.0)
     for wait in (*PAUSES, PAUSES[-1]):
@@ -249,7 +253,7 @@ async def test_nothing_is_done_that_could_not_be_written_down(facts):
         raise Transient("the disk is full")
 
     with pytest.raises(Transient):
-        await replace(performer(done), note=full).perform(facts, DECISION)
+        await performer(done, note=full).perform(facts, DECISION)
     assert done == []
 
 
@@ -259,7 +263,7 @@ async def test_every_act_is_written_down_before_it_is_done_and_a_refusal_after(f
     def note(_facts, action, refused=""):
         done.append(f"note {type(action).__name__} {refused}".strip())
 
-    await replace(performer(done, HeadMoved("moved")), note=note).perform(facts, DECISION)
+    await performer(done, HeadMoved("moved"), note=note).perform(facts, DECISION)
     assert done == ["note Merge", "note Merge moved", "note Retarget", "retarget", "note Move", "move done", "linear"]
 
 
@@ -282,9 +286,8 @@ async def test_no_spelling_of_a_secret_is_posted(facts):
     assert len(echoes) == 12
     for echo in echoes:
         done: list[str] = []
-        acting = replace(
-            performer(done), writes=lambda done=done: Whole(done), redact=partial(pattern_of([secret]).sub, "[secret]")
-        )
+        voice = Voice(partial(pattern_of([secret]).sub, "[secret]"))
+        acting = performer(done, begin=lambda done=done: Whole(done), voice=voice)
         values = {"question": f"Is it {echo} ?", "options": [echo]}
         await acting.perform(facts, Decision((Post("e", "q", "needs_input", values), Post("e", "r", "refused",
             {"word": echo, "reason": echo}))))  # fmt: skip
@@ -322,7 +325,7 @@ class Numbers:
 
 async def test_a_record_has_a_number_before_anything_is_sent_and_is_noted_after(facts):
     done = []
-    acting = replace(performer(done), writes=lambda: Remembering(done), runs=Numbers(done))
+    acting = performer(done, begin=lambda: Remembering(done), runs=Numbers(done))
     facts = replace(facts, numbers={"e": (4, 3)})
     await acting.perform(facts, Decision((Remember("e", Record("e", 4)), Move("e", Stage.DONE))))
     assert done == ["move done", "intend, knowing {'e': (4, 3)}", "record e 5", "linear", "wrote {'e': (5, 'signed')}"]
@@ -331,7 +334,7 @@ async def test_a_record_has_a_number_before_anything_is_sent_and_is_noted_after(
 async def test_a_ticket_whose_record_is_not_believed_gets_no_fresh_one_when_its_tasks_are_approved_again(facts):
     done = []
     there = replace(facts.epic.issue, id=ticket_id("e", "store"), record_refused="forged")
-    acting = replace(performer(done), writes=lambda: Remembering(done), runs=Numbers(done))
+    acting = performer(done, begin=lambda: Remembering(done), runs=Numbers(done))
     tasks = tuple(Task(key, key) for key in ("store", "page"))
     await acting.perform(replace(facts, tickets=(Ticket(there),)), Decision((CreateTickets("e", "YOU", tasks),)))
     assert [line for line in done if "record" in line] == ["first record made page 1"]
@@ -350,7 +353,7 @@ async def test_a_run_is_told_which_files_the_policy_protects(facts):
     header = dict.fromkeys(("TASK_ID", "STAGE", "TITLE", "DESCRIPTION", "SCOPE"), "")
     header |= {"DEPENDENCIES": "none", "PARENT_TICKET": "none"}
     start = StartRun("e", "plan", Stage.PLAN, 1, 1, 0, header, {}, "acme/youlab", "agent/YOU-1", "main")
-    one = replace(performer([]), runs=Runs(), policy=lambda: Policy(git=GitPolicy(protected=("deploy/",))))
+    one = performer([], runs=Runs(), policy=lambda: Policy(git=GitPolicy(protected=("deploy/",))))
     await one.perform(facts, Decision((start,)))
     assert orders[0].spec["protected"] == ["deploy/"]
 
@@ -358,7 +361,7 @@ async def test_a_run_is_told_which_files_the_policy_protects(facts):
 async def test_a_ticket_that_has_a_record_gets_no_fresh_one_although_the_record_names_no_task(facts):
     done = []
     there = replace(facts.epic.issue, id=ticket_id("e", "store"), record=Record(ticket_id("e", "store"), generation=1))
-    acting = replace(performer(done), writes=lambda: Remembering(done), runs=Numbers(done))
+    acting = performer(done, begin=lambda: Remembering(done), runs=Numbers(done))
     create = CreateTickets("e", "YOU", (Task("store", "store"),))
     await acting.perform(replace(facts, tickets=(Ticket(there),)), Decision((create,)))
     assert not [line for line in done if "record" in line]
@@ -367,7 +370,7 @@ async def test_a_ticket_that_has_a_record_gets_no_fresh_one_although_the_record_
 async def test_a_first_record_replaces_none_and_is_not_taken_for_what_stands_there(facts):
     """The ticket may have been there for long, as part of something else; the database was lost since."""
     done = []
-    acting = replace(performer(done), writes=lambda: Remembering(done), runs=Numbers(done))
+    acting = performer(done, begin=lambda: Remembering(done), runs=Numbers(done))
     await acting.perform(facts, Decision((CreateTickets("e", "YOU", (Task("page", "page"),)),)))
     assert "first record made page 1" in done
     assert not [line for line in done if line.startswith("wrote")]
@@ -376,7 +379,7 @@ async def test_a_first_record_replaces_none_and_is_not_taken_for_what_stands_the
 async def test_what_is_archived_blocks_nothing_that_is_made_since(facts):
     done = []
     there, gone = (replace(facts.epic.issue, id=one, archived=one == "gone") for one in ("there", "gone"))
-    acting = replace(performer(done), writes=lambda: Remembering(done), runs=Numbers(done))
+    acting = performer(done, begin=lambda: Remembering(done), runs=Numbers(done))
     create = CreateTickets(
         "e",
         "YOU",

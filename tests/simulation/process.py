@@ -26,6 +26,7 @@ from bot.machine.facts import Facts
 from bot.observe import Observer
 from bot.perform import Performer
 from bot.reconcile import Reconciler
+from bot.telling import Telling
 from bot.unchecked import Unchecked
 from bot.watchdog import Watchdog
 from bot.web import intake
@@ -149,13 +150,16 @@ class Process:
         observer = Observer(reads, directory, observe, self.engine, policy, self.clock, unchecked=unchecked)
         worker = FakeWorker(world, self)
         performer = Performer(
-            writes=lambda: Writes(client, directory, states=policy().state_names(), key=KEY),
+            telling=Telling(
+                begin=lambda: Writes(client, directory, states=policy().state_names(), key=KEY),
+                runs=self.engine,
+                page="https://callboard.example",
+            ),
             github=Ensure(hub),
             runs=self.engine,
             clean_up=worker.clean_up,
             log_of=observe.log_of,
             policy=policy,
-            page="https://callboard.example",
             refusals=observer.refusals,
         )
 

@@ -27,8 +27,8 @@ from bot.machine import comments, inert, plan, watchdog
 from bot.machine.record import generation_of
 from bot.machine.stack import branch_of
 from bot.machine.visible import visible_characters
-from bot.perform import Performer
 from bot.policy import Policy
+from bot.voice import Voice
 from bot.web import intake
 from tests.simulation import clock
 from tests.simulation.linear_door import together
@@ -198,13 +198,13 @@ def _by_words(function: Any) -> Any:
     """Remembers the texts that were made of these values."""
     kept: dict[tuple[str, str], str] = {}
 
-    def remembered(performer: Any, words: str, values: Any) -> Any:
+    def remembered(voice: Any, words: str, values: Any) -> Any:
         name = words, repr(values)
         text = kept.get(name)
         if text is None:
             if len(kept) >= _KEPT:
                 kept.clear()
-            text = kept[name] = function(performer, words, values)
+            text = kept[name] = function(voice, words, values)
         return text
 
     return remembered
@@ -289,7 +289,7 @@ def quick() -> Iterator[None]:
         (_json._CompactJSON, "dumps", staticmethod(lambda thing, **_how: to_json(thing).decode())),
         (url_safe, "zlib", SimpleNamespace(compress=bytes, decompress=zlib.decompress)),
         (MetricWrapperBase, "labels", lambda *_labels, **_more: _UNCOUNTED),
-        (Performer, "_say", _by_words(Performer._say)),
+        (Voice, "says", _by_words(Voice.says)),
         (app.structlog.contextvars, "bound_contextvars", lambda **_values: contextlib.nullcontext()),
     ]
     before = [(place, name, getattr(place, name)) for place, name, _ in changes]

@@ -18,6 +18,7 @@ from bot.machine import decision
 from bot.perform import Performer
 from bot.simulator.crash import POINTS, VERBS, Moment
 from bot.simulator.crash.trap import LINEAR
+from bot.telling import Telling
 
 LINEAR_VERBS = {
     "comment": {"linear.comment", "linear.edit", "linear.reply"},
@@ -27,6 +28,14 @@ LINEAR_VERBS = {
     "label": {"linear.label", "linear.new-label"},
     "record": {"linear.record"},
     "document": {"linear.document", "linear.document-edit"},
+}
+TELLS = {
+    "begin": "linear.*",
+    "runs": "engine.*",
+    "page": "no verb",
+    "voice": "no verb",
+    "note": "the audit log: a line more or less is nobody's memory",
+    "panels": "keeps the panel in memory for the pages",
 }
 NOT_THE_LOOP = {
     "epic": "`callboard orchestrate` makes it, and its id is made from the spec",
@@ -75,17 +84,13 @@ MIRROR_LEAVES_OUT = {
     **dict.fromkeys(("tip", "work", "has", "contains", "descends", "fork", "read", "tree", "differing"), "reads"),
 }
 HANDS = {
-    "writes": "linear.*",
+    "telling": "linear.*",
     "github": "github.*",
     "runs": "engine.*",
     "clean_up": "checkout.remove and git.drop_work",
     "log_of": "reads",
     "policy": "reads",
-    "page": "no verb",
     "allowed": "remembers what `engine.allow` was told",
-    "panels": "keeps the panel in memory for the pages",
-    "note": "the audit log: a line more or less is nobody's memory",
-    "redact": "no verb",
     "refusals": "what GitHub said is in memory, and asked for again when that is lost",
 }
 
@@ -127,6 +132,7 @@ def test_every_action_and_every_hand_of_the_performer_leads_to_a_verb():
     assert {one.__name__ for one in get_args(decision.Action)} == ACTIONS.keys()
     assert set(ACTIONS.values()) <= VERBS.keys()
     assert {one.name for one in fields(Performer)} == HANDS.keys()
+    assert {one.name for one in fields(Telling)} == TELLS.keys()
 
 
 @pytest.mark.parametrize("verb", VERBS)
