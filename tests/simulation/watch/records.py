@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bot.engine.memory_database import MemoryDatabase
     from tests.simulation.process import Process
+    from tests.simulation.watch.seen import Seen
 
 
 @dataclass
@@ -31,6 +32,8 @@ class Records(Part):
     """The last record of every issue that the service wrote; what others put there is not what it knew."""
     known: "dict[tuple[MemoryDatabase, str], Record]" = field(default_factory=dict)
     """By database and issue: the newest that it was told is written, or that one of its processes read."""
+    counted: dict[tuple[str, str], Record] = field(default_factory=dict)
+    """By process and issue: what counted in its last round, also where somebody had put an older one back."""
     sealed: set[tuple[str, str]] = field(default_factory=set)
     """Everything that the service ever wrote as a record: of which issue, and its signed text."""
 
@@ -39,6 +42,7 @@ class Records(Part):
         for seen in self.sights.epics[process.name, epic].issues.values():
             if seen.record is not None:
                 self._knows(process, seen.record)
+                self.counted[process.name, seen.id] = self.known[process.database, seen.id]
 
     def noted(self, process: "Process", numbers: "Mapping[str, int]") -> None:
         """A database is told which records stand on Linear; who dies before it never says so."""
@@ -50,6 +54,10 @@ class Records(Part):
         known = self.known.get((process.database, record.issue))
         if known is None or known.number < record.number:
             self.known[process.database, record.issue] = record
+
+    def newest(self, process: "Process", seen: "Seen") -> Record | None:
+        """The record that counted of what a process saw: its database knows when somebody has put an older one back."""
+        return self.counted.get((process.name, seen.id), seen.record) if seen.record else None
 
     def remembers(self, process: "Process", holder: Issue, metadata: Node) -> None:
         """The record of an issue is about to be written."""
