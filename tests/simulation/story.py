@@ -178,12 +178,16 @@ async def _rests(world: World) -> None:
     for ticket in world.linear.issues.values():
         branch = f"agent/{ticket.identifier}"
         merged = any(one.merged for one in world.hub.of(branch))
+        if ticket.departed and not ticket.lone:  # its branch and its pull request are people's from then on
+            if branch in world.checkouts and ticket.home not in world.forged:  # whose record tells what there was
+                world.watch.violated("something is left behind", f"the checkout of {branch}, which departed")
+            continue
         if ticket.deleted or not (_is_over(world, ticket.id) or ticket.archived):
             continue
+        if ticket.parent and world.decisions[f"epic:{ticket.parent}"][0].lone:
+            continue  # its epic was begun anew as a single ticket, when nobody could know any more what it was
         if any(one.open and one.base == branch for one in world.hub.pulls.values()):
             continue  # deleting the branch would close that
-        if ticket.parent == "":
-            continue  # it was taken out of its epic: the service, which may have lost its database, knows nothing of it
         if branch in world.checkouts and ticket.id not in world.forged:  # a record put back may be an older one
             world.watch.violated("something is left behind", f"the checkout of {branch}")
         theirs = ticket.mover == "person" or branch in world.watch.moves.left_to_people
@@ -194,6 +198,10 @@ async def _rests(world: World) -> None:
             world.hub.of(own_branch(ticket))
         )  # it was stacked on when the branch was to go, perhaps
         theirs = theirs or (ticket.lone and branch in world.hub.stood_on)  # by what is none of its epic
+        theirs = theirs or any(
+            one.left and one is not ticket and one.home == ticket.home and world.hub.of(f"agent/{one.identifier}")
+            for one in world.linear.issues.values()
+        )  # as is what departed with a pull request into it, perhaps
         if merged and branch in world.git.refs and not theirs:
             world.watch.violated("something is left behind", f"the branch {branch}")
 
@@ -213,7 +221,7 @@ def _over(world: World) -> bool:
 
     It is by the type of its state: when Done was renamed as the service looked last, it has no reason to look again.
     """
-    epics = [one for one in world.linear.issues.values() if one.parent is None and not one.deleted]
+    epics = [one for one in world.linear.issues.values() if (one.parent is None or one.lone) and not one.deleted]
     epics = [one for one in epics if not (one.lone and one.archived)]
     if not epics or not all(_is_over(world, one.id) for one in epics):
         return not epics

@@ -90,7 +90,7 @@ class Records(Part):
 
     def begun_anew(self, process: "Process", holder: Issue) -> bool:
         """Whether a person asked for it, after the service had said that it does not believe what is there."""
-        seen = next((one.issues[holder.id] for one in self.sights.of(process) if holder.id in one.issues), None)
+        seen = self.sights.seen(process, holder.id)
         known = self.written[holder.id].number if holder.id in self.written else 0
         if seen is None or (seen.record is not None and seen.record.number >= known - 1):
             return False
@@ -98,7 +98,7 @@ class Records(Part):
 
     def _believes_its_own(self, process: "Process", holder: Issue) -> None:
         """What stood there when it looked was written by the service, or a person asked for a new one."""
-        seen = next((one.issues[holder.id] for one in self.sights.of(process) if holder.id in one.issues), None)
+        seen = self.sights.seen(process, holder.id)
         if seen is None or seen.sealed is None or wants_new_record(seen):
             return
         if (holder.id, str(seen.sealed)) not in self.sealed:
@@ -119,7 +119,7 @@ class Records(Part):
         `old` is the last one that was written, also where an older one stands in its place now.
         """
         fresh = set(new.heard) - set(old.heard if old else ())
-        seen = next((one.issues[holder.id] for one in self.sights.of(process) if holder.id in one.issues), None)
+        seen = self.sights.seen(process, holder.id)
         heard = seen.comments if seen else ()  # as they read then: one may have been edited into another word since
         said = [one for one in heard if one["id"] in fresh and human(one) and is_command(one)]
         answered = {topic_of(one) for one in holder.comments if ours(one)} if said else set()
@@ -172,7 +172,7 @@ class Records(Part):
 
         What a record tells that is not believed counts for nothing.
         """
-        sight = next((one for one in self.sights.of(process) if holder.id in one.issues), None)
+        sight = next((one for one in self.sights.of(process) if holder.id in one.tickets), None)
         believed = [one for one, seen in sight.issues.items() if seen.record] if sight else []
         known = [self.known.get((process.database, one)) for one in believed]
         return max((ran.usd for record in known if record for ran in record.ran), default=0.0)
