@@ -19,9 +19,10 @@ from bot.linear.newest import Ledger
 from bot.machine import breakdown
 from bot.machine.calling import caller_of, has_begun
 from bot.machine.errors import Refused, UserError
-from bot.machine.facts import Call, Facts, Issue, Refusal, Repository, Rules, Run, RunState, Service, Ticket
+from bot.machine.facts import Call, Departed, Facts, Issue, Refusal, Repository, Rules, Run, RunState, Service, Ticket
 from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
+from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 from bot.machine.watchdog import Memory
 from bot.places import whereabouts, with_new_name
@@ -78,7 +79,8 @@ class Observer:
         except NotFound:
             return None
         labels = picture.epic.labels
-        known = picture.epic.record is not None or picture.epic.record_refused  # whoever drops it stops it all the same
+        record = picture.epic.record  # whoever drops it stops it all the same; a ticket of an epic never was a root
+        known = (record is not None and not record.epic) or picture.epic.record_refused
         if not labels & {ORCHESTRATE, WORKER} and not known:
             return None
         key = f"epic:{picture.epic.id}"
@@ -87,7 +89,9 @@ class Observer:
         issues = (picture.epic,) if lone else (picture.epic, *_with_tasks(picture))
         where = await whereabouts(self.github, policy, picture.epic, issues)
         issues, place = tuple(with_new_name(one, where) for one in issues), where.place
-        pulls, gone, refused = await self._on_github(place, issues)
+        departed = () if lone or place is None else await self._departed(picture.epic, picture.tickets)
+        left = [_as_left(one, picture.epic) for one in departed if not one.whose]
+        pulls, gone, refused = await self._on_github(place, (*issues, *left))
         ids = {one.id for one in issues}
         runs = [_run(row) for row in await self.engine.runs(key)]
         tickets = tuple(
@@ -126,6 +130,7 @@ class Observer:
             dropped=caller_of(lone=lone) not in labels,
             numbers=picture.numbers,
             orphans=tuple(run for run in runs if run.issue not in ids),
+            departed=() if refused else tuple(replace(one, pull_request=pulls.get(one.issue)) for one in departed),
             call=await self._call(picture.epic, picture.viewer, caller_of(lone=lone)),
         )
 
@@ -140,6 +145,15 @@ class Observer:
             log.warning("github refuses to be read", reason=str(error))
             return {}, frozenset(), str(error)
         return pulls, frozenset(gone), ""
+
+    async def _departed(self, epic: Issue, tickets: Iterable[Issue]) -> tuple[Departed, ...]:
+        """What had a branch when it was a ticket of the epic; asked for until the epic's record forgets it."""
+        there, found = {one.id for one in tickets}, []
+        for issue, branch in epic.record.at_work if epic.record else ():
+            if issue not in there:
+                now, whose = await self.linear.find(issue)
+                found.append(Departed(issue, branch, now, whose))
+        return tuple(found)
 
     async def _call(self, epic: Issue, viewer: str, label: str) -> Call | None:
         """Who put the label there; not asked where it is not, or where it is known that they may."""
@@ -223,14 +237,22 @@ def _unread(issue: Issue, refused: str, *, is_epic: bool) -> Refusal | None:
     return Refusal(refused, UNREAD_SECONDS) if left or not stage.over else None
 
 
+def _as_left(one: Departed, epic: Issue) -> Issue:
+    """What departed, so that its pull request is found; of what was deleted only the branch is known."""
+    if one.now is not None and one.now.record is not None:
+        return one.now
+    record = Record(one.issue, branch=one.branch, head=one.branch)
+    return replace(one.now or epic, id=one.issue, stage=Stage.CODE_REVIEW, record=record)
+
+
 def _is_lone(issue: Issue) -> bool:
-    """Whether it is a single ticket: as it began, or by its label.
+    """Whether it is a single ticket: as it began, or by its label; what was part of an epic may be called alone.
 
     Who took an epic for a ticket, or the other way round, would implement without a plan, call done what is not
     merged, and see to nobody's pull requests any more.
     """
     record = issue.record
-    if record is not None and (has_begun(record) or not issue.labels & {ORCHESTRATE, WORKER}):
+    if record is not None and not record.epic and (has_begun(record) or not issue.labels & {ORCHESTRATE, WORKER}):
         return record.lone
     return WORKER in issue.labels and ORCHESTRATE not in issue.labels
 

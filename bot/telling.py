@@ -41,6 +41,7 @@ class Telling:
         writes, late = self.begin(), None
         records: list[Record] = []
         issues = {one.issue.id: one.issue for one in (facts.epic, *facts.tickets)}
+        issues |= {one.issue: one.now for one in facts.departed if one.now is not None}
         for action in decision.actions:
             if isinstance(action, TOLD):
                 self.note(facts, action)
@@ -114,7 +115,7 @@ class Telling:
         for above, below in pairs:
             if (above, below) not in related and not {above, below} & archived:
                 writes.relation(below, above, facts.epic.issue.id)
-        return [Record(issue=made[task.key], task=task.key) for task in new]
+        return [Record(issue=made[task.key], task=task.key, epic=facts.epic.issue.id) for task in new]
 
     async def _remember(self, writes: Writes, facts: Facts, records: Iterable[Record]) -> dict[str, tuple[int, str]]:
         """Write records last; returns their numbers and signed texts. Each gets a number before anything is sent."""

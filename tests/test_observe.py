@@ -9,6 +9,7 @@ from bot.engine.port import Service
 from bot.github.errors import Forbidden
 from bot.linear.observe import LinearPicture
 from bot.machine.facts import Issue
+from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.stages import Stage
 from bot.observe import UNREAD_SECONDS, Observer
@@ -24,11 +25,26 @@ class World:
         self.tickets = ()
         self.epic = Issue("e", "YOU-1", "T", "", "", "YOU", Stage.DEV, "In Dev", "started", frozenset(), 0, NOW, **more)
 
+        self.elsewhere, self.asked = {}, []
+        self.standing = None
+
     async def observe_epic(self, _epic, _ledger):
         return LinearPicture(self.epic, self.tickets, (), "us")
 
-    async def find_pull(self, _repository, _branch):
-        raise Forbidden("GitHub refused: This installation has been suspended")
+    async def find(self, issue):
+        self.asked.append(issue)
+        return self.elsewhere.get(issue, (None, ""))
+
+    async def find_pull(self, _repository, branch):
+        if self.standing is None:
+            raise Forbidden("GitHub refused: This installation has been suspended")
+        return self.standing.number if branch == self.standing.head_branch else None
+
+    async def observe_pulls(self, _repository, numbers):
+        return dict.fromkeys(numbers, self.standing)
+
+    async def has_branch(self, _repository, _branch):
+        return True
 
     async def caller(self, _issue, _label, _viewer):
         return None
@@ -51,7 +67,12 @@ class World:
 
 @pytest.mark.parametrize(
     ("known", "ours"),
-    [({}, False), ({"record": Record("e")}, True), ({"record_refused": "it belongs to another issue"}, True)],
+    [
+        ({}, False),
+        ({"record": Record("e")}, True),
+        ({"record_refused": "it belongs to another issue"}, True),
+        ({"record": Record("e", stage=Stage.DEV, epic="above")}, False),
+    ],
 )
 async def test_an_epic_without_its_label_is_ours_as_long_as_it_was_ever_known(known, ours):
     """Else nobody would stop its runs; found by the simulation where its record could not be believed."""
@@ -74,6 +95,7 @@ async def test_an_epic_without_its_label_is_ours_as_long_as_it_was_ever_known(kn
         (Record("e", stage=Stage.PLAN), {"worker"}, False, True),
         (Record("e", made=("store",)), {"worker"}, False, True),
         (Record("e", lone=True), set(), True, True),
+        (Record("e", stage=Stage.CODE_REVIEW, epic="above"), {"worker"}, True, False),
     ],
 )
 async def test_what_began_as_an_epic_or_a_ticket_stays_that_whatever_its_label(record, labels, lone, dropped):
@@ -98,3 +120,52 @@ async def test_what_github_refuses_to_show_holds_up_what_depends_on_it_and_says_
     refused = {issue: (one.reason, one.wait) for issue, one in facts.refusals.items()}
     said = "GitHub refused: This installation has been suspended", UNREAD_SECONDS
     assert refused == {"t": said} | ({"e": said} if stands else {})
+
+
+POLICY = Policy.model_validate({"repositories": [{"name": "acme/youlab", "teams": ["YOU"]}]})
+
+
+def departing(world):
+    """An epic of which `t` has work, and is there, and `out` departed with its work."""
+    works = (("t", "agent/YOU-2"), ("out", "agent/YOU-3"))
+    world.epic = replace(world.epic, stage=Stage.DEV, record=Record("e", stage=Stage.DEV, at_work=works))
+    ticket = replace(world.epic, id="t", identifier="YOU-2", record=Record("t", branch="agent/YOU-2", epic="e"))
+    world.tickets = (ticket,)
+    world.standing = PullRequest(7, "https://github/7", "node", True, False, "sha", "agent/YOU-3", "main")
+    record = Record("out", branch="agent/YOU-3", head="sha", pull_request=7, epic="e")
+    return replace(ticket, id="out", identifier="YOU-3", stage=Stage.CODE_REVIEW, record=record)
+
+
+@pytest.mark.parametrize(("whose", "deleted", "pull"), [("", False, 7), ("", True, 7), ("another epic", False, None)])
+async def test_what_departed_is_looked_for_by_its_id_with_its_pull_request(whose, deleted, pull):
+    """Of what was deleted for ever only the branch is known, and GitHub finds the pull request by that."""
+    world = World()
+    out = departing(world)
+    world.elsewhere["out"] = (None if deleted else out, whose)
+    facts = await Observer(world, world, world, world, lambda: POLICY, lambda: NOW).observe("e")
+    [found] = facts.departed
+    assert (found.issue, found.branch, found.now, found.whose) == (
+        "out",
+        "agent/YOU-3",
+        None if deleted else out,
+        whose,
+    )
+    assert (found.pull_request.number if found.pull_request else None) == pull
+    assert [one.issue.id for one in facts.tickets] == ["t"]
+    assert world.asked == ["out"]
+
+
+async def test_nobody_looks_for_what_departed_where_the_epic_remembers_none():
+    world = World()
+    departing(world)
+    world.epic = replace(world.epic, record=replace(world.epic.record, at_work=(("t", "agent/YOU-2"),)))
+    facts = await Observer(world, world, world, world, lambda: POLICY, lambda: NOW).observe("e")
+    assert (facts.departed, world.asked) == ((), [])
+
+
+async def test_what_departed_waits_while_github_refuses_to_be_read():
+    world = World()
+    out = departing(world)
+    world.elsewhere["out"], world.standing = (replace(out, record=replace(out.record, pull_request=None)), ""), None
+    facts = await Observer(world, world, world, world, lambda: POLICY, lambda: NOW).observe("e")
+    assert (facts.departed, world.asked) == ((), ["out"])

@@ -27,7 +27,7 @@ from bot.machine.decision import (
     StartRun,
 )
 from bot.machine.errors import Transient
-from bot.machine.facts import Facts, Issue, Refusal, Ticket
+from bot.machine.facts import Departed, Facts, Issue, Refusal, Ticket
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.secrets import pattern_of
@@ -388,3 +388,18 @@ async def test_what_is_archived_blocks_nothing_that_is_made_since(facts):
     )
     await acting.perform(replace(facts, tickets=(Ticket(there), Ticket(gone))), Decision((create,)))
     assert [line for line in done if "blocks" in line] == ["there blocks made documentation"]
+
+
+async def test_what_departed_is_told_on_itself(facts):
+    """It is none of the epic's tickets, and Linear is told nothing of those that are not known."""
+    done = []
+    out = Departed("out", "agent/YOU-3", replace(facts.epic.issue, id="out", identifier="YOU-3"))
+    values = {
+        "there": True, "identifier": "YOU-3", "epic": "YOU-1", "branch": "agent/YOU-3", "number": None, "url": "",
+    }  # fmt: skip
+    decision = Decision(
+        (Post("out", "departed", "departed", values), CleanUp("e", "acme/youlab", "agent/YOU-3", False))
+    )
+    await performer(done).perform(replace(facts, departed=(out,)), decision)
+    assert done[0] == "clean"
+    assert done[1].startswith("This is no ticket of YOU-1 any more")

@@ -205,6 +205,19 @@ class Observer:
             return epic or roots[0]
         return roots[1] if len(roots) > 1 else roots[0]
 
+    async def find(self, issue: str) -> tuple[Issue | None, str]:
+        """An issue that is not where it was, and whose it is: its own id when it bears a label, or that of its epic.
+
+        None when it was deleted; an empty id when it is nobody's. Two requests, as a rule.
+        """
+        try:
+            root = await self.resolve(issue)
+            now = (await self.observe_epic(issue)).epic
+        except NotFound:
+            return None, ""
+        has_it = root.id == now.id or (root.id == now.parent and not root.lone)
+        return now, root.id if root.called and has_it else ""
+
     async def viewer(self) -> Viewer:
         """Who we are; also the cheapest way to learn whether Linear answers and knows us."""
         answer = await self._client.execute("viewer")

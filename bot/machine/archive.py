@@ -5,7 +5,8 @@ the same round writes. It counts as canceled without a word, unless it was over 
 the state that it had, and work on it goes on from there.
 
 What was deleted for ever, or is part of something else now, isn't shown at all. The epic goes on without it; it is not
-made again: its id is used, and who has it now would find a fresh record in the place of its own.
+made again: its id is used, and who has it now would find a fresh record in the place of its own. What becomes of the
+work that was in it is said in `departed.py`.
 """
 
 from dataclasses import replace

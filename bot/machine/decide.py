@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from bot.machine import archive, calling, doubt, elsewhere, refusing
+from bot.machine import archive, calling, departed, doubt, elsewhere, refusing
 from bot.machine.comments import SAYINGS, Word
 from bot.machine.decision import (
     NOTHING,
@@ -94,9 +94,9 @@ def _decided(facts: Facts, handlers: Handlers) -> Decision:
         whole += _with_record(facts, original, turned[issue], decision)
     whole = _without_repeats(replace(whole, record=None))
     whole = replace(whole, actions=tuple(one for one in whole.actions if not _so_already(facts, one)))
-    whole += calling.told(now) + elsewhere.told(now) + _orphaned(facts)
+    whole += calling.told(now) + elsewhere.told(now) + _orphaned(facts) + departed.left(facts)
     whole += stuck(now, whole)
-    whole = _closed(facts, whole)
+    whole = _with_what_is_left(facts, whole)
     return whole + _answers(now, turned, whole) + _panel(now, whole) + _checks(now, whole)
 
 
@@ -209,14 +209,18 @@ def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision)
         record = replace(record, called=calling.known(facts), lone=facts.lone)
         record = record if facts.lone else replace(record, made=archive.made(facts, decision))
         record = replace(record, repository=facts.repository.name) if facts.repository and facts.began_in else record
+    record = replace(record, epic="" if original.id == facts.epic.issue.id else facts.epic.issue.id)
     so_already = record == original.record and not original.outdated
     if so_already or one.ticket.issue.record_refused:
         return replace(decision, record=None)
     return replace(decision, actions=(*decision.actions, Remember(original.id, record)), record=None)
 
 
-def _closed(facts: Facts, whole: Decision) -> Decision:
-    """Remember of what is over that nothing is left to do: a service that lost its database looks at it until then."""
+def _with_what_is_left(facts: Facts, whole: Decision) -> Decision:
+    """Remember who has a branch, and of what is over that nothing is left to do.
+
+    A service that lost its database looks at it until then.
+    """
     root = facts.epic.issue
     if root.record is None or root.record_refused:
         return whole
@@ -226,10 +230,12 @@ def _closed(facts: Facts, whole: Decision) -> Decision:
     busy = whole.recheck_after is not None or any(not isinstance(one, told) for one in whole.actions)
     left = any(record_of(one).branch for one in (facts.epic, *facts.tickets))
     busy = busy or (left and facts.repository is None)  # it may be named again
-    if newest.closed == (over and not busy):
+    works = departed.at_work(facts, whole)
+    closed = over and not busy and not departed.is_left(facts, works)
+    if (newest.at_work, newest.closed) == (works, closed):
         return whole
     others = (one for one in whole.actions if not (isinstance(one, Remember) and one.issue == root.id))
-    remember = Remember(root.id, replace(newest, closed=over and not busy))
+    remember = Remember(root.id, replace(newest, at_work=works, closed=closed))
     return replace(whole, actions=(*others, remember))
 
 

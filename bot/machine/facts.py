@@ -193,6 +193,19 @@ class Ticket:
     """Its work is done and has no pull request yet, and the branch with it was deleted."""
 
 
+@dataclass(frozen=True)
+class Departed:
+    """What has work of ours on a branch, and is none of the epic's tickets any more."""
+
+    issue: str
+    branch: str
+    now: Issue | None
+    """None: it was deleted for ever."""
+    whose: str = ""
+    """Id of what bears a label and has it now: itself, or the epic right above it. Empty: it is nobody's."""
+    pull_request: PullRequest | None = None
+
+
 def record_of(ticket: Ticket) -> Record:
     """The ticket's record, or a fresh one. One that was begun anew while its task could not be told is told it now."""
     issue = ticket.issue
@@ -263,6 +276,8 @@ class Facts:
     """By issue id: the highest numbers that were given out and that stood on Linear for its record at this read."""
     orphans: tuple[Run, ...] = ()
     """Runs for what is none of the epic's tickets any more."""
+    departed: tuple[Departed, ...] = ()
+    """Asked for where the epic's record knows of a ticket that is none any more; none while GitHub can't be read."""
     unchanged: Mapping[str, datetime] = field(default_factory=dict)
     """By issue id: since when nothing that we know of it has changed. Nothing here: it is new to us."""
     unchecked: Mapping[str, float] = field(default_factory=dict)

@@ -138,6 +138,10 @@ class Record:
     """Key of the task of the breakdown that this ticket was made from."""
     made: tuple[str, ...] = ()
     """Of an epic: keys of the tasks whose tickets stood in it. Where one is missing now, a person took it away."""
+    at_work: tuple[tuple[str, str], ...] = ()
+    """Of an epic: pairs of a ticket's id and its branch. What is no ticket of it any more departed with its work."""
+    epic: str = ""
+    """Of a ticket: the id of the epic that it was part of last."""
     summary: str = ""
     """What the last implementing run said it did, for the pull request and the documentation agent."""
     wait_until: datetime | None = None

@@ -292,3 +292,35 @@ async def test_the_bottom_of_the_bucket_says_when_to_come_back(office: Any) -> N
         await office.observer.viewer()
     assert caught.value.retry_after is not None
     assert 30 < caught.value.retry_after <= 36, "until there is enough for some requests, not until it is full"
+
+
+async def test_what_left_its_epic_is_found_and_whose_it_is_now(office: Any) -> None:
+    alice = office.person("alice")
+    epic = alice.creates("YOU", "Epic", labels=("orchestrate",))
+    other = alice.creates("YOU", "Another epic", labels=("orchestrate",))
+    plain = alice.creates("YOU", "Plain", parent=other)
+    lone = alice.creates("YOU", "Lone", labels=("worker",))
+    ticket = alice.creates("YOU", "Ticket", parent=epic, state="Todo")
+    record = Record(ticket.id, branch="agent/YOU-4", epic=epic.id)
+    writes = office.writes()
+    writes.record((await office.sees(ticket)).epic, record, title="Callboard", url="https://c.test")
+    await writes.send()
+
+    async def whose(parent: Any) -> str:
+        alice.reparents(ticket, parent)
+        found, has_it = await office.observer.find(ticket.id)
+        assert (found.identifier, found.record) == (ticket.identifier, record)
+        return str(has_it)
+
+    await office.directory.teams()
+    office.forgets()
+    assert await whose(None) == ""
+    assert len(office.asked) == 2
+    assert await whose(plain) == "", "an epic has what is right below it, and no more"
+    assert await whose(lone) == "", "a single ticket has none"
+    assert await whose(other) == other.id
+    assert await whose(epic) == epic.id
+    alice.labels(ticket, "worker")
+    assert await whose(plain) == "", "whoever labels what is below an epic takes nothing away from it"
+    assert await whose(None) == ticket.id
+    assert await office.observer.find("00000000-0000-4000-8000-000000000000") == (None, "")

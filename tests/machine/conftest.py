@@ -1,5 +1,6 @@
 """A board to play on: facts in, decisions applied as values. No I/O; a whole epic runs in milliseconds."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,6 +37,7 @@ from bot.machine.facts import (
     Blocking,
     Call,
     Comment,
+    Departed,
     Document,
     Facts,
     Issue,
@@ -106,6 +108,12 @@ class Board:
     created: int = 0
     changed: bool = False
     cleaned: list[str] = field(default_factory=list)
+    out: dict[str, Issue] = field(default_factory=dict)
+    """What was taken out of the epic."""
+    whose: str = ""
+    """The id of what has it now, and may have been called."""
+    kept: list[Post] = field(default_factory=list)
+    """What was said on that."""
     walked: set[tuple[str, str]] = field(default_factory=set)
 
     clock_set: timedelta = timedelta()
@@ -123,7 +131,7 @@ class Board:
 
     def facts(self) -> Facts:
         def ticket(issue: Issue) -> Ticket:
-            below = (one for one in issue.blocked_by if one.issue in self.issues)
+            below = (one for one in issue.blocked_by if one.issue in self.issues | self.out)
             blocked = tuple(replace(one, **self._place(one.issue)) for one in below)
             runs = tuple(self.runs.get(issue.id, ()))
             return Ticket(replace(issue, blocked_by=blocked), self.pulls.get(issue.id), runs, issue.id in self.gone)
@@ -149,10 +157,24 @@ class Board:
             call=self.call or Call("worker" if self.lone else "orchestrate", ALICE),
             unchecked={one.issue.id: self.watched.watch(one.issue.id, one.pull_request) for one in rest},
             refusals=self.refusals,
+            departed=() if self.lone else tuple(self._departed()),
         )
 
+    def _departed(self) -> Iterator[Departed]:
+        record = self.issues["epic"].record
+        for key, branch in record.at_work if record else ():
+            if key not in self.issues:
+                yield Departed(key, branch, self.out.get(key), self.whose, self.pulls.get(key))
+
+    def takes_out(self, key: str) -> None:
+        """Somebody makes a ticket part of something else."""
+        self.out[key] = self.issues.pop(key)
+
+    def puts_back(self, key: str) -> None:
+        self.issues[key] = self.out.pop(key)
+
     def _place(self, key: str) -> dict[str, Any]:
-        issue = self.issues[key]
+        issue = (self.issues | self.out)[key]
         over = issue.stage is not None and issue.stage.over
         return {"stage": issue.stage, "state_name": issue.state_name, "over": over}
 
@@ -175,6 +197,10 @@ class Board:
 
     def apply(self, action: Any) -> None:
         self.changed |= not isinstance(action, Post | ShowCheck)
+        if isinstance(action, Post) and action.issue in self.out:
+            say(action.words, action.values)
+            self.kept.append(action)
+            return
         if isinstance(action, Move | Dispose | Post | Remember):
             assert not self.issues[action.issue].archived, f"Linear rejects every edit of what is archived: {action}"
         match action:
@@ -257,7 +283,7 @@ class Board:
                 continue
             self.created += 1
             self.add(task.key, f"YOU-{len(self.issues) + 1}", task.title, task.description, ("orchestrated",))
-            self.change(task.key, record=Record(task.key, task=task.key))
+            self.change(task.key, record=Record(task.key, task=task.key, epic="epic"))
         related = [(task.key, below) for task in tasks for below in task.depends_on if below in self.issues]
         for key, below in (*related, *blocked_by):
             issue, other = self.issues[key], self.issues[below]

@@ -74,16 +74,25 @@ class Issue:
     """Counts its changes."""
     team: str = TEAM
     """Where it is. What people call it does not change with it here."""
+    home: str = ""
+    """The epic that it was made for."""
+    left: bool = False
+    """Whether it was ever taken out of that, also when it is there again."""
 
     @property
     def lone(self) -> bool:
-        """Whether it is a ticket that runs alone."""
-        return self.id.startswith("lone-")
+        """Whether it is a ticket that runs alone: from the beginning, or since it was taken out of its epic."""
+        return self.id.startswith("lone-") or (self.parent == "" and WORKER in self.labels)
 
     @property
     def caller(self) -> str:
         """The label by which it is called."""
         return WORKER if self.lone else ORCHESTRATE
+
+    @property
+    def departed(self) -> bool:
+        """Whether it was taken out of its epic, or deleted for ever."""
+        return bool(self.home) and (self.parent == "" or self.deleted)
 
     @property
     def root(self) -> str:
@@ -281,7 +290,7 @@ class Linear:
     ) -> Issue:
         """A new issue."""
         self.number += 1
-        issue = Issue(id_, self.number, title, description, parent, state, dict.fromkeys(labels))
+        issue = Issue(id_, self.number, title, description, parent, state, dict.fromkeys(labels), home=parent or "")
         self.issues[id_] = issue
         self.made.add(id_)
         self._tell("Issue", "create", issue)
@@ -369,12 +378,17 @@ class Linear:
 
     def take_out(self, issue: Issue) -> None:
         """A ticket is part of something else from now on."""
-        issue.parent = ""
+        issue.parent, issue.left = "", True
+        self._tell("Issue", "update", issue)
+
+    def put_back(self, issue: Issue) -> None:
+        """A ticket is part of its epic again."""
+        issue.parent = issue.home
         self._tell("Issue", "update", issue)
 
     def destroy(self, issue: Issue) -> None:
         """An issue is deleted for ever."""
-        issue.deleted = True
+        issue.deleted = issue.left = True
         self._tell("Issue", "remove", issue)
 
     def detach(self, issue: Issue, attachment: str, *, used: bool) -> None:

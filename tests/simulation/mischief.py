@@ -199,8 +199,14 @@ def copies_record(people: "People", issue: Issue) -> None:
 
 
 def takes_out(people: "People", issue: Issue) -> None:
-    """A ticket becomes part of something else."""
-    if issue.parent:
+    """A ticket becomes part of something else; or somebody puts one back, or calls it alone."""
+    out = [one for one in people.linear.issues.values() if one.departed and not (one.deleted or one.lone)]
+    then = people.chance.random() if out else 1.0
+    if then < 0.4:
+        people.linear.put_back(people.chance.choice(out))
+    elif then < 0.7:
+        people.linear.label(people.chance.choice(out), add=(WORKER,))
+    elif issue.parent:
         people.linear.take_out(issue)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OVER = ("completed", "canceled", "duplicate")
 WAITS = frozenset({
-    "worker", "running", "ticket", "tickets", "epic", "train", "approval", "computing", "outside", "conflict",
+    "worker", "running", "tickets", "epic", "train", "approval", "computing", "outside", "conflict",
     "queued", "epic_over", "checks", "reviewer", "no_pull_request", "head_moved", "open_reviews",
 })  # fmt: skip
 """Reasons that pass by themselves, or with another one that names a person."""
@@ -275,7 +275,7 @@ class People:
         for back in self.undo.values():
             back()
         self.undo.clear()
-        for taken in [one for one in self.linear.issues.values() if one.parent == "" and not one.deleted]:
+        for taken in [one for one in self.linear.issues.values() if one.departed and not (one.deleted or one.lone)]:
             self._puts(taken, Stage.DONE)  # who took it finishes it
         for pull in self.hub.pulls.values():
             head = self.hub.head(pull)
@@ -308,6 +308,18 @@ class People:
             self._puts(held, Stage.PLAN)
         word = "resume" if str(Disposition.PAUSED) in held.labels else "retry"
         self.says_once(held, word)
+
+    def on_ticket(self, issue: Issue, blocker: Blocker) -> None:
+        """It passes by itself, but where a ticket departed: what goes on alone need not keep to the order of its epic,
+        which may wait for it in turn; and somebody does by hand what is nobody's."""
+        below = self.linear.issue(str(blocker.values["ticket"]))
+        if issue.departed and below.home == issue.home:
+            issue.blocked_by.remove(below.id)
+            self.linear.touch(issue)
+            return
+        ours = (one.issue.id for facts, _ in self.world.decisions.values() for one in (facts.epic, *facts.tickets))
+        if below.id not in ours:
+            self._puts(below, Stage.DONE)
 
     def _reads_that_the_plan_is_gone(self, issue: Issue) -> bool:
         """Its branch was deleted, and the service asks to have it planned anew."""

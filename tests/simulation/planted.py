@@ -411,6 +411,27 @@ PLANTED = (
         found_by=235,
     ),
     Planted(
+        "what is taken out of its epic keeps its checkout",
+        "bot/machine/departed.py",
+        "    actions.append(CleanUp(facts.epic.issue.id, repository, one.branch, delete_branch=False))\n",
+        "",
+        found_by=57,
+    ),
+    Planted(
+        "what is taken out of its epic stays in the merge queue",
+        "bot/machine/departed.py",
+        "        actions.append(Dequeue(facts.epic.issue.id, facts.repository.name, pull.number))\n",
+        "        pass\n",
+        found_by=3057,
+    ),
+    Planted(
+        "what was taken out of its epic and is called alone counts as an epic",
+        "bot/observe.py",
+        "not record.epic and (has_begun(record)",
+        "(has_begun(record)",
+        found_by=117,
+    ),
+    Planted(
         "an answer goes below what was deleted",
         "bot/linear/ensure.py",
         '    return root if any(one.id == root for one in issue.comments) else ""\n',

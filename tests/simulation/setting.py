@@ -37,6 +37,8 @@ TAKING_DEEDS = {
     "unsays_ours": 5, "takes_record": 4, "takes_label": 3,
 }  # fmt: skip
 """What people do who take away what the service works with: on Linear, and on GitHub."""
+LEAVING_DEEDS = {"takes_turn": 20, "takes_out": 5, "destroys": 1, "resumes": 2, "pushes_to_main": 1, "merges_below": 1}
+"""What people do who find that a ticket is none of this epic, while everything goes well."""
 
 ELSEWHERE = "elsewhere"
 """The label of another repository that the service may work in."""
@@ -90,10 +92,11 @@ LONE_MERGING = Setting(
     "lone merging", MERGING_DEEDS, {}, tasks=2, smooth=True, red=0.35, races=0.2, queue=0.5, lone=True
 )
 TAKING = Setting("taking", TAKING_DEEDS, tasks=2)
+LEAVING = Setting("leaving", LEAVING_DEEDS, tasks=3, smooth=True, red=0.1, queue=0.7)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""
 REMAINDER = 4
-SELDOM = {(1, 9): UNTIDY, (1, 4): LONE, (1, 6): LONE_MERGING, (2, 9): TAKING}
+SELDOM = {(1, 9): UNTIDY, (1, 4): LONE, (1, 6): LONE_MERGING, (2, 9): TAKING, (3, 9): LEAVING}
 """Of ten that would be ordinary with this remainder, the one of this place; so all others are what they always were."""
 
 

@@ -12,6 +12,7 @@ from bot.machine.decision import Decision
 from bot.machine.facts import Facts
 from bot.machine.stages import ORCHESTRATE
 from tests.simulation.clock import Forever, VirtualLoop
+from tests.simulation.linear import Issue
 from tests.simulation.mischief import Meanwhile, own_branch
 from tests.simulation.people import OVER, People
 from tests.simulation.quick import quick
@@ -182,26 +183,38 @@ async def _rests(world: World) -> None:
     for ticket in world.linear.issues.values():
         branch = f"agent/{ticket.identifier}"
         merged = any(one.merged for one in world.hub.of(branch))
+        if ticket.departed and not ticket.lone:  # its branch and its pull request are people's from then on
+            if branch in world.checkouts and ticket.home not in world.forged:  # whose record tells what there was
+                world.watch.violated("something is left behind", f"the checkout of {branch}, which departed")
+            continue
         if ticket.deleted or not (_is_over(world, ticket.id) or ticket.archived):
             continue
+        if ticket.parent and world.decisions[f"epic:{ticket.parent}"][0].lone:
+            continue  # its epic was begun anew as a single ticket, when nobody could know any more what it was
         if any(one.open and one.base == branch for one in world.hub.pulls.values()):
             continue  # deleting the branch would close that
-        if ticket.parent == "":
-            continue  # it was taken out of its epic: the service, which may have lost its database, knows nothing of it
         if branch in world.checkouts and ticket.id not in world.forged:  # a record put back may be an older one
             world.watch.violated("something is left behind", f"the checkout of {branch}")
-        theirs = ticket.mover == "person" or branch in world.watch.moves.left_to_people
-        theirs = theirs or world.hub.open_of(branch) is not None  # an older one, reopened: deleting it would close that
-        theirs = theirs or world.git.tip(branch) not in _on_main(world, branch)  # pushed to, or worked on, after that
-        theirs = theirs or world.house.keeps  # nobody may delete it
-        theirs = theirs or bool(
-            world.hub.of(own_branch(ticket))
-        )  # it was stacked on when the branch was to go, perhaps
-        theirs = theirs or (ticket.lone and branch in world.hub.stood_on)  # by what is none of its epic
-        # begun anew as an epic when its record was not to be believed: an epic has no pull request of its own
-        theirs = theirs or (ticket.lone and ticket.id in world.forged and ORCHESTRATE in ticket.labels)
-        if merged and branch in world.git.refs and not theirs:
+        if merged and branch in world.git.refs and not _is_theirs(world, ticket, branch):
             world.watch.violated("something is left behind", f"the branch {branch}")
+
+
+def _is_theirs(world: World, ticket: Issue, branch: str) -> bool:
+    """Whether a branch that was merged is people's by now, or one that nobody may take away."""
+    hub, siblings = world.hub, [one for one in world.linear.issues.values() if one is not ticket]
+    return (
+        ticket.mover == "person"
+        or branch in world.watch.moves.left_to_people
+        or hub.open_of(branch) is not None  # an older one, reopened: deleting it would close that
+        or world.git.tip(branch) not in _on_main(world, branch)  # pushed to, or worked on, after that
+        or world.house.keeps  # nobody may delete it
+        or bool(hub.of(own_branch(ticket)))  # it was stacked on when the branch was to go, perhaps
+        or (ticket.lone and branch in hub.stood_on)  # by what is none of its epic
+        # begun anew as an epic when its record was not to be believed: an epic has no pull request of its own
+        or (ticket.lone and ticket.id in world.forged and ORCHESTRATE in ticket.labels)
+        # what departed may have had a pull request into it
+        or any(one.left and one.home == ticket.home and hub.of(f"agent/{one.identifier}") for one in siblings)
+    )
 
 
 def _on_main(world: World, branch: str) -> set[str]:
@@ -219,7 +232,7 @@ def _over(world: World) -> bool:
 
     It is by the type of its state: when Done was renamed as the service looked last, it has no reason to look again.
     """
-    epics = [one for one in world.linear.issues.values() if one.parent is None and not one.deleted]
+    epics = [one for one in world.linear.issues.values() if (one.parent is None or one.lone) and not one.deleted]
     epics = [one for one in epics if not (one.lone and one.archived)]
     if not epics or not all(_is_over(world, one.id) for one in epics):
         return not epics

@@ -88,3 +88,33 @@ async def test_a_ticket_that_a_person_deletes_is_given_up_and_keeps_nothing_wait
     await world.is_in(epic, "Done")
     assert "two.py" in await world.log("ls-tree", "--name-only", "main")
     assert "one.py" not in await world.log("ls-tree", "--name-only", "main")
+
+
+async def test_a_ticket_that_is_taken_out_of_its_epic_is_left_to_people_and_goes_on_when_it_is_back(world):
+    epic = await world.built({"one": (), "two": ()})
+    await world.shown(epic)
+    one, pull = world.ticket("one"), world.pull("one")
+    head = pull.head_sha
+    world.alice.reparents(one, None)
+    assert f"#{pull.number}" in await world.says(one, f"no ticket of {epic.identifier} any more")
+    await world.shown(epic, 2)
+    assert (pull.open, pull.head_sha, one.state.name) == (True, head, "Ready to Merge")
+    world.alice.reparents(one, epic)
+    await world.asked(epic, 3)
+    await world.is_in(epic, "Done")
+    assert all(world.pull(name).merged for name in ("one", "two"))
+    assert len(world.pulls) == 2
+    assert sum("any more" in body for body in world.said(one)) == 1
+
+
+async def test_a_ticket_that_is_taken_out_of_its_epic_and_called_alone_goes_on_where_it_stands(world):
+    epic = await world.built({"one": (), "two": ()})
+    await world.shown(epic)
+    one = world.ticket("one")
+    world.alice.reparents(one, None)
+    await world.says(one, "label it `worker`")
+    world.alice.labels(one, "worker")
+    await world.approved(one, "Ready to Merge")
+    await world.is_in(one, "Done")
+    assert world.pull("one").merged
+    assert len([pull for pull in world.pulls if pull.head_ref == world.pull("one").head_ref]) == 1

@@ -39,10 +39,12 @@ class Moves(Part):
 
     def _epic(self, process: "Process", epic: Issue, stage: Stage | None) -> None:
         linear, sight = self.world.linear, self.sights.epics.get((process.name, epic.id))
-        seen = sight.issues if sight else {}  # a person may move one between the look and this
+        # a person may move one between the look and this, or put back what was taken out
+        seen, there = (sight.issues, sight.tickets) if sight else ({}, frozenset[str]())
         open_ = [
             one for one in linear.children(epic.id)
             if linear.kind_of(one) not in OVER and not (one.id in seen and seen[one.id].over)
+            and not (one.left and one.id not in there)
         ]  # fmt: skip
         if stage is Stage.DONE and open_ and ORCHESTRATE in epic.labels:
             self.violated("a stage is skipped", f"the epic is done, {open_[0].identifier} is not")
@@ -68,13 +70,13 @@ class Moves(Part):
 
     def _puts_back(self, process: "Process", ticket: Issue, stage: Stage | None) -> bool:
         """Whether it only goes back to where the service had it before automation moved it, whatever happened since."""
-        seen = self.sights.epics[process.name, ticket.root].issues.get(ticket.id)
-        return ticket.mover == "automation" and bool(seen and seen.record and seen.record.stage is stage)
+        seen = self.sights.around(process, ticket.id).issues[ticket.id]
+        return ticket.mover == "automation" and bool(seen.record and seen.record.stage is stage)
 
     def _was_given_up(self, process: "Process", ticket: Issue) -> bool:
         """Whether it was before, by a person perhaps, and its branch left to people: whatever became of it since."""
-        seen = self.sights.epics[process.name, ticket.root].issues.get(ticket.id)
-        record = seen.record if seen else None
+        seen = self.sights.around(process, ticket.id).issues[ticket.id]
+        record = seen.record
         return record is not None and record.stage is Stage.CANCELED and not record.branch
 
     def _came_along(self, pull: Pull) -> bool:

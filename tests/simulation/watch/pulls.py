@@ -37,9 +37,8 @@ class Pulls(Part):
         """Something is merged, or put into the merge queue, at a head."""
         self.enqueued.add(head)
         ticket = next(one for one in self.world.linear.issues.values() if f"agent/{one.identifier}" == pull.branch)
-        root = ticket.root
-        sight = self.sights.epics[process.name, root]
-        asked = sight.issues[root]
+        sight = self.sights.around(process, ticket.id)
+        asked = sight.issues[sight.root]
         if not {one[:12] for one in self._carried(head)} & approved_heads(asked, pull.number):
             self.violated("a merge without an approval of this head", f"#{pull.number} at {head[:12]}, {how}")
         for one in (asked, sight.issues[ticket.id]):
@@ -68,6 +67,8 @@ class Pulls(Part):
             return
         if ticket.id in self.world.forged:
             return  # what is there instead of its record doesn't tell who put it there: it may be a person's
+        if ticket.departed and ticket.home in self.world.forged:
+            return  # nobody knows any more that there was such a ticket
         for process in self.world.processes:
             since = self.sights.held.get((process.name, ticket.id), now)
             if now - since > time and not process.frozen:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bot.engine.memory_database import MemoryDatabase
     from tests.simulation.process import Process
+    from tests.simulation.watch.seen import Seen
 
 
 @dataclass
@@ -31,6 +32,8 @@ class Records(Part):
     """The last record of every issue that the service wrote; what others put there is not what it knew."""
     known: "dict[tuple[MemoryDatabase, str], Record]" = field(default_factory=dict)
     """By database and issue: the newest that it was told is written, or that one of its processes read."""
+    counted: dict[tuple[str, str], Record] = field(default_factory=dict)
+    """By process and issue: what counted in its last round, also where somebody had put an older one back."""
     sealed: set[tuple[str, str]] = field(default_factory=set)
     """Everything that the service ever wrote as a record: of which issue, and its signed text."""
 
@@ -39,6 +42,7 @@ class Records(Part):
         for seen in self.sights.epics[process.name, epic].issues.values():
             if seen.record is not None:
                 self._knows(process, seen.record)
+                self.counted[process.name, seen.id] = self.known[process.database, seen.id]
 
     def noted(self, process: "Process", numbers: "Mapping[str, int]") -> None:
         """A database is told which records stand on Linear; who dies before it never says so."""
@@ -50,6 +54,10 @@ class Records(Part):
         known = self.known.get((process.database, record.issue))
         if known is None or known.number < record.number:
             self.known[process.database, record.issue] = record
+
+    def newest(self, process: "Process", seen: "Seen") -> Record | None:
+        """The record that counted of what a process saw: its database knows when somebody has put an older one back."""
+        return self.counted.get((process.name, seen.id), seen.record) if seen.record else None
 
     def remembers(self, process: "Process", holder: Issue, metadata: Node) -> None:
         """The record of an issue is about to be written."""
@@ -82,7 +90,7 @@ class Records(Part):
 
     def begun_anew(self, process: "Process", holder: Issue) -> bool:
         """Whether a person asked for it, after the service had said that it does not believe what is there."""
-        seen = next((one.issues[holder.id] for one in self.sights.of(process) if holder.id in one.issues), None)
+        seen = self.sights.seen(process, holder.id)
         known = self.written[holder.id].number if holder.id in self.written else 0
         if seen is None or (seen.record is not None and seen.record.number >= known - 1):
             return False
@@ -90,7 +98,7 @@ class Records(Part):
 
     def _believes_its_own(self, process: "Process", holder: Issue) -> None:
         """What stood there when it looked was written by the service, or a person asked for a new one."""
-        seen = next((one.issues[holder.id] for one in self.sights.of(process) if holder.id in one.issues), None)
+        seen = self.sights.seen(process, holder.id)
         if seen is None or seen.sealed is None or wants_new_record(seen):
             return
         if (holder.id, str(seen.sealed)) not in self.sealed:
@@ -111,7 +119,7 @@ class Records(Part):
         `old` is the last one that was written, also where an older one stands in its place now.
         """
         fresh = set(new.heard) - set(old.heard if old else ())
-        seen = next((one.issues[holder.id] for one in self.sights.of(process) if holder.id in one.issues), None)
+        seen = self.sights.seen(process, holder.id)
         heard = seen.comments if seen else ()  # as they read then: one may have been edited into another word since
         said = [one for one in heard if one["id"] in fresh and human(one) and is_command(one)]
         answered = {topic_of(one) for one in holder.comments if ours(one)} if said else set()
@@ -164,7 +172,7 @@ class Records(Part):
 
         What a record tells that is not believed counts for nothing.
         """
-        sight = next((one for one in self.sights.of(process) if holder.id in one.issues), None)
+        sight = next((one for one in self.sights.of(process) if holder.id in one.tickets), None)
         believed = [one for one, seen in sight.issues.items() if seen.record] if sight else []
         known = [self.known.get((process.database, one)) for one in believed]
         return max((ran.usd for record in known if record for ran in record.ran), default=0.0)

@@ -79,7 +79,12 @@ class Sight:
 
     at: datetime
     issues: Mapping[str, Seen]
+    """The epic, its tickets, and what else they wait for."""
     document: str
+    tickets: frozenset[str]
+    """The ids of the epic and its tickets."""
+    root: str
+    """The id of the epic, or of the single ticket."""
 
 
 class PullSight(NamedTuple):

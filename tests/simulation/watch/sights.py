@@ -36,12 +36,13 @@ class Sights:
         linear = self.world.linear
         root = linear.issue(epic)
         issues = {one.id: self._seen(one) for one in (root, *linear.children(root.id))}
+        tickets = frozenset(issues)
         for one in tuple(issues.values()):
             for below in one.blocked_by:
                 if below not in issues:
                     issues[below] = self._seen(linear.issues[below])
         document = next((str(one["content"]) for one in root.documents.values()), "")
-        return Sight(self.world.loop.now(), issues, document)
+        return Sight(self.world.loop.now(), issues, document, tickets, root.id)
 
     def _seen(self, one: Issue) -> Seen:
         shape = self.world.linear.shape(one)
@@ -65,10 +66,19 @@ class Sights:
         self.epics[process.name, epic] = sight
         for one in sight.issues.values():
             self.pulls.get(process.name, {}).pop(f"agent/{one.identifier}", None)
-            self._saw_whether_over(process, one)
-            self._saw_whether_held(process, one, sight.issues[epic])
+            if one.id in sight.tickets or not self.world.linear.issues[one.id].home:
+                self._saw_whether_over(process, one)
+                self._saw_whether_held(process, one, sight.issues[epic])
+        self._saw_what_departed(process, epic, sight)
         if epic not in self.approved and turn_1(sight.issues[epic]):
             self.approved.add(epic)
+
+    def _saw_what_departed(self, process: "Process", epic: str, sight: Sight) -> None:
+        """Nothing more is done for what the epic had once: no agent works on it, and it is not merged."""
+        for one in self.world.linear.issues.values():
+            if one.home == epic and one.id not in sight.tickets and not one.lone:
+                self.over.setdefault((process.name, one.id), self.world.loop.time())
+                self.held.setdefault((process.name, one.id), self.world.loop.time())
 
     def saw_moves(self, process: "Process", issue: Issue) -> None:
         """A process asked who moved an issue: it was told where that stands by now, and believes this of the two."""
@@ -111,6 +121,15 @@ class Sights:
     def of(self, process: "Process") -> list[Sight]:
         """What a process saw of every epic that it looked at."""
         return [sight for (name, _), sight in self.epics.items() if name == process.name]
+
+    def seen(self, process: "Process", issue: str) -> Seen | None:
+        """An issue as a process saw it last."""
+        found = [one for one in self.of(process) if issue in one.issues]
+        return max(found, key=lambda one: one.at).issues[issue] if found else None
+
+    def around(self, process: "Process", issue: str) -> Sight:
+        """The newest look of a process that showed an issue with its epic; that may be another one by now."""
+        return max((one for one in self.of(process) if issue in one.tickets), key=lambda one: one.at)
 
     def pull(self, process: "Process", branch: str) -> PullSight | None:
         """What a process saw of the pull request of a branch."""

@@ -43,7 +43,7 @@ class Starts(Part):
                 self._far_enough(process, sight.issues[below], name)
         if order.spec["run"]["prompt"] == "implement" and not order.spec["plan_path"]:
             self.violated("a stage is skipped", f"{name} is implemented without a plan")
-        self._is_affordable(sight, root, name)
+        self._is_affordable(process, sight, root, name)
 
     def _is_new(self, process: "Process", order: RunOrder, name: str) -> None:
         holder = self.world.linear.issues[order.issue]
@@ -87,9 +87,10 @@ class Starts(Part):
         if not (far and known is not None and (known.green or known.merged)):
             self.violated("a ticket starts before its blockers", f"{name} starts, {below.identifier} is {below.state}")
 
-    def _is_affordable(self, sight: Sight, root: Seen, name: str) -> None:
+    def _is_affordable(self, process: "Process", sight: Sight, root: Seen, name: str) -> None:
         record = root.record
         allowed = record.budget_usd if record and record.budget_usd is not None else self.world.policy.budget.epic_usd
-        spent = sum(one.record.cost_usd for one in sight.issues.values() if one.record)
+        records = [self.records.newest(process, one) for one in sight.issues.values()]
+        spent = sum(one.cost_usd for one in records if one)
         if spent >= allowed and not unheard(root):
             self.violated("spent more than the budget", f"{name} starts, ${spent:.2f} of ${allowed:.2f} are spent")
