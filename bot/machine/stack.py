@@ -117,13 +117,20 @@ def _branch_with(facts: Facts, ticket: Ticket) -> str:
 
 
 def goes_into(facts: Facts, record: Record) -> str:
-    """Where the pull request of finished work goes: what it began on, unless that landed (and is gone) meanwhile.
+    """Where the pull request of finished work goes: into what it began on, or where a person merged that.
 
-    Work that was given up, and taken up again with a result that came since, no longer says what it began on.
+    Into the base branch where that landed, or is no ticket's of the epic any more: its branch may be gone, and GitHub
+    opens no pull request into a branch that is not there. What stood on it is taken out of the work next. Work that was
+    given up, and taken up again with a result that came since, no longer says what it began on.
     """
     assert facts.repository is not None
-    landed = {own_branch(one) for one in facts.tickets if has_landed(facts, one)}
-    return facts.repository.base if record.base in {"", *landed} else record.base
+    if record.base and record.base == base_branch_of(record.branch):
+        return record.base
+    below = next((one for one in facts.tickets if own_branch(one) == record.base), None)
+    if below is None or has_landed(facts, below):
+        return facts.repository.base
+    branch = _branch_with(facts, below)
+    return branch if branch != record.branch else facts.repository.base
 
 
 def has_landed(facts: Facts, ticket: Ticket) -> bool:

@@ -64,7 +64,27 @@ def test_a_branch_whose_base_went_on_must_follow_it(boards):
 def test_work_that_was_given_up_and_taken_up_again_with_its_late_result_goes_into_the_base_branch(approved):
     given_up = replace(approved.work(3).issues["feed"].record, base="", branch="")
     assert goes_into(approved.facts(), given_up) == "main"
-    assert goes_into(approved.facts(), replace(given_up, base="agent/YOU-9")) == "agent/YOU-9"
+
+
+def test_finished_work_goes_to_where_a_person_merged_what_it_stands_on(boards):
+    """The branch that it began on went with that merge, perhaps: GitHub opens no pull request into it."""
+    board = begun(boards)
+    board.work(12)
+    theme = board.issues["theme"].record
+    assert goes_into(board.facts(), theme) == theme.base == board.pulls["storage"].head_branch
+    board.pull(board.pulls["storage"].number, open=False, merged=True, base_branch=board.pulls["feed"].head_branch)
+    assert goes_into(board.facts(), theme) == board.pulls["feed"].head_branch
+    board.pull(board.pulls["storage"].number, base_branch=theme.branch)
+    assert goes_into(board.facts(), theme) == "main", "not into itself"
+
+
+def test_finished_work_goes_into_the_base_branch_where_what_it_stands_on_is_no_ticket_of_the_epic_any_more(boards):
+    board = begun(boards)
+    board.work(12)
+    facts, theme = board.facts(), board.issues["theme"].record
+    without = replace(facts, tickets=tuple(one for one in facts.tickets if one.issue.id != "storage"))
+    assert goes_into(without, theme) == "main"
+    assert goes_into(without, replace(theme, base=base_branch_of(theme.branch))) == base_branch_of(theme.branch)
 
 
 def test_a_branch_that_somebody_deleted_before_it_had_a_pull_request_is_theirs_to_say(approved):

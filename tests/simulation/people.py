@@ -313,7 +313,7 @@ class People:
         """It passes by itself, but where a ticket departed: what goes on alone need not keep to the order of its epic,
         which may wait for it in turn; and somebody does by hand what is nobody's."""
         below = self.linear.issue(str(blocker.values["ticket"]))
-        if issue.departed and below.home == issue.home:
+        if issue.departed and below.id in issue.blocked_by and below.home == issue.home:
             issue.blocked_by.remove(below.id)
             self.linear.touch(issue)
             return
