@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.setting import EVERY, REMAINDER, SPECIAL, UNTIDY, setting_of
+from tests.simulation.setting import EVERY, LEAVING, REMAINDER, SPECIAL, UNTIDY, setting_of
 from tests.simulation.story import play
 
 SAMPLE = range(12)
@@ -32,10 +32,11 @@ def test_in_special_worlds_nothing_is_violated_either(place):
     assert not ended.found, f"make simulate SEED={seed} ARGS='--steps 60': {ended.found[0]}"
 
 
-def test_where_people_tidy_up_nothing_is_violated_either():
-    assert setting_of(55) is UNTIDY
-    ended = play(55)
-    assert not ended.found, f"make simulate SEED=55: {ended.found[0]}"
+@pytest.mark.parametrize(("seed", "setting"), [(55, UNTIDY), (57, LEAVING)], ids=lambda one: getattr(one, "name", one))
+def test_where_people_tidy_up_and_where_tickets_leave_nothing_is_violated_either(seed, setting):
+    assert setting_of(seed) is setting
+    ended = play(seed)
+    assert not ended.found, f"make simulate SEED={seed}: {ended.found[0]}"
 
 
 @pytest.mark.parametrize("seed", FOUND)
