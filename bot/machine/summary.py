@@ -131,11 +131,12 @@ def _waits_for_the_merge(facts: Facts, ticket: Ticket, above: frozenset[str]) ->
 
 
 def _waits_for_a_person(facts: Facts, ticket: Ticket) -> bool:
+    """Whether nothing is done for it until a person says so, or until what it was merged into is merged."""
     pull = ticket.pull_request
     if pull is None:
         return ticket.issue.stage is Stage.MERGE or is_held_back(facts, ticket)
     if current_run(ticket) is not None or not pull.open or wanted(facts, ticket) is not None:
-        return not pull.open and not pull.merged
+        return not pull.open
     against = what_stands_against(facts, ticket, pull)
     if against is None or against.reason == "computing":
         return ticket.issue.stage is Stage.MERGE

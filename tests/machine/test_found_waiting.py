@@ -24,6 +24,20 @@ def test_what_waits_for_a_merge_and_the_approval_of_that_merge_do_not_wait_for_e
     assert board.stage("theme") is not Stage.TODO
 
 
+def test_what_waits_for_work_that_a_person_merged_into_another_one_waits_for_the_merge_of_that(boards):
+    board = begun(boards, dependents_wait_for_done=True)
+    board.work(12)
+    assert board.stages()["theme"] == "todo"
+    into = board.pulls["feed"].head_branch
+    board.pull(board.pulls["storage"].number, open=False, merged=True, base_branch=into)
+    board.settle()
+    assert "YOU-" not in board.why("epic"), "it waits for a person, and for no ticket"
+    board.comments("epic", "approve")
+    board.settle().work(2)
+    assert board.stage("storage") is Stage.DONE
+    assert board.stage("theme") is not Stage.TODO
+
+
 def test_a_pull_request_that_waits_for_a_ticket_does_not_hold_that_ticket_back(boards):
     board = begun(boards, open_reviews=1)
     board.work(12)

@@ -245,7 +245,7 @@ PLANTED = (
         "bot/machine/stack.py",
         "    watched = facts.unchecked.get(record.issue, 0.0)\n",
         "    watched = (facts.now - record.head_at).total_seconds() if record.head_at else 0.0\n",
-        found_by=1552,
+        found_by=3520,
     ),
     Planted(
         "somebody who wants changes is no obstacle",
@@ -287,7 +287,7 @@ PLANTED = (
         "bot/github/ensure.py",
         "        pushed_to = bool(merged) and tip != merged\n",
         "        pushed_to = False\n",
-        found_by=436,
+        found_by=522,
     ),
     # ---- effects
     Planted(
