@@ -89,14 +89,20 @@ def base_of(facts: Facts, ticket: Ticket) -> Base:
     own, record = own_branch(ticket), ticket.issue.record
     if waits_in_a_circle(facts, ticket):
         return Base(goes_into(facts, record) if record else facts.repository.base)
-    siblings = (_sibling(facts, blocking) for blocking in ticket.issue.blocked_by)
-    below = [one for one in siblings if one and _has_a_branch(one) and not has_landed(facts, one)]
-    branches = tuple(name for name in dict.fromkeys(_branch_with(facts, one) for one in below) if name != own)
+    below = [one for one in merges_after(facts, ticket) if _has_a_branch(one)]
+    branches = tuple(dict.fromkeys(_branch_with(facts, one) for one in below))
     if not branches:
         return Base(facts.repository.base)
     if len(branches) == 1:
         return Base(branches[0])
     return Base(base_branch_of(own), branches)
+
+
+def merges_after(facts: Facts, ticket: Ticket) -> tuple[Ticket, ...]:
+    """The blockers that must land first; what a person merged into the ticket's own branch lands with it."""
+    siblings = (_sibling(facts, blocking) for blocking in ticket.issue.blocked_by)
+    ahead = (one for one in siblings if one and not has_landed(facts, one))
+    return tuple(one for one in ahead if _branch_with(facts, one) != own_branch(ticket))
 
 
 def _has_a_branch(ticket: Ticket) -> bool:

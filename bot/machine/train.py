@@ -21,7 +21,7 @@ from bot.machine.mending import update
 from bot.machine.merge_queue import was_ejected
 from bot.machine.record import Approval
 from bot.machine.running import has_a_run_out, start
-from bot.machine.stack import base_of, has_landed, in_train_order, look_again, waits_in_a_circle
+from bot.machine.stack import base_of, in_train_order, look_again, merges_after, waits_in_a_circle
 
 
 def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
@@ -34,13 +34,9 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
         return Decision(blockers=(unapproved(facts, ticket, approval),))
     if not covers(approval, ticket):
         return Decision(blockers=(Blocker(issue.id, "head_moved", {"head": pull.head[:12]}),))
-    below = [
-        one
-        for one in facts.tickets
-        if one.issue.id in {b.issue for b in issue.blocked_by} and not has_landed(facts, one)
-    ]
-    if below:
-        names = ", ".join(one.issue.identifier for one in below)
+    ahead = merges_after(facts, ticket)
+    if ahead:
+        names = ", ".join(one.issue.identifier for one in ahead)
         train = Blocker(issue.id, "train", {"tickets": names})
         return Decision(blockers=(*waits_in_a_circle(facts, ticket), train))
     moving = follow_base(facts, ticket)
@@ -78,9 +74,8 @@ def riding(facts: Facts, approval: Approval | None) -> tuple[Ticket, ...]:
         if not moving and not covers(approval, ticket):
             continue
         against = what_stands_against(facts, ticket, pull)
-        below = [one for one in facts.tickets if one.issue.id in {b.issue for b in ticket.issue.blocked_by}]
         sound = (moving or against is None or against.reason in _PASSING) and not was_ejected(approval, pull)
-        if sound and all(has_landed(facts, one) or one.issue.id in aboard for one in below):
+        if sound and all(one.issue.id in aboard for one in merges_after(facts, ticket)):
             aboard[ticket.issue.id] = ticket
     return tuple(one for one in aboard.values() if not (one.pull_request and one.pull_request.merged))
 

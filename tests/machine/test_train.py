@@ -373,6 +373,17 @@ def test_what_came_along_when_the_work_above_it_was_merged_is_done_and_its_pull_
     assert above.base_branch != "main"
 
 
+def test_what_a_person_merged_into_the_work_that_waits_for_it_lands_with_that(asked):
+    """Each waited for the other: the one for the merge of what it is in, that one for the landing of what lies below."""
+    below, above = asked.pulls["storage"], asked.pulls["theme"]
+    assert "storage" in {one.issue for one in asked.issues["theme"].blocked_by}
+    asked.pull(below.number, open=False, merged=True, base_branch=above.head_branch)
+    asked.settle().comments("epic", "approve")
+    asked.settle()
+    assert above.number in {one.number for one in asked.merges}
+    assert asked.stage("theme") is asked.stage("storage") is Stage.DONE
+
+
 def test_what_is_to_be_merged_and_has_no_pull_request_gets_one(approved):
     """It waited for one without a word, and nobody was about to open it."""
     approved.work(7)

@@ -222,7 +222,7 @@ PLANTED = (
     Planted(
         "a stack is merged from its top",
         "bot/machine/train.py",
-        "    if below:\n        names = ",
+        "    if ahead:\n        names = ",
         "    if False:\n        names = ",
         found_by=16,
     ),
@@ -245,7 +245,7 @@ PLANTED = (
         "bot/machine/stack.py",
         "    watched = facts.unchecked.get(record.issue, 0.0)\n",
         "    watched = (facts.now - record.head_at).total_seconds() if record.head_at else 0.0\n",
-        found_by=3520,
+        found_by=1780,
     ),
     Planted(
         "somebody who wants changes is no obstacle",
