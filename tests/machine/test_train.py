@@ -374,7 +374,7 @@ def test_what_came_along_when_the_work_above_it_was_merged_is_done_and_its_pull_
 
 
 def test_what_a_person_merged_into_the_work_that_waits_for_it_lands_with_that(asked):
-    """Each waited for the other: the one for the merge of what it is in, that one for the landing of what lies below."""
+    """Each waited for the other: the one for the merge of what it is in, that one for what lies below to land."""
     below, above = asked.pulls["storage"], asked.pulls["theme"]
     assert "storage" in {one.issue for one in asked.issues["theme"].blocked_by}
     asked.pull(below.number, open=False, merged=True, base_branch=above.head_branch)
