@@ -287,7 +287,7 @@ PLANTED = (
         "bot/github/ensure.py",
         "        pushed_to = bool(merged) and tip != merged\n",
         "        pushed_to = False\n",
-        found_by=436,
+        found_by=544,
     ),
     # ---- effects
     Planted(
