@@ -93,10 +93,11 @@ LONE_MERGING = Setting(
 )
 TAKING = Setting("taking", TAKING_DEEDS, tasks=2)
 LEAVING = Setting("leaving", LEAVING_DEEDS, tasks=3, smooth=True, red=0.1, queue=0.7)
+WRONG_CLOCKS = Setting("wrong clocks", TRAIN_DEEDS, {"clock jump": 0.2, "restart": 0.02}, tasks=3, smooth=True)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""
 REMAINDER = 4
-SELDOM = {(1, 9): UNTIDY, (1, 4): LONE, (1, 6): LONE_MERGING, (2, 9): TAKING, (3, 9): LEAVING}
+SELDOM = {(1, 9): UNTIDY, (1, 4): LONE, (1, 6): LONE_MERGING, (2, 9): TAKING, (3, 9): LEAVING, (5, 9): WRONG_CLOCKS}
 """Of ten that would be ordinary with this remainder, the one of this place; so all others are what they always were."""
 
 
