@@ -215,9 +215,12 @@ def _is_to_follow(facts: Facts, record: Record, pull: PullRequest) -> bool:
 
 
 def _left_behind(facts: Facts, record: Record, base: str) -> bool:
-    """Whether the branch below has commits of the service that this one has not."""
+    """Whether the branch below has commits of the service that this one has not.
+
+    What has nothing of its own, since somebody merged it into the one below, comes along with that.
+    """
     below = next((one for one in facts.tickets if own_branch(one) == base), None)
-    if below is None or below.pull_request is None or not record.base_at:
+    if below is None or below.pull_request is None or record.base_at in ("", record.head):
         return False
     head = below.pull_request.head
     return head == record_of(below).head and head != record.base_at

@@ -61,6 +61,20 @@ def test_a_branch_whose_base_went_on_must_follow_it(boards):
     assert (update.issue, update.prompt, update.about["must"]) == ("theme", "update", True)
 
 
+def test_a_branch_that_somebody_merged_into_the_one_below_does_not_follow_that(boards):
+    """An update finds it contained, and changes nothing: it was wanted again and again."""
+    board = begun(boards)
+    board.work(12)
+    board.updates = False
+    orders = len(board.orders)
+    board.pull(board.pulls["storage"].number, head="has-both")
+    board.change("storage", record=replace(board.issues["storage"].record, head="has-both"))
+    theme = board.issues["theme"].record
+    board.change("theme", record=replace(theme, base_at=theme.head))
+    board.step()
+    assert board.orders[orders:] == []
+
+
 def test_work_that_was_given_up_and_taken_up_again_with_its_late_result_goes_into_the_base_branch(approved):
     given_up = replace(approved.work(3).issues["feed"].record, base="", branch="")
     assert goes_into(approved.facts(), given_up) == "main"
