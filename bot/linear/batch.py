@@ -19,7 +19,8 @@ class Write:
     """One mutation. `entity` and `id` are what a conflict would name; `instead` is what is done then, if anything.
 
     The same goes for a change of what is not there any more. `issue` is the id of the issue with which all the rest is
-    left out when Linear rejects it; empty: nothing goes on without it.
+    left out when Linear rejects it; empty: nothing goes on without it. `ends` are issues that may be made just before
+    it: it alone is left out where one of them was there already, out of everybody's sight, and can't be edited.
     """
 
     operation: str
@@ -29,6 +30,7 @@ class Write:
     id: str = ""
     instead: "Write | None" = None
     issue: str = ""
+    ends: tuple[str, ...] = ()
 
 
 @dataclass
@@ -100,6 +102,8 @@ async def _without(client: LinearClient, batch: Sequence[Write], sent: Sent, err
     write = batch[place]
     if isinstance(error, NotFound) and write.instead is not None:
         return [write.instead, *batch[place + 1 :]]
+    if sent.there.intersection(write.ends):
+        return list(batch[place + 1 :])
     if not write.issue:
         raise error
     sent.refused[write.issue] = str(error)

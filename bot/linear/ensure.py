@@ -106,11 +106,15 @@ class Writes:
         return {ticket.key: ticket_id(epic.id, ticket.key) for ticket in wanted}
 
     def relation(self, blocker: str, blocked: str, epic: str = "") -> None:
-        """The issue `blocker` blocks the issue `blocked` (both by id); it is a matter of their epic."""
+        """The issue `blocker` blocks the issue `blocked` (both by id); it is a matter of their epic.
+
+        One that was made before, and was taken out of the epic and archived since, blocks nothing and is not blocked.
+        """
         ours = effect_id("relation", blocker, blocked)
         made = {"id": ours, "issueId": blocker, "relatedIssueId": blocked, "type": "blocks"}
         about = f"relation: {blocker} blocks {blocked}"
-        self._add(Write("issueRelationCreate", {"input": made}, about, "IssueRelation", ours, issue=epic or blocked))
+        ends, subject = (blocker, blocked), epic or blocked
+        self._add(Write("issueRelationCreate", {"input": made}, about, "IssueRelation", ours, None, subject, ends))
 
     def move(self, issue: Issue, stage: Stage) -> None:
         """The issue is in the workflow state of this stage."""
@@ -169,7 +173,8 @@ class Writes:
 
         def create(id_: str, then: Write | None) -> Write:
             made = {"id": id_, "issueId": target, "url": url, **shown}
-            return Write("attachmentCreate", {"input": made}, about, "Attachment", id_, then, about_whom)
+            ends = (target,) if first else ()
+            return Write("attachmentCreate", {"input": made}, about, "Attachment", id_, then, about_whom, ends)
 
         def change(id_: str, then: Write) -> Write:
             return Write("attachmentUpdate", {"id": id_, "input": shown}, about, instead=then, issue=about_whom)

@@ -152,6 +152,32 @@ async def test_what_is_refused_of_one_issue_leaves_out_the_rest_of_it_and_nothin
     assert sent.requests == (2 if told else 5)
 
 
+async def test_a_ticket_that_was_made_taken_out_and_archived_holds_up_no_new_breakdown(
+    office: Any, epic: Issue
+) -> None:
+    """Its id is used, and nothing can be related to it; the relations between the others are made."""
+    alice, first = office.person("alice"), office.writes()
+    first.create_tickets(epic, TASKS[1:2])
+    await first.send()
+    gone = office.world.issue("YOU-2")
+    alice.reparents(gone, None)
+    alice.archives(gone)
+    writes = office.writes()
+    ids = writes.create_tickets(epic, TASKS)
+    for above, below in (("a", "b"), ("b", "c"), ("a", "c")):
+        writes.relation(ids[above], ids[below], epic.id)
+    writes.move(epic, Stage.DEV)
+    for key, id_ in ids.items():
+        writes.record(id_, Record(id_, task=key), title="Callboard", url="https://c.test", first=True, epic=epic.id)
+    assert (await writes.send()).refused == {}
+    picture = await office.observer.observe_epic(epic.id)
+    assert picture.epic.stage is Stage.DEV
+    assert {one.title: [below.issue for below in one.blocked_by] for one in picture.tickets} == {
+        "Do a": [],
+        "Do c": [ids["a"]],
+    }
+
+
 async def test_a_ticket_in_a_team_without_our_states_holds_up_no_other(office: Any, epic: Issue) -> None:
     office.world.add_team("OPS", "Operations")
     ticket = await again(office, office.person("alice").creates("OPS", "moved away"))
