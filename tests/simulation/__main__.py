@@ -18,6 +18,8 @@ from tests.simulation.story import Ended, play
 STEPS = 200
 EACH = 100
 """Stories that a process plays before another one takes its place, which is quicker than to collect its garbage."""
+SOME = 1000
+"""Stories after which it is told how far it is."""
 FIRST_TOLD = 10
 """Violations of which the last words are printed."""
 
@@ -47,6 +49,8 @@ def main() -> int:
             if len(found) <= FIRST_TOLD:
                 invariant, what = ended.found[0]
                 sys.stdout.write(f"seed {ended.seed}: {invariant}: {what}\n  make simulate SEED={ended.seed}\n")
+        if seeds % SOME == 0 and seeds < wanted.seeds:
+            sys.stderr.write(f"{seeds} of {wanted.seeds} seeds, {len(found)} violations\n")
     never = missing(fired) if seeds >= MANY else ()
     if wanted.fired or seeds >= MANY:
         sys.stdout.writelines(f"{count:8} {name}\n" for name, count in sorted(fired.items()))
