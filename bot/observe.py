@@ -22,12 +22,11 @@ from bot.machine.errors import Refused, UserError
 from bot.machine.facts import Call, Departed, Facts, Issue, Refusal, Repository, Rules, Run, RunState, Service, Ticket
 from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
-from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATE, WORKER, Stage
 from bot.machine.watchdog import Memory
 from bot.places import whereabouts, with_new_name
 from bot.policy import Policy, RepositoryPolicy
-from bot.pulls import GitHubReads, Pulls
+from bot.pulls import GitHubReads, Pulls, Work, work_left, work_of
 from bot.refusals import Refusals
 from bot.unchecked import Unchecked
 
@@ -90,8 +89,8 @@ class Observer:
         where = await whereabouts(self.github, policy, picture.epic, issues)
         issues, place = tuple(with_new_name(one, where) for one in issues), where.place
         departed = () if lone or place is None else await self._departed(picture.epic, picture.tickets)
-        left = [_as_left(one, picture.epic) for one in departed if not one.whose]
-        pulls, gone, refused = await self._on_github(place, (*issues, *left))
+        works = [*map(work_of, issues), *(work_left(one) for one in departed if not one.whose)]
+        pulls, gone, refused = await self._on_github(place, works)
         ids = {one.id for one in issues}
         runs = [_run(row) for row in await self.engine.runs(key)]
         tickets = tuple(
@@ -135,12 +134,12 @@ class Observer:
         )
 
     async def _on_github(
-        self, place: RepositoryPolicy | None, issues: Iterable[Issue]
+        self, place: RepositoryPolicy | None, works: Iterable[Work]
     ) -> tuple[Mapping[str, PullRequest], frozenset[str], str]:
         """The pull requests by issue, the issues whose branch is gone, and why GitHub shows none of it."""
         try:
-            pulls = await self.pulls.of(place, issues)
-            gone = [one.id for one in issues if await self.pulls.is_branch_gone(place, one, pulls.get(one.id))]
+            pulls = await self.pulls.of(place, works)
+            gone = [one.issue for one in works if await self.pulls.is_branch_gone(place, one, pulls.get(one.issue))]
         except (Refused, UserError) as error:
             log.warning("github refuses to be read", reason=str(error))
             return {}, frozenset(), str(error)
@@ -235,14 +234,6 @@ def _unread(issue: Issue, refused: str, *, is_epic: bool) -> Refusal | None:
         return None
     left = record is not None and (record.branch or record.pull_request is not None)
     return Refusal(refused, UNREAD_SECONDS) if left or not stage.over else None
-
-
-def _as_left(one: Departed, epic: Issue) -> Issue:
-    """What departed, so that its pull request is found; of what was deleted only the branch is known."""
-    if one.now is not None and one.now.record is not None:
-        return one.now
-    record = Record(one.issue, branch=one.branch, head=one.branch)
-    return replace(one.now or epic, id=one.issue, stage=Stage.CODE_REVIEW, record=record)
 
 
 def _is_lone(issue: Issue) -> bool:

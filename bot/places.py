@@ -55,8 +55,3 @@ def with_new_name(issue: Issue, where: Whereabouts) -> Issue:
     if record.repository != where.began_in:
         return issue
     return replace(issue, record=replace(record, repository=where.place.name), outdated=True)
-
-
-def is_there(place: RepositoryPolicy, issue: Issue) -> bool:
-    """Whether the work of an issue is in this repository, or has not begun."""
-    return issue.record is None or issue.record.repository in ("", place.name)

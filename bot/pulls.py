@@ -1,17 +1,17 @@
 """The pull requests of an epic's tickets, and what became of their branches, as GitHub shows them."""
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from bot.machine import protected
-from bot.machine.facts import Issue
+from bot.machine.facts import Departed, Issue
 from bot.machine.moving import stage_of
 from bot.machine.pull_request import PullRequest
 from bot.machine.stack import branch_of
 from bot.machine.stages import Stage
-from bot.places import Names, is_there
+from bot.places import Names
 from bot.policy import Policy, RepositoryPolicy
 from bot.reviewing import Reviewers
 
@@ -39,6 +39,56 @@ class GitHubReads(Names, Protocol):
         """The head branch of a pull request; None when there is none."""
 
 
+@dataclass(frozen=True)
+class Work:
+    """What is known of an issue's work where its pull request is looked for."""
+
+    issue: str
+    branch: str
+    stage: Stage | None
+    repository: str = ""
+    """Where it is; empty: it has not begun."""
+    number: int | None = None
+    """The pull request that is known."""
+    pushed_at: datetime | None = None
+    """When its head was pushed; None: it has none."""
+    is_expected: bool = False
+    """Whether there may be a pull request that nobody knows yet."""
+
+    def is_in(self, place: RepositoryPolicy) -> bool:
+        """Whether it is in this repository, or has not begun."""
+        return self.repository in ("", place.name)
+
+
+def work_of(issue: Issue) -> Work:
+    """The work of a ticket. What was given up, and is taken up again, does not remember its branch.
+
+    What is done may have left its branch, whatever its record knows of a push: a record that is not believed may be
+    begun anew any moment, and then knows of none.
+    """
+    stage, record = stage_of(issue), issue.record
+    if record is None:
+        expected = bool(issue.record_refused) and stage is Stage.DONE
+        return Work(issue.id, branch_of(issue.identifier), stage, is_expected=expected)
+    left = stage is Stage.DONE and bool(issue.record_refused or record.branch)
+    return Work(
+        issue.id,
+        record.branch or branch_of(issue.identifier),
+        stage,
+        repository=record.repository,
+        number=record.pull_request,
+        pushed_at=record.head_at if record.head else None,
+        is_expected=left or (bool(record.head) and stage in _MAY_HAVE_A_PULL_REQUEST),
+    )
+
+
+def work_left(departed: Departed) -> Work:
+    """The work of what is no ticket of the epic any more; of what was deleted only the branch is known."""
+    if departed.now is not None and departed.now.record is not None:
+        return work_of(departed.now)
+    return Work(departed.issue, departed.branch, None, is_expected=True)
+
+
 @dataclass
 class Pulls:
     """Finds and reads pull requests for the observer."""
@@ -48,32 +98,31 @@ class Pulls:
     clock: Callable[[], datetime]
     reviewers: Reviewers = field(default_factory=Reviewers)
 
-    async def of(self, place: RepositoryPolicy | None, issues: Iterable[Issue]) -> dict[str, PullRequest]:
-        """The pull request of every ticket that may have one, by issue id."""
+    async def of(self, place: RepositoryPolicy | None, works: Iterable[Work]) -> dict[str, PullRequest]:
+        """The pull request of all work that may have one, by issue id."""
         if place is None:
             return {}
-        issues = tuple(one for one in issues if is_there(place, one))
+        known = {one.issue: one for one in works if one.is_in(place)}
         numbers: dict[int, str] = {}
-        for issue in issues:
-            record = issue.record
-            number = record.pull_request if record else None
-            if number is None and (_has_work(issue, _MAY_HAVE_A_PULL_REQUEST) or _leaves_a_branch(issue)):
-                number = await self.github.find_pull(place.name, _branch(issue))
+        for work in known.values():
+            number = work.number
+            if number is None and work.is_expected:
+                number = await self.github.find_pull(place.name, work.branch)
             if number is not None:
-                numbers[number] = issue.id
-        pulls = await self._look(place, numbers, {one.id: one for one in issues})
-        pushed = {issue.id: issue.record.head_at if issue.record else None for issue in issues}
+                numbers[number] = work.issue
+        pulls = await self._look(place, numbers, known)
         bots = self.policy().gates.review_bots
-        stages = {issue.id: stage_of(issue) for issue in issues}
         return {
             (owner := numbers[number]): await self._with_protected(
-                place, self.reviewers.hear(pull, bots, pushed[owner]), asked=stages[owner] is Stage.MERGE
+                place,
+                self.reviewers.hear(pull, bots, known[owner].pushed_at),
+                asked=known[owner].stage is Stage.MERGE,
             )
             for number, pull in pulls.items()
         }
 
     async def _look(
-        self, place: RepositoryPolicy, numbers: dict[int, str], issues: Mapping[str, Issue]
+        self, place: RepositoryPolicy, numbers: dict[int, str], works: Mapping[str, Work]
     ) -> Mapping[int, PullRequest]:
         """These pull requests (number to issue id); in the place of a closed one the open one of the same branch.
 
@@ -81,28 +130,27 @@ class Pulls:
         """
         pulls = await self.github.observe_pulls(place.name, tuple(numbers)) if numbers else {}
         for pull in [one for one in pulls.values() if not (one.open or one.merged)]:
-            issue = issues[numbers[pull.number]]
-            if issue.record is None or issue.record.pull_request != pull.number or stage_of(issue).over:
+            work = works[numbers[pull.number]]
+            if work.number != pull.number or (work.stage is not None and work.stage.over):
                 continue
             other = await self.github.find_pull(place.name, pull.head_branch)
             if other is not None and other != pull.number:
-                numbers[other] = issue.id
+                numbers[other] = work.issue
                 pulls = {**pulls, **await self.github.observe_pulls(place.name, (other,))}
                 del pulls[pull.number]
         return pulls
 
-    async def is_branch_gone(self, place: RepositoryPolicy | None, issue: Issue, pull: PullRequest | None) -> bool:
+    async def is_branch_gone(self, place: RepositoryPolicy | None, work: Work, pull: PullRequest | None) -> bool:
         """Whether somebody deleted the branch of finished work; not asked when a pull request shows the work.
 
         GitHub may be slow to show what was pushed just now.
         """
-        pushed = issue.record.head_at if issue.record else None
-        if place is None or not is_there(place, issue):
+        if place is None or pull is not None or not work.is_in(place):
             return False
-        if pull is not None or pushed is None or not _has_work(issue, {Stage.CODE_REVIEW}):
+        if work.pushed_at is None or work.stage is not Stage.CODE_REVIEW:
             return False
-        appeared = (self.clock() - pushed).total_seconds() > APPEARS_SECONDS
-        return appeared and not await self.github.has_branch(place.name, _branch(issue))
+        appeared = (self.clock() - work.pushed_at).total_seconds() > APPEARS_SECONDS
+        return appeared and not await self.github.has_branch(place.name, work.branch)
 
     async def _with_protected(self, place: RepositoryPolicy, pull: PullRequest, *, asked: bool) -> PullRequest:
         """The pull request with the protected ones of the files that it changes, once it is about to be merged."""
@@ -111,23 +159,3 @@ class Pulls:
         changed = await self.github.changed_files(place.name, pull)
         patterns = self.policy().git.protected
         return replace(pull, protected=None if changed is None else protected.among(changed, patterns))
-
-
-def _branch(issue: Issue) -> str:
-    """The branch of its work; what was given up, and is taken up again, does not remember it."""
-    known = issue.record.branch if issue.record else ""
-    return known or branch_of(issue.identifier)
-
-
-def _leaves_a_branch(issue: Issue) -> bool:
-    """Whether it is done and its branch may still be there, whatever its record knows of a push.
-
-    A record that is not believed may be begun anew any moment, and then knows of none.
-    """
-    left = bool(issue.record_refused) or (issue.record is not None and bool(issue.record.branch))
-    return left and stage_of(issue) is Stage.DONE
-
-
-def _has_work(issue: Issue, stages: Container[Stage | None]) -> bool:
-    """Whether it is in one of these stages with something pushed."""
-    return issue.record is not None and bool(issue.record.head) and stage_of(issue) in stages

@@ -8,8 +8,9 @@ import pytest
 from bot.machine.facts import Issue
 from bot.machine.record import Record
 from bot.machine.stages import Stage
-from bot.places import is_there, whereabouts, with_new_name
+from bot.places import whereabouts, with_new_name
 from bot.policy import Policy, RepositoryPolicy
+from bot.pulls import work_of
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 EPIC = Issue("e", "YOU-1", "T", "", "", "YOU", Stage.DEV, "In Dev", "started", frozenset(), 0, NOW, record=Record("e"))
@@ -71,10 +72,10 @@ async def test_upper_and_lower_case_are_the_same_name() -> None:
     where = await whereabouts(GitHub(), POLICY, EPIC, (loud,))
     assert where.place is not None
     found = with_new_name(loud, where)
-    assert is_there(where.place, found)
+    assert work_of(found).is_in(where.place)
 
 
 def test_a_ticket_of_another_repository_is_not_there() -> None:
-    assert is_there(RepositoryPolicy(name="acme/youlab"), TICKET)
-    assert is_there(RepositoryPolicy(name="acme/other"), EPIC)
-    assert not is_there(RepositoryPolicy(name="acme/other"), TICKET)
+    assert work_of(TICKET).is_in(RepositoryPolicy(name="acme/youlab"))
+    assert work_of(EPIC).is_in(RepositoryPolicy(name="acme/other"))
+    assert not work_of(TICKET).is_in(RepositoryPolicy(name="acme/other"))

@@ -10,7 +10,7 @@ from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.stages import Stage
 from bot.policy import RepositoryPolicy
-from bot.pulls import Pulls
+from bot.pulls import Pulls, work_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PULL = PullRequest(7, "https://github/pull/7", "node", True, False, "sha", "agent/YOU-2", "main")
@@ -45,7 +45,7 @@ async def test_the_pull_request_of_work_that_was_given_up_and_taken_up_again_is_
     """Giving up forgets the branch; found by the simulation: a pull request was opened, and never seen."""
     for branch in ("", PULL.head_branch):
         issue = replace(WORK, record=replace(cast("Record", WORK.record), branch=branch))
-        found = await pulls(GitHub()).of(PLACE, (issue,))
+        found = await pulls(GitHub()).of(PLACE, (work_of(issue),))
         assert [one.number for one in found.values()] == [PULL.number]
 
 
@@ -54,8 +54,9 @@ async def test_the_pull_request_of_done_work_is_found_whatever_is_known_of_a_pus
     done = replace(WORK, stage=Stage.DONE, state_name="Done", state_type="completed")
     anew = Record("feed", stage=Stage.DONE, branch=PULL.head_branch)
     for issue in (replace(done, record=anew), replace(done, record=None, record_refused="it is not signed")):
-        assert await pulls(GitHub()).of(PLACE, (issue,)), issue
-    assert not await pulls(GitHub()).of(PLACE, (replace(done, record=replace(anew, branch="")),)), "nothing is left"
+        assert await pulls(GitHub()).of(PLACE, (work_of(issue),)), issue
+    nothing_left = replace(done, record=replace(anew, branch=""))
+    assert not await pulls(GitHub()).of(PLACE, (work_of(nothing_left),))
 
 
 async def test_an_older_pull_request_that_somebody_reopened_is_seen_in_the_place_of_the_closed_one() -> None:
@@ -66,22 +67,22 @@ async def test_an_older_pull_request_that_somebody_reopened_is_seen_in_the_place
             return {one.number: one for one in (PULL, closed) if one.number in numbers}
 
     issue = replace(WORK, record=replace(cast("Record", WORK.record), pull_request=closed.number))
-    found = await pulls(Reopened()).of(PLACE, (issue,))
+    found = await pulls(Reopened()).of(PLACE, (work_of(issue),))
     assert [one.number for one in found.values()] == [PULL.number]
 
 
 async def test_a_branch_that_somebody_deleted_is_gone_once_github_had_time_to_show_it() -> None:
     late = timedelta(minutes=2)
-    assert await pulls(GitHub(), late).is_branch_gone(PLACE, WORK, None)
-    assert not await pulls(GitHub()).is_branch_gone(PLACE, WORK, None)
-    assert not await pulls(GitHub(PULL.head_branch), late).is_branch_gone(PLACE, WORK, None)
-    assert not await pulls(GitHub(), late).is_branch_gone(PLACE, WORK, PULL)
-    assert not await pulls(GitHub(), late).is_branch_gone(PLACE, replace(WORK, stage=Stage.DEV), None)
+    assert await pulls(GitHub(), late).is_branch_gone(PLACE, work_of(WORK), None)
+    assert not await pulls(GitHub()).is_branch_gone(PLACE, work_of(WORK), None)
+    assert not await pulls(GitHub(PULL.head_branch), late).is_branch_gone(PLACE, work_of(WORK), None)
+    assert not await pulls(GitHub(), late).is_branch_gone(PLACE, work_of(WORK), PULL)
+    assert not await pulls(GitHub(), late).is_branch_gone(PLACE, work_of(replace(WORK, stage=Stage.DEV)), None)
 
 
 async def test_a_number_of_another_repository_is_not_looked_for() -> None:
     """There it is somebody else's pull request."""
     elsewhere = replace(WORK, record=replace(cast("Record", WORK.record), pull_request=7, repository="acme/other"))
-    assert await pulls(GitHub()).of(PLACE, (elsewhere,)) == {}
-    assert await pulls(GitHub()).of(RepositoryPolicy(name="acme/other"), (elsewhere,))
-    assert not await pulls(GitHub(), timedelta(hours=1)).is_branch_gone(PLACE, elsewhere, None)
+    assert await pulls(GitHub()).of(PLACE, (work_of(elsewhere),)) == {}
+    assert await pulls(GitHub()).of(RepositoryPolicy(name="acme/other"), (work_of(elsewhere),))
+    assert not await pulls(GitHub(), timedelta(hours=1)).is_branch_gone(PLACE, work_of(elsewhere), None)
