@@ -114,12 +114,18 @@ def _branch_with(facts: Facts, ticket: Ticket) -> str:
 
     Its own may be gone then: GitHub can be set to delete a branch with its merge.
     """
-    branch, pull, seen = own_branch(ticket), ticket.pull_request, set[int]()
-    while pull is not None and pull.merged and pull.number not in seen:
-        seen.add(pull.number)
-        branch, below = pull.base_branch, merged_into(facts, pull)
+    merges = _merges(facts, ticket)
+    return merges[-1].base_branch if merges else own_branch(ticket)
+
+
+def _merges(facts: Facts, ticket: Ticket) -> list[PullRequest]:
+    """The ticket's pull request, if it was merged, and that of the branch into which it was, and so on."""
+    merges, pull = list[PullRequest](), ticket.pull_request
+    while pull is not None and pull.merged and pull not in merges:
+        merges.append(pull)
+        below = merged_into(facts, pull)
         pull = below.pull_request if below else None
-    return branch
+    return merges
 
 
 def goes_into(facts: Facts, record: Record) -> str:
@@ -146,14 +152,14 @@ def has_landed(facts: Facts, ticket: Ticket) -> bool:
     """
     if ticket.issue.stage is not None and ticket.issue.stage.over:
         return True
-    pull, seen = ticket.pull_request, set[int]()
-    while pull is not None and pull.merged and pull.number not in seen:
-        if facts.repository is None or pull.base_branch == facts.repository.base:
-            return True
-        seen.add(pull.number)
-        below = merged_into(facts, pull)
-        pull = below.pull_request if below else None
-    return False
+    base = facts.repository.base if facts.repository else None
+    return any(base in (None, one.base_branch) for one in _merges(facts, ticket))
+
+
+def is_merged_in_a_circle(facts: Facts, ticket: Ticket) -> bool:
+    """Whether people merged it into what was merged into its own branch in the end: nothing lands by itself then."""
+    merges = _merges(facts, ticket)
+    return bool(merges) and merges[-1].base_branch == own_branch(ticket)
 
 
 def merged_into(facts: Facts, pull: PullRequest) -> Ticket | None:

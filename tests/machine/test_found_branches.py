@@ -271,3 +271,16 @@ def test_work_goes_on_upon_its_branches_when_linear_gives_the_tickets_other_iden
     below = next(one for one in approved.orders if one.issue == "storage")
     assert stacked.base == below.branch
     assert len({one.branch for one in approved.orders if one.issue == "theme"}) == 1
+
+
+def test_what_people_merged_into_each_other_lands_by_their_hands_alone(boards):
+    """Each waited for the other for ever, and nobody was told."""
+    board = begun(boards)
+    board.work(12)
+    for one, other in (("storage", "theme"), ("theme", "storage")):
+        branch = board.pulls[other].head_branch
+        board.pull(board.pulls[one].number, base_branch=branch, open=False, merged=True, merge_commit="m")
+        board.change(one, stage=Stage.MERGE, state_name="Ready to Merge")
+    board.step()
+    for one, branch in (("storage", "agent/YOU-3"), ("theme", "agent/YOU-2")):
+        assert f"was merged into {branch}, not into main" in board.why(one)
