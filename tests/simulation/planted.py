@@ -271,9 +271,9 @@ PLANTED = (
     Planted(
         "a merge into a branch counts as landed",
         "bot/machine/stack.py",
-        "        if facts.repository is None or pull.base_branch == facts.repository.base:\n",
-        "        if True:\n",
-        found_by=52,
+        "    return any(base in (None, one.base_branch) for one in _merges(facts, ticket))\n",
+        "    return bool(_merges(facts, ticket))\n",
+        found_by=16,
     ),
     Planted(
         "a branch is deleted below an open pull request",
