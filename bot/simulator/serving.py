@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+
+_OWN_PORTS = (10_000, 32_000)
+"""Below those that Linux gives to whoever asks for any (32768 to 60999; macOS: from 49152)."""
 
 
 @asynccontextmanager
@@ -38,6 +42,18 @@ async def serve(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Asyn
         server.end()
         await task
         listener.close()
+
+
+def free_port() -> int:
+    """A port that nobody else comes by while the service is down: systems give away only higher ones by themselves.
+
+    Raises:
+        OSError: none was found.
+    """
+    for port in random.SystemRandom().sample(range(*_OWN_PORTS), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError(f"none of 100 ports between {_OWN_PORTS[0]} and {_OWN_PORTS[1]} is free")
 
 
 class _Server(uvicorn.Server):

@@ -6,7 +6,6 @@ outside services are simulated.
 
 import asyncio
 import secrets
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from bot.config import PolicyFile, Settings, read_settings
 from bot.engine.pace import Pace
 from bot.simulator.github import GitHubWorld, github_app
 from bot.simulator.linear import LinearWorld, Person, linear_app
-from bot.simulator.serving import serve
+from bot.simulator.serving import free_port, serve
 
 REPOSITORY = "acme/youlab"
 POLICY = """\
@@ -149,7 +148,7 @@ async def open_outside(plan: Plan) -> AsyncIterator[Theatre]:
 
 
 def _environment(plan: Plan, linear_url: str, github_url: str, model_url: str) -> dict[str, str]:
-    port = plan.port or _free_port()
+    port = plan.port or free_port()
     environment = {
         "CALLBOARD_HOME": str(plan.home / "callboard"),
         "CALLBOARD_SECRET_KEY": secrets.token_hex(32),
@@ -168,11 +167,6 @@ def _environment(plan: Plan, linear_url: str, github_url: str, model_url: str) -
     if plan.database_url:
         environment["DATABASE_URL"] = plan.database_url
     return environment
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

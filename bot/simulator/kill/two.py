@@ -6,7 +6,6 @@ The other must notice and go on within 90 seconds. Each service has a data folde
 import asyncio
 import os
 import signal
-import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from bot.engine.embedded import embedded_server
 from bot.simulator.kill.processes import Process, belonging, below, ticket_of
 from bot.simulator.kill.rounds import open_rounds
 from bot.simulator.kill.service import Service
+from bot.simulator.serving import free_port
 
 LIMIT = 90.0
 
@@ -66,7 +66,5 @@ async def _at_work(home: Path, script: Path, services: tuple[Service, ...], tick
 def _elsewhere(environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """The same service on another machine: its own folder and port, the same policy, keys and database."""
     home.mkdir(parents=True)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
     config = str(Path(environment["CALLBOARD_HOME"]) / "callboard.toml")
-    return {**environment, "CALLBOARD_HOME": str(home), "PORT": port, "CALLBOARD_CONFIG": config}
+    return {**environment, "CALLBOARD_HOME": str(home), "PORT": str(free_port()), "CALLBOARD_CONFIG": config}
