@@ -18,6 +18,7 @@ from bot.git import checkout
 from bot.git.bundle import Bars
 from bot.git.commit import Conflict, merge
 from bot.git.mirror import WORK, Mirror, Pushed
+from bot.machine import protected
 from bot.machine.errors import Refused, Transient
 from bot.machine.progress import Receipt
 from bot.machine.secrets import SHAPED, without
@@ -144,7 +145,20 @@ class Worker:
             return result | await take_document(start, handed)
         message = f"{run.task_id}: {one_line(run.title)}\n\n{paragraphs(handed.result.summary)}".strip()
         trailers = {"Callboard-Run": run.run_id, "Callboard-Attempt": str(run.attempt)}
-        return result | (await take_files(start, handed, message=message, trailers=trailers) or {"nothing_to_do": True})
+        taken = await take_files(start, handed, message=message, trailers=trailers)
+        return result | (taken or await self._nothing_new(start))
+
+    async def _nothing_new(self, start: Start) -> dict[str, Any]:
+        """What an agent comes to that changed nothing: what is on the branch already is this ticket's work.
+
+        An earlier start of the same run may have been killed when it had pushed, and before anybody knew of it.
+        """
+        old = start.old
+        shared = await start.mirror.fork(old, start.base) if old else None
+        if old is None or shared is None or shared == old:
+            return {"nothing_to_do": True}
+        paths = await start.mirror.differing(shared, old)
+        return {"head": old, "protected": list(protected.among(paths, start.bars.protected))}
 
     async def _implement(self, start: Start, lease: Lease) -> Mapping[str, Any]:
         """Go on with the plan, as far as one agent gets."""

@@ -194,6 +194,7 @@ class Agent:
             (tree / name).write_text(content)
         self.then(tree)
         bundle = self.folder / f"{spec.run_id}.bundle"
+        bundle.unlink(missing_ok=True)
         if self.commits:
             sh("git", "add", "-A", cwd=tree)
             if sh("git", "status", "--porcelain", cwd=tree) or (tree / ".git/MERGE_HEAD").exists():

@@ -71,7 +71,7 @@ async def test_a_run_that_changes_nothing_leaves_no_commit(remote, worker, agent
     remote.add(HOSTILE, "agent/YOU-2")
     before = remote.git("rev-parse", "agent/YOU-2")
     result = await worker.work(order(trunk="main"), lease())
-    assert result.get("nothing_to_do"), result
+    assert result["head"] == before
     assert remote.git("rev-parse", "agent/YOU-2") == before
 
 

@@ -23,6 +23,16 @@ async def test_documentation_with_no_commit_has_nothing_to_do(worker, order, lea
     assert (result["kind"], result["nothing_to_do"]) == ("success", True)
 
 
+async def test_work_that_was_pushed_before_a_kill_is_not_taken_for_nothing_to_do(worker, agent, remote, order, lease):
+    """`make kill` lost the documentation of an epic: who begins again finds it on the branch, and nothing to add."""
+    agent.files = {"docs/settings.md": "x\n"}
+    pushed = (await worker.work(order(), lease()))["head"]
+    agent.files = {}
+    again = await worker.work(order(), lease())
+    assert (again["kind"], again["head"], again.get("nothing_to_do")) == ("success", pushed, None)
+    assert remote.git("rev-parse", "agent/YOU-2") == pushed
+
+
 async def test_a_document_is_committed_under_thoughts_and_linked(worker, agent, remote, order, lease):
     agent.result = RunResult(kind=Ending.SUCCESS, outcome={"summary": "s", "document": "# Found\n"})
     result = await worker.work(order("research"), lease())
