@@ -5,9 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from bot.linear.client import LinearClient
 from bot.linear.errors import Conflict, LinearConflict, NotFound, Rejected
 from bot.linear.operations import combined
+
+log = structlog.get_logger()
 
 MOST_BYTES = 100_000
 """Size of one document with its variables, roughly."""
@@ -102,12 +106,18 @@ async def _without(client: LinearClient, batch: Sequence[Write], sent: Sent, err
     write = batch[place]
     if isinstance(error, NotFound) and write.instead is not None:
         return [write.instead, *batch[place + 1 :]]
-    if sent.there.intersection(write.ends):
+    if sent.there.intersection(write.ends) and _is_put_away(error):
+        log.warning("left out", what=write.about, reason=str(error))
         return list(batch[place + 1 :])
     if not write.issue:
         raise error
     sent.refused[write.issue] = str(error)
     return [one for one in batch[place + 1 :] if one.issue not in sent.refused]
+
+
+def _is_put_away(error: Rejected) -> bool:
+    """Whether Linear rejects it because something is archived or gone. In other words it counts as any rejection."""
+    return isinstance(error, NotFound) or "archived" in str(error).casefold()
 
 
 def append(writes: list[Write], write: Write) -> None:

@@ -178,6 +178,18 @@ async def test_a_ticket_that_was_made_taken_out_and_archived_holds_up_no_new_bre
     }
 
 
+async def test_a_relation_that_is_rejected_for_another_reason_is_not_left_out(office: Any, epic: Issue) -> None:
+    """A dependent would start before what it waits for. Its ticket is there because an answer was lost, perhaps."""
+    first = office.writes()
+    first.create_tickets(epic, TASKS[:2])
+    await first.send()
+    writes = office.writes()
+    ids = writes.create_tickets(epic, TASKS[:2])
+    writes.relation(ids["a"], ids["b"], epic.id)
+    writes.relation(ids["b"], ids["b"], epic.id)
+    assert set((await writes.send()).refused) == {epic.id}
+
+
 async def test_a_ticket_in_a_team_without_our_states_holds_up_no_other(office: Any, epic: Issue) -> None:
     office.world.add_team("OPS", "Operations")
     ticket = await again(office, office.person("alice").creates("OPS", "moved away"))
