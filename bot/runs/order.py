@@ -123,6 +123,17 @@ def ended(kind: Ending, error: str = "") -> dict[str, Any]:
     return result.model_dump(mode="json", exclude_defaults=True) | {"kind": str(kind)}
 
 
+def nothing_new(old: str | None, shared: str | None) -> dict[str, Any]:
+    """What an agent comes to that changed nothing: what is on the branch already is this ticket's work.
+
+    An earlier start of the same run may have been killed when it had pushed `old`, and before anybody knew of it.
+    `shared` is the newest commit that `old` has in common with the base.
+    """
+    if old is None or shared in (None, old):
+        return {"nothing_to_do": True}
+    return {"head": old}
+
+
 def asks(question: str) -> dict[str, Any]:
     """The result of a run that only a person can help on."""
     return {**ended(Ending.NEEDS_INPUT, question), "outcome": {"question": question, "options": []}}

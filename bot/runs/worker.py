@@ -27,7 +27,7 @@ from bot.runs.contract import WRITERS, Ending, RunResult, RunSpec
 from bot.runs.implementing import Hands, Implementation, NotMine, Rules
 from bot.runs.mending import mend
 from bot.runs.messages import one_line, paragraphs
-from bot.runs.order import Access, Lease, LoopOrder, Runner, Start, WorkOrder, asks, ended
+from bot.runs.order import Access, Lease, LoopOrder, Runner, Start, WorkOrder, asks, ended, nothing_new
 from bot.runs.runner import Handover
 from bot.runs.settings import as_on_base
 from bot.runs.taking import take_document, take_files, with_research
@@ -149,16 +149,12 @@ class Worker:
         return result | (taken or await self._nothing_new(start))
 
     async def _nothing_new(self, start: Start) -> dict[str, Any]:
-        """What an agent comes to that changed nothing: what is on the branch already is this ticket's work.
-
-        An earlier start of the same run may have been killed when it had pushed, and before anybody knew of it.
-        """
-        old = start.old
-        shared = await start.mirror.fork(old, start.base) if old else None
-        if old is None or shared is None or shared == old:
-            return {"nothing_to_do": True}
-        paths = await start.mirror.differing(shared, old)
-        return {"head": old, "protected": list(protected.among(paths, start.bars.protected))}
+        shared = await start.mirror.fork(start.old, start.base) if start.old else None
+        result = nothing_new(start.old, shared)
+        if "head" not in result or shared is None:
+            return result
+        paths = await start.mirror.differing(shared, result["head"])
+        return result | {"protected": list(protected.among(paths, start.bars.protected))}
 
     async def _implement(self, start: Start, lease: Lease) -> Mapping[str, Any]:
         """Go on with the plan, as far as one agent gets."""

@@ -40,13 +40,17 @@ GITHUB_ACT = (
 DATABASE = ("crash before", "crash after")
 WEBHOOK = ("webhook dropped", "webhook doubled", "webhook delayed", "webhook reordered", "webhook malformed")
 GREAT = ("restart", "database lost", "second process", "clock jump", "all down")
+CRASH_AFTER_PUSH = "crash after push"
 KINDS = tuple(dict.fromkeys((*LINEAR_READ, *LINEAR_WRITE, *GITHUB_READ, *GITHUB_ACT, *DATABASE, *WEBHOOK, *GREAT)))
 
 
 class Chaos:
-    """Which faults happen in this story, and how often. Each kind is there in about every third story."""
+    """Which faults happen in this story, and how often. Each kind is there in about every third story.
 
-    def __init__(self, chance: random.Random, rates: Mapping[str, float] | None = None) -> None:
+    `pushes` says when a process dies right after it had pushed; it stands apart so that it changes nothing elsewhere.
+    """
+
+    def __init__(self, chance: random.Random, pushes: random.Random, rates: Mapping[str, float] | None = None) -> None:
         self.calm = False
         self.chance = chance
         wild = chance.choice((0.0, 0.3, 0.3, 0.5))
@@ -56,7 +60,14 @@ class Chaos:
                 self.rates[kind] /= 4  # there are many doors
         if rates is not None:
             self.rates = dict(rates)
+        self.pushes = pushes
+        self.deadly = pushes.choice((0.0, 0.1, 0.5)) if rates is None else 0.0
         self.fired: dict[str, int] = {}
+
+    @property
+    def harmless(self) -> bool:
+        """Whether nothing breaks in this story."""
+        return not (self.rates or self.deadly)
 
     def strikes(self, kinds: Sequence[str]) -> str:
         """One of these faults now, or nothing."""
@@ -69,6 +80,12 @@ class Chaos:
                 self.fired[kind] = self.fired.get(kind, 0) + 1
                 return kind
         return ""
+
+    def kills_after_push(self) -> bool:
+        """Whether a process dies now that has just pushed."""
+        kills = not self.calm and self.pushes.random() < self.deadly
+        self.fired[CRASH_AFTER_PUSH] = self.fired.get(CRASH_AFTER_PUSH, 0) + kills
+        return kills
 
 
 class Door:
@@ -139,6 +156,11 @@ class Door:
     async def stored(self) -> None:
         """It is stored; the process may die before it knows."""
         await self._leaves(self.world.chaos.strikes(("crash after",)))
+
+    async def pushed(self) -> None:
+        """A branch is on GitHub; the process may die before anybody knows."""
+        if self.world.chaos.kills_after_push():
+            await self.process.dies(CRASH_AFTER_PUSH)
 
     async def _comes(self, kinds: Sequence[str]) -> str:
         await Pause(self.world.chaos.chance.uniform(0.02, 0.4))

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import get_args
 
 from bot.machine.decision import Action
-from tests.simulation.doors import KINDS
+from tests.simulation.doors import CRASH_AFTER_PUSH, KINDS
 from tests.simulation.people import OVER
 from tests.simulation.setting import ORDINARY, SELDOM, SPECIAL
 from tests.simulation.worker import ENDS
@@ -15,7 +15,7 @@ EXPECTED = (
     *(f"action {one.__name__}" for one in get_args(Action)),
     *(f"agent {one}" for one in dict.fromkeys(ENDS)),
     *(f"end {one}" for one in OVER if one != "duplicate"),
-    *(f"fault {one}" for one in KINDS),
+    *(f"fault {one}" for one in (*KINDS, CRASH_AFTER_PUSH)),
     *(
         f"person {one}"
         for one in dict.fromkeys(deed for each in (ORDINARY, *SPECIAL, *SELDOM.values()) for deed in each.deeds)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.plan import read as read_plan
 from bot.runs.contract import WRITERS, Ending, judge
-from bot.runs.order import asks, ended
+from bot.runs.order import asks, ended, nothing_new
 from bot.runs.worker import Lease, WorkOrder
 from tests.simulation.clock import now
 from tests.simulation.hub import OWN
@@ -86,6 +86,7 @@ class FakeWorker:
                 problem = self._refused() or await self._push(order, begun, lease, str(head), agent)
                 if problem:
                     return problem | {"cost_usd": cost} | about
+                await self.process.door.pushed()
             world.meanwhile.before_result(world.linear.issues[issue])
             world.tell(self.process.name, f"agent {how}", f"{order.run.task_id} {order.run.prompt} g{generation}")
             return {"cost_usd": cost} | result | self._where(order, begun, result) | about
@@ -266,8 +267,7 @@ class FakeWorker:
         result = judge(prompt, outcome).model_dump(mode="json")
         if how == "lies":
             if prompt == "documentation":
-                self.world.nothing_to_do.add(made_by[0])
-                return result | {"nothing_to_do": True}
+                return result | self._leaves_it(begun, made_by[0])
             return result | {"head": begun.commit, "unchanged": True}
         if order.about.get("kind") == "conflict":
             tree, clashes = git.merged(begun.commit, begun.base)
@@ -275,7 +275,17 @@ class FakeWorker:
             head = git.commit((begun.commit, begun.base), {**tree, **mended}, ours=True, made_by=made_by)
             return result | {"head": head, "protected": []}
         name = DOCUMENTATION if prompt == "documentation" else f"src/{task}/{prompt}"
-        return result | {"head": self._commit(begun, {name: f"{made_by[1]}"}, made_by), "protected": []}
+        head = self._commit(begun, {name: f"{made_by[1]}"}, made_by)
+        if prompt == "documentation" and head == begun.commit:
+            return result | self._leaves_it(begun, made_by[0])
+        return result | {"head": head, "protected": []}
+
+    def _leaves_it(self, begun: _Begun, issue: str) -> dict[str, Any]:
+        """The documentation's agent changes nothing: all is said, or was, by one that was killed when it had pushed."""
+        git = self.world.git
+        if begun.old is None or git.descends(begun.base, begun.old):
+            self.world.nothing_to_do.add(issue)
+        return {"protected": []} | nothing_new(begun.old, git.fork(begun.old, begun.base) if begun.old else None)
 
     def _updates(self, order: WorkOrder, begun: _Begun, made_by: tuple[str, int]) -> dict[str, Any]:
         """As `bot/runs/updating.py`, without its finer points: a rebase of what is ours alone, else a merge."""

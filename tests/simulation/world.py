@@ -88,7 +88,8 @@ class World:
         self.agent_chance = random.Random(f"{self.seed} agents")
         self.races = random.Random(f"{self.seed} races")
         self.setting: Setting = setting_of(self.seed)
-        self.chaos = Chaos(random.Random(f"{self.seed} chaos"), self.setting.rates)
+        pushes = random.Random(f"{self.seed} pushes")
+        self.chaos = Chaos(random.Random(f"{self.seed} chaos"), pushes, self.setting.rates)
         luck = random.Random(f"{self.seed} luck").random()
         self.ends = UNLUCKY if luck < 0.1 else ("well",) if luck > 0.7 else ENDS  # the smooth ones come to merges
         smooth = self.setting.smooth
@@ -238,7 +239,7 @@ class World:
     @property
     def sound(self) -> bool:
         """Whether nothing breaks, and what broke before is up again."""
-        return not self.chaos.rates or self.loop.time() > self.calm_since + DOWN_SECONDS
+        return self.chaos.harmless or self.loop.time() > self.calm_since + DOWN_SECONDS
 
     def tell(self, who: str, what: str, about: str) -> None:
         """A line of the story."""

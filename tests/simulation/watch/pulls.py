@@ -62,8 +62,8 @@ class Pulls(Part):
         if head not in self.enqueued:
             self.violated("a merge without an approval of this head", f"#{pull.number} by the queue")
         ticket = next(one for one in self.world.linear.issues.values() if f"agent/{one.identifier}" == pull.branch)
-        now, time = self.world.loop.time(), LEAVE_SECONDS if self.world.chaos.rates else QUICK_SECONDS
-        if self.world.chaos.rates and self._wants_out(pull):
+        now, time = self.world.loop.time(), QUICK_SECONDS if self.world.chaos.harmless else LEAVE_SECONDS
+        if not self.world.chaos.harmless and self._wants_out(pull):
             return
         if ticket.id in self.world.forged:
             return  # what is there instead of its record doesn't tell who put it there: it may be a person's
