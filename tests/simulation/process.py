@@ -178,18 +178,18 @@ class Process:
             "github": intake.route(intake.Source("github", 25 * intake.MEGABYTE, _github), self.engine.accept),
         }
         self._reads = reads
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks: dict[asyncio.Task[Any], None] = {}  # no set: in what order they are cancelled must not be chance
         self.begin(self.engine.run(self.callbacks))
 
     def begin(self, work: Any) -> asyncio.Task[Any]:
         """Something that ends with the process."""
         task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
+        self.tasks[task] = None
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self.tasks.discard(task)
+        self.tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.world.watch.violated("a part of the process failed", repr(error))
 
