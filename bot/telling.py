@@ -77,7 +77,7 @@ class Telling:
         shown, at = self.panels.get(epic.id, ("", None))
         if shown != body:
             wait = PANEL_SECONDS - (facts.now - at).total_seconds() if at else 0.0
-            if 0 < wait <= PANEL_SECONDS and not (epic.stage and epic.stage.over):
+            if 0 < wait <= PANEL_SECONDS and not epic.over:
                 return wait
             self.panels[epic.id] = (body, facts.now)
         writes.comment(epic, "panel", body)  # the same text again is no edit

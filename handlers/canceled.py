@@ -13,11 +13,7 @@ from handlers.replies import over
 
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Give up the breakdown, and every ticket that isn't over."""
-    moves = tuple(
-        Move(one.issue.id, Stage.CANCELED)
-        for one in facts.tickets
-        if one.issue.stage is None or not one.issue.stage.over
-    )
+    moves = tuple(Move(one.issue.id, Stage.CANCELED) for one in facts.tickets if not one.issue.over)
     return (
         over(facts, ticket, heard)
         + Decision((*stops(ticket, "was canceled"), *moves))

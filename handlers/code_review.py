@@ -38,7 +38,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if approval is not None:
         record = replace(record, approval=approval)
         return said + Decision((Move(ticket.issue.id, Stage.MERGE),), recheck_after=0.0, record=record)
-    if all(one.issue.stage is not None and one.issue.stage.over for one in facts.tickets):
+    if all(one.issue.over for one in facts.tickets):
         return said + Decision((Move(ticket.issue.id, Stage.MERGE),), recheck_after=0.0, record=record)
     under_way = [one.issue.identifier for one in facts.tickets if not arrived(facts, one)]
     if under_way:

@@ -39,7 +39,7 @@ def named_in(facts: Facts, comment: Comment) -> tuple[str, ...]:
     """Ids of the tickets that a comment names by identifier or pull request; else of the only one; else none."""
     said = visible_text(comment.body)
     names, numbers = set(_IDENTIFIER.findall(said)), {int(one) for one in _NUMBER.findall(said)}
-    under_way = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
+    under_way = [one for one in facts.tickets if not one.issue.over]
     found = [
         one.issue.id
         for one in under_way

@@ -17,7 +17,7 @@ _ASKED_SECONDS = 600.0
 def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Close with what it came to."""
     left = Decision(stops(ticket, "is done")) + leave_checkout(facts, heard.record)  # of the breakdown's worker
-    unmerged = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
+    unmerged = [one for one in facts.tickets if not one.issue.over]
     if unmerged:
         names = ", ".join(one.issue.identifier for one in unmerged)
         waits = Blocker(ticket.issue.id, "done_too_early", {"tickets": names})

@@ -25,7 +25,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     """Watch the train; when nothing more can merge under this approval, either all is done or a person is asked."""
     said = hand_on(facts, ticket, heard) + taken_back(facts, ticket)
     record = said.record or heard.record
-    under_way = [one for one in facts.tickets if one.issue.stage is None or not one.issue.stage.over]
+    under_way = [one for one in facts.tickets if not one.issue.over]
     if not under_way:
         return said + Decision((Move(ticket.issue.id, Stage.DONE),), recheck_after=0.0, record=record)
     aboard = riding(facts, given(facts, ticket))

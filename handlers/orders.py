@@ -39,7 +39,7 @@ def concern(facts: Facts, epic: Ticket) -> Order:
     tickets = [
         {"identifier": one.issue.identifier, "title": one.issue.title, "summary": record_of(one).summary}
         for one in in_train_order(facts)
-        if one.issue.stage is None or not one.issue.stage.over
+        if not one.issue.over
     ]
     return Order("concern", epic.issue.stage or Stage.CODE_REVIEW, {"tickets": tickets})
 

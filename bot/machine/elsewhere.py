@@ -21,7 +21,6 @@ def standstill(facts: Facts, ticket: Ticket) -> Blocker | None:
 def told(facts: Facts) -> Decision:
     """Say that an epic stays in the repository it began in, although another one is named now."""
     epic, named = facts.epic.issue, facts.named_now
-    over = epic.stage is not None and epic.stage.over
-    if facts.repository is None or not facts.began_in or named in ("", facts.repository.name) or over:
+    if facts.repository is None or not facts.began_in or named in ("", facts.repository.name) or epic.over:
         return NOTHING
     return Decision((Post(epic.id, "stays", "stays", {"repository": facts.repository.name, "named": named}),))

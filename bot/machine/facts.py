@@ -118,6 +118,11 @@ class Issue:
     """The person who moved it, or the automation by its name."""
 
     @property
+    def over(self) -> bool:
+        """Whether it is done or was given up, as Linear tells it."""
+        return self.stage is not None and self.stage.over
+
+    @property
     def disposition(self) -> Disposition | None:
         """Why it stands still, by its labels; the strictest word wins."""
         return next(

@@ -54,7 +54,7 @@ def _over_without_a_merge(facts: Facts, ticket: Ticket, pull: PullRequest) -> De
 
 def _merged_elsewhere(facts: Facts, ticket: Ticket, pull: PullRequest) -> Blocker:
     below = merged_into(facts, pull)
-    if below is not None and not _is_over(below) and not is_merged_in_a_circle(facts, ticket):
+    if below is not None and not below.issue.over and not is_merged_in_a_circle(facts, ticket):
         return Blocker(ticket.issue.id, "ticket", {"ticket": below.issue.identifier, "state": below.issue.state_name})
     values = {
         "number": pull.number,
@@ -62,10 +62,6 @@ def _merged_elsewhere(facts: Facts, ticket: Ticket, pull: PullRequest) -> Blocke
         "base": facts.repository.base if facts.repository else "",
     }
     return Blocker(ticket.issue.id, "merged_elsewhere", values)
-
-
-def _is_over(ticket: Ticket) -> bool:
-    return ticket.issue.stage is not None and ticket.issue.stage.over
 
 
 def leave(facts: Facts, ticket: Ticket, record: Record) -> Decision:

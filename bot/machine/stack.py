@@ -150,7 +150,7 @@ def has_landed(facts: Facts, ticket: Ticket) -> bool:
 
     What a person merged into the branch of another ticket is there only when that one is.
     """
-    if ticket.issue.stage is not None and ticket.issue.stage.over:
+    if ticket.issue.over:
         return True
     base = facts.repository.base if facts.repository else None
     return any(base in (None, one.base_branch) for one in _merges(facts, ticket))
@@ -208,7 +208,7 @@ def look_again(facts: Facts, ticket: Ticket, pull: PullRequest) -> float:
 def _far_enough(facts: Facts, below: Blocking) -> bool:
     sibling = _sibling(facts, below)
     stage = sibling.issue.stage if sibling else below.stage
-    if below.over and (sibling is None or (stage is not None and stage.over)):
+    if below.over and (sibling is None or sibling.issue.over):
         return True  # what something else than a person calls done may not be
     if sibling is None or facts.rules.dependents_wait_for_done or stage not in (Stage.CODE_REVIEW, Stage.MERGE):
         return False

@@ -85,7 +85,7 @@ def arrived(facts: Facts, ticket: Ticket) -> bool:
     stage = ticket.issue.stage
     if ticket.pull_request is not None and ticket.pull_request.merged:
         return True
-    if (stage is not None and stage.over) or ticket.issue.disposition is not None:
+    if ticket.issue.over or ticket.issue.disposition is not None:
         return True
     if stage in (Stage.CODE_REVIEW, Stage.MERGE):
         return _waits_for_a_person(facts, ticket)
@@ -146,7 +146,7 @@ def _waits_for_a_person(facts: Facts, ticket: Ticket) -> bool:
 def _why(facts: Facts, ticket: Ticket) -> Blocker | None:
     """What keeps a ticket from merging, for the summary."""
     pull = ticket.pull_request
-    if ticket.issue.stage is not None and ticket.issue.stage.over:
+    if ticket.issue.over:
         return None
     if ticket.issue.disposition is not None:
         values = {"disposition": str(ticket.issue.disposition), "issue": ticket.issue.identifier}

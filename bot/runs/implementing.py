@@ -252,7 +252,7 @@ class Implementation:
         ran = {receipt.command for receipt in progress.receipts if receipt.passed}
         ticked = dict.fromkeys(item.command for phase in phases for item in phase.automated if item.ticked)
         base = self.place.base or standing.tip
-        files = await self.mirror.git("diff-tree", "-r", "-z", "--name-only", "--no-renames", base, standing.tip)
+        paths = await self.mirror.differing(base, standing.tip)
         summaries = [f"{one.name}: {one.summary}" if len(phases) > 1 else one.summary for one in progress.done]
         return {
             "summary": "\n\n".join(summaries),
@@ -260,5 +260,5 @@ class Implementation:
             "verified": list(ticked),
             "by_worker": [command for command in ticked if command not in ran],
             "manual": [f"{phase.name}: {item.label}" for phase in phases for item in phase.manual],
-            "protected": list(protected.among(files.fields, self.bars.protected)),
+            "protected": list(protected.among(paths, self.bars.protected)),
         }
