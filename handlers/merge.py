@@ -29,7 +29,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     if not under_way:
         return said + Decision((Move(ticket.issue.id, Stage.DONE),), recheck_after=0.0, record=record)
     aboard = riding(facts, given(facts, ticket))
-    merged = [one for one in under_way if one.pull_request and one.pull_request.merged and has_landed(facts, one)]
+    merged = [one for one in under_way if _is_about_to_be_done(facts, one)]
     if not aboard and not merged:
         back = Move(ticket.issue.id, Stage.CODE_REVIEW)
         return said + Decision((back,), recheck_after=0.0, record=shown_anew(record))
@@ -70,6 +70,12 @@ def ticket(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
         return said + Decision(blockers=(put_out(ticket, pull),), record=record)
     waits = unapproved(facts, ticket, approval)
     return said + Decision(blockers=(_stands_still(facts, ticket) or waits,), record=record)
+
+
+def _is_about_to_be_done(facts: Facts, ticket: Ticket) -> bool:
+    """Whether it is merged, and its next look calls it done. One that a person took back since is worked on anew."""
+    pull, in_review = ticket.pull_request, ticket.issue.stage in (Stage.CODE_REVIEW, Stage.MERGE)
+    return in_review and pull is not None and pull.merged and has_landed(facts, ticket)
 
 
 def _stands_still(facts: Facts, ticket: Ticket) -> Blocker | None:

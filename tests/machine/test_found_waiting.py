@@ -169,3 +169,25 @@ def test_tickets_that_people_wrote_in_a_circle_are_shown_and_say_themselves_that
     board.comments("epic", "approve")
     board.settle()
     assert [one.issue for one in board.live()] == ["one"]
+
+
+def test_a_merged_ticket_that_a_person_takes_back_keeps_nobody_from_being_asked_for_the_rest(boards):
+    """The epic took it for about to be done. It waited for another one, and that for an approval (seed 44974)."""
+    board = begun(boards, dependents_wait_for_done=True, documentation=False)
+    board.work(12)
+    board.comments("epic", "approve")
+    for pull in list(board.pulls.values()):
+        board.pull(pull.number, mergeable=Mergeable.UNKNOWN)
+    board.step()
+    assert board.stage("epic") is Stage.MERGE
+    board.pull(board.pulls["feed"].number, open=False, merged=True, merge_commit="m")
+    board.moves("feed", Stage.TODO)
+    board.change("feed", blocked_by=board.issues["theme"].blocked_by)
+    board.pull(board.pulls["storage"].number, head="f" * 40, mergeable=Mergeable.YES)
+    board.settle()
+    assert board.stage("feed") is Stage.TODO
+    assert "`approve`" in board.why("epic")
+    board.comments("epic", "approve")
+    board.settle().work(1)
+    assert board.stage("storage") is Stage.DONE
+    assert board.stage("feed") is not Stage.TODO
