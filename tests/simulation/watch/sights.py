@@ -62,10 +62,14 @@ class Sights:
         )  # fmt: skip
 
     def saw(self, process: "Process", epic: str, sight: Sight) -> None:
-        """A process looked at an epic; what it saw of the pull requests before is no part of this look."""
+        """A process looked at an epic; what it saw of its pull requests before is no part of this look.
+
+        What lies below and is another epic's is seen by the rounds of that one: they may be under way.
+        """
         self.epics[process.name, epic] = sight
         for one in sight.issues.values():
-            self.pulls.get(process.name, {}).pop(f"agent/{one.identifier}", None)
+            if one.id in sight.tickets or one.id == epic:
+                self.pulls.get(process.name, {}).pop(f"agent/{one.identifier}", None)
             if one.id in sight.tickets or not self.world.linear.issues[one.id].home:
                 self._saw_whether_over(process, one)
                 self._saw_whether_held(process, one, sight.issues[epic])
