@@ -70,6 +70,8 @@ def riding(facts: Facts, approval: Approval | None) -> tuple[Ticket, ...]:
         pull = ticket.pull_request
         if approval is None or pull is None or ticket.issue.disposition is not None:
             continue
+        if ticket.issue.over and not pull.merged:
+            continue  # given up, perhaps with a run out that a record which can't be written knows for ever
         moving = has_a_run_out(ticket) and counts_for(approval, ticket, record_of(ticket).head)
         if not moving and not covers(approval, ticket):
             continue

@@ -191,3 +191,22 @@ def test_a_merged_ticket_that_a_person_takes_back_keeps_nobody_from_being_asked_
     board.settle().work(1)
     assert board.stage("storage") is Stage.DONE
     assert board.stage("feed") is not Stage.TODO
+
+
+def test_an_archived_ticket_whose_run_was_out_keeps_nobody_from_being_asked_for_the_rest(boards):
+    """Its record can't be written any more: its run was out for ever, and it was waited for (seed 9167)."""
+    board = begun(boards, documentation=False)
+    board.work(12)
+    board.comments("epic", "approve")
+    for pull in list(board.pulls.values()):
+        board.pull(pull.number, mergeable=Mergeable.UNKNOWN)
+    board.step()
+    assert board.stage("epic") is Stage.MERGE
+    record = board.issues["feed"].record
+    board.change("feed", record=replace(record, generation=record.generation + 1), archived=True)
+    board.pull(board.pulls["storage"].number, head="f" * 40, mergeable=Mergeable.YES)
+    board.settle()
+    assert "`approve`" in board.why("epic")
+    board.comments("epic", "approve")
+    board.settle().work(1)
+    assert board.stage("storage") is Stage.DONE
