@@ -182,7 +182,8 @@ async def _rests(world: World) -> None:
         world.watch.violated("something is left behind", f"runs: {alive[0].stage} g{alive[0].generation}")
     for ticket in world.linear.issues.values():
         branch = f"agent/{ticket.identifier}"
-        merged = any(one.merged for one in world.hub.of(branch))
+        newest = next(iter(world.hub.of(branch)), None)  # one that people closed since tells otherwise
+        merged = newest is not None and newest.merged
         if ticket.departed and not ticket.lone:  # its branch and its pull request are people's from then on
             if branch in world.checkouts and ticket.home not in world.forged:  # whose record tells what there was
                 world.watch.violated("something is left behind", f"the checkout of {branch}, which departed")
