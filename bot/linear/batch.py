@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from bot.linear.client import LinearClient
-from bot.linear.errors import Conflict, LinearConflict, NotFound, Rejected
+from bot.linear.errors import Conflict, Forbidden, LinearConflict, NotFound, Rejected
 from bot.linear.operations import combined
 
 log = structlog.get_logger()
@@ -52,6 +52,8 @@ class Sent:
     refused: dict[str, str] = field(default_factory=dict)
     there: set[str] = field(default_factory=set)
     """Ids that Linear knew already, of things that are there or were deleted."""
+    forbidden: Forbidden | None = None
+    """The last of those that Linear would not let us do."""
 
 
 async def post(client: LinearClient, batch: Sequence[Write], sent: Sent) -> list[Write]:
@@ -62,13 +64,13 @@ async def post(client: LinearClient, batch: Sequence[Write], sent: Sent) -> list
 
     Raises:
         Transient, Refused: as `LinearClient.execute`.
-        UserError: Linear rejects what is about no issue.
+        UserError, Forbidden: Linear rejects, or won't let us do, what is about no issue.
     """
     document, variables = combined([(write.operation, write.variables) for write in batch])
     sent.requests += 1
     try:
         data = await client.send(document, variables)
-    except Rejected as error:
+    except (Rejected, Forbidden) as error:
         return await _without(client, batch, sent, error)
     except LinearConflict as error:
         repeated = [index for index, write in enumerate(batch) if _named(write, error.conflicts)]
@@ -89,12 +91,16 @@ async def post(client: LinearClient, batch: Sequence[Write], sent: Sent) -> list
     return []
 
 
-async def _without(client: LinearClient, batch: Sequence[Write], sent: Sent, error: Rejected) -> list[Write]:
+async def _without(
+    client: LinearClient, batch: Sequence[Write], sent: Sent, error: Rejected | Forbidden
+) -> list[Write]:
     """The rest of a document of which one write was rejected; those before it are done."""
     number = error.alias.removeprefix("w")
     place = int(number) if number.isdigit() and int(number) < len(batch) else None
     if len(batch) == 1:
         place = 0
+    if place is None and isinstance(error, Forbidden):
+        raise error  # it is about the request, and each of its writes would be answered so
     if place is None:
         queue = list(batch)
         while queue:
@@ -112,10 +118,11 @@ async def _without(client: LinearClient, batch: Sequence[Write], sent: Sent, err
     if not write.issue:
         raise error
     sent.refused[write.issue] = str(error)
+    sent.forbidden = error if isinstance(error, Forbidden) else sent.forbidden
     return [one for one in batch[place + 1 :] if one.issue not in sent.refused]
 
 
-def _is_put_away(error: Rejected) -> bool:
+def _is_put_away(error: Rejected | Forbidden) -> bool:
     """Whether Linear rejects it because something is archived or gone. In other words it counts as any rejection."""
     return isinstance(error, NotFound) or "archived" in str(error).casefold()
 

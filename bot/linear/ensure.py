@@ -5,9 +5,9 @@ before it stay done and those behind it did not run. So:
 
 * what is created has an id derived from what it is for; Linear answers a repeated create with a conflict that names
   this id, which is success, and what stood behind it is sent again;
-* what Linear rejects of one issue (it doesn't accept a value, or the thing is gone) is left out together with all that
-  stood behind it about the same issue; the others go on (`Sent.refused`). What can't even be asked for, since the
-  team of that issue lacks a state, is the same;
+* what Linear rejects of one issue (it doesn't accept a value, the thing is gone, or we may not) is left out together
+  with all that stood behind it about the same issue; the others go on (`Sent.refused`). What can't even be asked for,
+  since the team of that issue lacks a state, is the same. Where we may do nothing at all, it is our credentials;
 * any other failure ends the round: nothing that stood behind it is done.
 
 So a record that is written last never claims what did not happen. The next round reads Linear and asks for what is
@@ -57,27 +57,28 @@ class Writes:
     def comment(self, issue: Issue, topic: str, body: str, parent: str | None = None) -> str:
         """The issue has one comment of ours about `topic` with this text; returns its id.
 
-        A comment that is there is edited when we last wrote another text. `parent` is the comment that is answered;
-        Linear's threads are one level deep, so the answer to an answer goes under the first comment. Where that one was
-        deleted there is no thread any more: the answer then stands by itself.
+        A comment that is there is edited when we last wrote another text; or another one is written, where that was
+        with the credentials of another account. `parent` is the comment that is answered; Linear's threads are one
+        level deep, so the answer to an answer goes under the first comment. Where that one was deleted there is no
+        thread any more: the answer then stands by itself.
         """
-        there = next((one for one in issue.comments if one.ours and one.topic == topic), None)
-        if there is None:
-            ours = comment_id(issue.id, topic)
-            text = mark(body, issue=issue.id, topic=topic, key=self._key)
-            made: dict[str, Any] = {"id": ours, "issueId": issue.id, "body": text}
-            if parent and (thread := _thread(issue, parent)):
-                made["parentId"] = thread
-            about = f"comment on {issue.identifier}: {topic}"
-            self._add(Write("commentCreate", {"input": made}, about, "Comment", ours, issue=_subject(issue, topic)))
-            return ours
-        marker = marker_of(there.body)
-        if marker is None or marker.digest != digest_of(body):
+        there = next((one for one in reversed(issue.comments) if one.ours and one.topic == topic), None)
+        if there is not None and (marker := marker_of(there.body)) and marker.digest == digest_of(body):
+            return there.id
+        if there is not None and there.editable:
             text = mark(body, issue=issue.id, topic=topic, key=self._key, comment=there.id)
             about = f"edit comment on {issue.identifier}: {topic}"
             edit = {"id": there.id, "input": {"body": text}}
             self._add(Write("commentUpdate", edit, about, issue=_subject(issue, topic)))
-        return there.id
+            return there.id
+        ours = comment_id(issue.id, topic) if there is None else effect_id("comment", there.id)
+        text = mark(body, issue=issue.id, topic=topic, key=self._key, comment=ours)
+        made: dict[str, Any] = {"id": ours, "issueId": issue.id, "body": text}
+        if parent and (thread := _thread(issue, parent)):
+            made["parentId"] = thread
+        about = f"comment on {issue.identifier}: {topic}"
+        self._add(Write("commentCreate", {"input": made}, about, "Comment", ours, issue=_subject(issue, topic)))
+        return ours
 
     def epic(self, team: Team, title: str, spec: str, label: str) -> str:
         """The team has an epic with this spec, labelled; returns its id. The same spec is the same epic."""
@@ -255,6 +256,7 @@ class Writes:
 
         Raises:
             Transient, Refused: as `LinearClient.execute`; what stood before the failure is done.
+            Forbidden: we may do nothing of it.
             UserError: the same, and it is about no issue that could be left out.
         """
         sent = Sent()
@@ -270,6 +272,8 @@ class Writes:
                 self._directory.forget()  # perhaps a state or label is not what we remember
                 raise
             queue = [write for write in rest if write.issue not in sent.refused]
+        if sent.forbidden and not sent.done and not sent.repeated:
+            raise sent.forbidden
         self._directory.spent.update(sent.there & labels)
         if sent.refused or made & {"issueLabelCreate", "workflowStateCreate"}:
             self._directory.forget()

@@ -24,6 +24,12 @@ class NotFound(Rejected):
     """Linear has no such thing, or no longer."""
 
 
+class Forbidden(Refused):
+    """We may not do what one operation asks for, though perhaps the others. `alias` names it, as in `Rejected`."""
+
+    alias = ""
+
+
 class InvalidDocument(Exception):  # noqa: N818
     """Linear doesn't accept our GraphQL document: a bug of ours, or Linear's schema has changed."""
 
@@ -111,6 +117,8 @@ def _meaning(error: Mapping[str, Any], status: int, headers: Mapping[str, str]) 
         return LinearConflict([Conflict(conflict[1], text)])
     if kind == "ratelimited" or code == "RATELIMITED" or status == 429:
         return Transient(message or "Linear's rate limit is reached", retry_after=wait_of(headers))
+    if kind == "forbidden" or code == "FORBIDDEN":
+        return Forbidden(f"Linear: {text}")
     if kind in _REFUSED or code in _REFUSED_CODES:
         return Refused(f"Linear: {text}")
     if message.startswith("Entity not found") or "could not be found" in text.lower():
@@ -129,13 +137,13 @@ def _meaning(error: Mapping[str, Any], status: int, headers: Mapping[str, str]) 
 def _placed(meaning: Exception, error: Mapping[str, Any]) -> Exception:
     """The meaning of an error, which knows the operation that it is about."""
     path = error.get("path") or ()
-    if isinstance(meaning, Rejected | LinearConflict) and path:
+    if isinstance(meaning, Rejected | Forbidden | LinearConflict) and path:
         meaning.alias = str(path[0])
     return meaning
 
 
-_REFUSED = frozenset({"authentication error", "forbidden", "feature not accessible", "usage limit exceeded"})
-_REFUSED_CODES = frozenset({"AUTHENTICATION_ERROR", "FORBIDDEN", "USAGE_LIMIT_EXCEEDED", "FEATURE_NOT_ACCESSIBLE"})
+_REFUSED = frozenset({"authentication error", "feature not accessible", "usage limit exceeded"})
+_REFUSED_CODES = frozenset({"AUTHENTICATION_ERROR", "USAGE_LIMIT_EXCEEDED", "FEATURE_NOT_ACCESSIBLE"})
 _TRANSIENT = frozenset({"network error", "internal error", "bootstrap error", "lock timeout"})
 
 

@@ -81,6 +81,7 @@ class Reader:
             topic=marker.topic if marker and ours else "",
             parent=node.parentId,
             url=node.url,
+            editable=by_us or node.user is None,
         )
 
     def record(self, issue: str, attachments: Sequence[wire.Attachment]) -> tuple[Record | None, str, str]:

@@ -41,6 +41,8 @@ class Comment:
     """What our own comment is about (`ensure_comment(topic)`); empty for other people's."""
     parent: str | None = None
     url: str = ""
+    editable: bool = True
+    """Whether we may edit it: Linear lets only the account that wrote it, and ours may have been another then."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from bot.linear.client import ApiKey, ClientCredentials, LinearClient
-from bot.linear.errors import InvalidDocument, LinearConflict, NotFound, Rejected, wait_of
+from bot.linear.errors import Forbidden, InvalidDocument, LinearConflict, NotFound, Rejected, wait_of
 from bot.machine.errors import Refused, Transient
 
 URL = "https://linear.test/graphql"
@@ -73,8 +73,8 @@ ERRORS = [
         Refused,
         id="plan limit",
     ),
-    pytest.param(403, failure("You do not have access", type="forbidden"), Refused, id="forbidden"),
-    pytest.param(200, failure("You do not have access", type="forbidden"), Refused, id="forbidden with 200"),
+    pytest.param(403, failure("You do not have access", type="forbidden"), Forbidden, id="forbidden"),
+    pytest.param(200, failure("You do not have access", type="forbidden"), Forbidden, id="forbidden with 200"),
     pytest.param(
         200,
         failure("labelIds not exclusive child labels", type="invalid input", code="INPUT_ERROR"),

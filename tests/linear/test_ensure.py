@@ -15,7 +15,7 @@ from bot.machine.facts import Issue
 from bot.machine.record import Record
 from bot.machine.stages import LABELS, STATES, Disposition, Stage
 from bot.simulator.faults import Fault, When
-from bot.simulator.linear import Attachment, Comment, Document, Label, LinearWorld, Person, Relation
+from bot.simulator.linear import Attachment, Comment, Document, Label, LinearWorld, Relation
 
 KEY = "the service's key"
 TASKS = [NewTicket(key, f"Do {key}", f"How to do {key}", labels=("orchestrated",), priority=2) for key in "abc"]
@@ -529,24 +529,3 @@ async def test_ids_are_those_the_rest_of_the_house_expects(office: Any, epic: Is
     assert writes.create_tickets(epic, TASKS)["a"] == effect_id("ticket", epic.id, "a")
     assert writes.document(epic, "t", "c") == effect_id("document", epic.id)
     assert writes.comment(epic, "panel", "x") == effect_id("comment", epic.id, "panel")
-
-
-async def test_a_personal_key_does_not_make_its_owner_us(office: Any) -> None:
-    """With a personal key the service is alice; what alice types herself stays her own word."""
-    from bot.linear.client import ApiKey, LinearClient
-    from bot.linear.observe import Observer
-
-    alice: Person = office.person("alice")
-    issue = alice.creates("YOU", "Epic")
-    alice.comments(issue, "approve")
-    async with LinearClient(ApiKey("lin_api_alice"), office.client.url) as client:
-        picture = await Observer(client, states=dict, keys=["k"]).observe_epic(issue.id)
-        writes = Writes(client, office.directory, states={}, key="k")
-        writes.comment(picture.epic, "panel", "text")
-        await writes.send()
-        by_alice, by_us = (await Observer(client, states=dict, keys=["k"]).observe_epic(issue.id)).epic.comments
-    assert by_alice.author is not None
-    assert by_us.author is not None
-    assert by_alice.author.id == by_us.author.id
-    assert (by_alice.author.person, by_alice.ours) == (True, False)
-    assert (by_us.author.person, by_us.ours) == (False, True)
