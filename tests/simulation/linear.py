@@ -31,6 +31,8 @@ def user(name: str, *, active: bool = True, guest: bool = False, app: bool = Fal
 ALICE, BOB, GINA = user("alice"), user("bob"), user("gina", guest=True)
 OLAF = user("olaf", active=False)
 US = user("callboard", app=True)
+BEFORE = user("owner")
+"""The person with whose key the service was tried first, where it was."""
 ROBOT = user("robot", app=True)
 
 
@@ -42,6 +44,11 @@ _NO_DOCUMENTS, _NO_CHILDREN = wire.Documents(), wire.Issues()
 def _page(nodes: list[Any]) -> Node:
     """A whole list."""
     return {"nodes": nodes, "pageInfo": _WHOLE}
+
+
+def by_us(comment: Node) -> bool:
+    """Whether the service said it, as whomever."""
+    return comment["user"] is US or comment["user"] is BEFORE
 
 
 @dataclass
@@ -121,6 +128,8 @@ class Linear:
     made: set[str] = field(default_factory=set)
     """Every id that was ever used."""
     number: int = 0
+    account: Node = field(default_factory=lambda: US)
+    """As whom a process acts that is started now."""
     _nodes: dict[str, tuple[tuple[object, ...], wire.Issue]] = field(default_factory=dict)
     _pictures: dict[str, tuple[tuple[int, ...], tuple[object, ...], wire.Issue]] = field(default_factory=dict)
     _known: dict[int, tuple[Node, wire.Wire]] = field(default_factory=dict)
@@ -340,7 +349,7 @@ class Linear:
         }  # fmt: skip
         issue.comments.append(said)
         self.made.add(id_)
-        self._tell("Comment", "create", issue, "service" if by is US else "person", id_)
+        self._tell("Comment", "create", issue, "service" if by_us(said) else "person", id_)
         return said
 
     def rewrite(self, issue: Issue, comment: str, body: str, *, edited: bool = True, who: str = "person") -> None:

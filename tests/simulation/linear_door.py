@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.linear.client import LinearClient
-from bot.linear.errors import LinearConflict, Rejected, classify
+from bot.linear.errors import Forbidden, LinearConflict, Rejected, classify
 from bot.machine.stages import ORCHESTRATE, WORKER
 from tests.simulation.clock import now
 from tests.simulation.doors import Door
-from tests.simulation.linear import ALICE, QUIET_HISTORY, TEAM, US, Issue, Linear, Node
+from tests.simulation.linear import ALICE, QUIET_HISTORY, TEAM, Issue, Linear, Node
 
 OVER = ("completed", "canceled", "duplicate")
 
@@ -36,7 +36,7 @@ class LinearDoor(LinearClient):
 
     def __init__(self, door: Door, linear: Linear) -> None:
         self.url, self.requests = "simulated", 0
-        self._door, self._linear = door, linear
+        self._door, self._linear, self._account = door, linear, linear.account
 
     async def execute(self, name: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """One read."""
@@ -60,7 +60,7 @@ class LinearDoor(LinearClient):
         match name:
             case "epic":
                 return {
-                    "viewer": {"id": US["id"], "app": US["app"]},
+                    "viewer": {"id": self._account["id"], "app": self._account["app"]},
                     "issue": linear.picture(linear.issue(wanted["id"])),
                 }
             case "called":
@@ -103,7 +103,7 @@ class LinearDoor(LinearClient):
         for index, (name, wanted) in enumerate(parts[:most]):
             try:
                 answer[f"w{index}"] = self._one(name, wanted)
-            except (Rejected, LinearConflict) as error:
+            except (Rejected, Forbidden, LinearConflict) as error:
                 if self._door.world.seed % 3:  # else Linear does not tell which one it was
                     error.alias = f"w{index}"
                 raise
@@ -131,15 +131,16 @@ class LinearDoor(LinearClient):
             case "commentCreate":
                 if "**Turns 2 and 3.**" in values["body"] or "**Turn 1.**" in values["body"]:
                     self._door.world.meanwhile.before_shown(linear.issue(values["issueId"]))
-                linear.comment(
-                    linear.issue(values["issueId"]), values["id"], values["body"], US, values.get("parentId")
-                )
+                issue, parent = linear.issue(values["issueId"]), values.get("parentId")
+                linear.comment(issue, values["id"], values["body"], self._account, parent)
             case "commentUpdate":
                 holder = next(
                     (i for i in linear.issues.values() if any(c["id"] == wanted["id"] for c in i.comments)), None
                 )
                 if holder is None:
                     raise _not_found("Comment")
+                if next(c["user"] for c in holder.comments if c["id"] == wanted["id"]) is not self._account:
+                    raise _forbidden()
                 linear.rewrite(holder, wanted["id"], values["body"], who="service")
             case "issueRelationCreate":
                 linear.made.add(values["id"])
@@ -192,7 +193,7 @@ class LinearDoor(LinearClient):
             add = tuple(names[one] for one in values.get("addedLabelIds", ()))
             self._linear.label(issue, add, tuple(names[one] for one in values.get("removedLabelIds", ())), "service")
         if "stateId" in values:
-            self._linear.move(issue, values["stateId"], "service", US)
+            self._linear.move(issue, values["stateId"], "service", self._account)
 
 
 def _conflict(entity: str, id_: str) -> Exception:
@@ -204,6 +205,11 @@ def _conflict(entity: str, id_: str) -> Exception:
 
 def _not_found(entity: str) -> Exception:
     return classify([{"message": f"Entity not found: {entity}", "extensions": {"type": "invalid input"}}], 200, {})
+
+
+def _forbidden() -> Exception:
+    told = {"message": "You do not have access to this data.", "extensions": {"type": "forbidden"}}
+    return classify([told], 200, {})
 
 
 def _invalid(sentence: str) -> Exception:

@@ -1,5 +1,6 @@
 """What people do at the worst moment: to approvals, to pull requests about to be merged, to runs that just end."""
 
+import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,7 @@ from bot.linear.records import unseal
 from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATE, ORCHESTRATED, STATES, WORKER, Disposition, Stage
 from tests.simulation.hub import Pull, Refusal
-from tests.simulation.linear import ALICE, BOB, US, Issue
+from tests.simulation.linear import ALICE, BOB, US, Issue, by_us
 from tests.simulation.setting import ELSEWHERE
 from tests.simulation.watch.seen import KEYS, record_id
 
@@ -218,7 +219,7 @@ def destroys(people: "People", issue: Issue) -> None:
 
 def unsays_ours(people: "People", issue: Issue) -> None:
     """Somebody takes away what the service said."""
-    ours = [one for one in issue.comments if one["user"] is US]
+    ours = [one for one in issue.comments if by_us(one)]
     if ours:
         people.linear.unsay(issue, people.chance.choice(ours)["id"])
 
@@ -305,6 +306,15 @@ def _is_under_way(people: "People", issue: Issue) -> bool:
     return isinstance(record, Record) and bool(record.repository)
 
 
+def changes_account(people: "People", _issue: Issue) -> None:
+    """Whoever tried the service with a key of theirs gives it an account of its own, and starts it anew."""
+    world = people.world
+    if people.linear.account is not US:
+        people.linear.account = US
+        for process in list(world.processes):
+            world.keep(asyncio.get_running_loop().create_task(process.stops()))
+
+
 DEEDS = {
     one.__name__: one
     for one in (
@@ -312,6 +322,7 @@ DEEDS = {
         merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work, stops_train,
         stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out, destroys, unsays_ours,
         answers, takes_record, takes_document, takes_label, relabels, points_elsewhere, unnames, transfers, revokes,
+        changes_account,
     )
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from bot.machine.facts import Facts
 from bot.machine.record import Record
 from bot.machine.stages import STATES, Disposition, Stage
 from tests.simulation.hub import Pull
-from tests.simulation.linear import ALICE, BOB, GINA, OLAF, ROBOT, US, Issue, Linear, Node
+from tests.simulation.linear import ALICE, BOB, GINA, OLAF, ROBOT, Issue, Linear, Node, by_us
 from tests.simulation.mischief import DEEDS
 from tests.simulation.watch.seen import KEYS, record_id
 
@@ -302,7 +302,7 @@ class People:
         held = self.linear.issue(name)
         if held.identifier in self.world.clashing:
             self._merges_what_clashes(*self.world.clashing.pop(held.identifier))
-        if any("GitHub refused" in one["body"] for one in held.comments[-6:] if one["user"] is US):
+        if any("GitHub refused" in one["body"] for one in held.comments[-6:] if by_us(one)):
             self.hub.forbidden = ""  # she reads why its run ended
         if self._reads_that_the_plan_is_gone(held):
             self._puts(held, Stage.PLAN)
@@ -324,7 +324,7 @@ class People:
     def _reads_that_the_plan_is_gone(self, issue: Issue) -> bool:
         """Its branch was deleted, and the service asks to have it planned anew."""
         at_work = self.linear.name_of(issue) in (STATES[Stage.READY].name, STATES[Stage.DEV].name)
-        asked = next((one["body"] for one in reversed(issue.comments) if one["user"] is US), "")
+        asked = next((one["body"] for one in reversed(issue.comments) if by_us(one)), "")
         return at_work and "There is no plan at" in asked
 
     def _merges_what_clashes(self, base: str, branches: tuple[str, ...]) -> None:

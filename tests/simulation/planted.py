@@ -494,4 +494,11 @@ PLANTED = (
         "    if True:\n",
         found_by=1017,
     ),
+    Planted(
+        "what another account said is edited, which nobody may",
+        "bot/linear/ensure.py",
+        "        if there is not None and there.editable:\n",
+        "        if there is not None:\n",
+        found_by=29,
+    ),
 )

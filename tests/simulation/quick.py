@@ -55,13 +55,14 @@ def _by_text(function: Any) -> Any:
 
 
 def _by_issue(function: Any) -> Any:
-    """Remembers what was read from each issue of Linear; its door tells the same one by the same object."""
-    kept: dict[int, tuple[Any, Any]] = {}
+    """Remembers what each account read from an issue of Linear; its door tells the same one by the same object."""
+    kept: dict[tuple[int, str], tuple[Any, Any]] = {}
 
     def remembered(reader: Any, node: Any) -> Any:
-        known = kept.get(id(node))
+        name = id(node), reader.viewer
+        known = kept.get(name)
         if known is None:
-            known = kept[id(node)] = node, function(reader, node)
+            known = kept[name] = node, function(reader, node)
         return known[1]
 
     return remembered
@@ -69,12 +70,13 @@ def _by_issue(function: Any) -> Any:
 
 def _by_comment(function: Any) -> Any:
     """The same for comments."""
-    kept: dict[int, tuple[Any, Any]] = {}
+    kept: dict[tuple[int, str], tuple[Any, Any]] = {}
 
     def remembered(reader: Any, issue: str, node: Any) -> Any:
-        known = kept.get(id(node))
+        name = id(node), reader.viewer
+        known = kept.get(name)
         if known is None:
-            known = kept[id(node)] = node, function(reader, issue, node)
+            known = kept[name] = node, function(reader, issue, node)
         return known[1]
 
     return remembered

@@ -39,6 +39,8 @@ TAKING_DEEDS = {
 """What people do who take away what the service works with: on Linear, and on GitHub."""
 LEAVING_DEEDS = {"takes_turn": 20, "takes_out": 5, "destroys": 1, "resumes": 2, "pushes_to_main": 1, "merges_below": 1}
 """What people do who find that a ticket is none of this epic, while everything goes well."""
+TRIED_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "changes_account": 3}
+"""What people do who try the service before they trust it with more."""
 
 ELSEWHERE = "elsewhere"
 """The label of another repository that the service may work in."""
@@ -73,6 +75,8 @@ class Setting:
     """The epic has tickets before it is labelled."""
     lone: bool = False
     """No epic: single tickets, each of which runs alone."""
+    tried: bool = False
+    """The service begins with a person's key, and is given an account of its own later."""
 
 
 ORDINARY = Setting("ordinary")
@@ -94,10 +98,19 @@ LONE_MERGING = Setting(
 TAKING = Setting("taking", TAKING_DEEDS, tasks=2)
 LEAVING = Setting("leaving", LEAVING_DEEDS, tasks=3, smooth=True, red=0.1, queue=0.7)
 WRONG_CLOCKS = Setting("wrong clocks", TRAIN_DEEDS, {"clock jump": 0.2, "restart": 0.02}, tasks=3, smooth=True)
+TRIED = Setting("tried", TRIED_DEEDS, tasks=2, tried=True)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""
 REMAINDER = 4
-SELDOM = {(1, 9): UNTIDY, (1, 4): LONE, (1, 6): LONE_MERGING, (2, 9): TAKING, (3, 9): LEAVING, (5, 9): WRONG_CLOCKS}
+SELDOM = {
+    (1, 9): UNTIDY,
+    (1, 4): LONE,
+    (1, 6): LONE_MERGING,
+    (2, 9): TAKING,
+    (3, 9): LEAVING,
+    (5, 9): WRONG_CLOCKS,
+    (5, 4): TRIED,
+}
 """Of ten that would be ordinary with this remainder, the one of this place; so all others are what they always were."""
 
 

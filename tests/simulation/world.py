@@ -23,7 +23,7 @@ from tests.simulation.clock import VirtualLoop
 from tests.simulation.doors import STALE_SECONDS, WEBHOOK, Chaos
 from tests.simulation.git import Git
 from tests.simulation.hub import NAME, House, Hub
-from tests.simulation.linear import TEAM, US, Linear, Node
+from tests.simulation.linear import BEFORE, TEAM, Linear, Node
 from tests.simulation.mischief import Meanwhile
 from tests.simulation.process import GITHUB_SECRET, LINEAR_SECRET, Process
 from tests.simulation.setting import ELSEWHERE, Setting, setting_of
@@ -127,6 +127,8 @@ class World:
         self.hub = Hub(self.git, self.house, random.Random(f"{self.seed} hub"), self._github_changed)
         self.hub.red = self.setting.red
         self.linear = Linear(self._linear_changed)
+        if self.setting.tried:
+            self.linear.account = BEFORE
         self.watch = Watch(self)
         self.hub.queue_merges = self.watch.pulls.queue_merges
         self._pictures: dict[str, list[tuple[float, Node, Sight]]] = {}
@@ -271,7 +273,9 @@ class World:
 
     def _linear_changed(self, event: str, action: str, data: Node, who: str) -> None:
         if who != "service" or self.echo == "everything" or event == self.echo:
-            actor = {"id": US["id"]} if who == "service" and self.echo != "everything" else None  # it may be missing
+            actor = (
+                {"id": self.linear.account["id"]} if who == "service" and self.echo != "everything" else None
+            )  # it may be missing
             body = {"type": event, "action": action, "data": data, "actor": actor}
             self._send("linear", f"{event}.{action}", body)
 

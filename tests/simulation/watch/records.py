@@ -7,12 +7,12 @@ from bot.engine.port import RunRow, RunState
 from bot.linear import reading
 from bot.linear.marker import comment_id
 from bot.machine.record import Artifact, Record
-from tests.simulation.linear import Issue, Node
+from tests.simulation.linear import Issue, Node, by_us
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.runs import Runs
 from tests.simulation.watch.seen import KEYS, record_id
 from tests.simulation.watch.sights import Sights
-from tests.simulation.watch.voices import human, is_command, ours, topic_of, wants_new_record
+from tests.simulation.watch.voices import human, is_command, topic_of, wants_new_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +122,7 @@ class Records(Part):
         seen = self.sights.seen(process, holder.id)
         heard = seen.comments if seen else ()  # as they read then: one may have been edited into another word since
         said = [one for one in heard if one["id"] in fresh and human(one) and is_command(one)]
-        answered = {topic_of(one) for one in holder.comments if ours(one)} if said else set()
+        answered = {topic_of(one) for one in holder.comments if by_us(one)} if said else set()
         gone = self.world.linear.gone_words  # a person may have taken the answer away since
         answered |= {topic for one in said if comment_id(holder.id, topic := f"reply-{one['id']}") in gone}
         counts = new.approval.comment if new.approval else ""
@@ -131,7 +131,7 @@ class Records(Part):
 
     def _heard_people(self, holder: Issue, new: Record) -> None:
         """What was heard is not the service's own, and what goes on to an agent is a person's."""
-        strangers = [one for one in holder.comments if one["id"] in {*new.heard, *new.guidance} and ours(one)]
+        strangers = [one for one in holder.comments if one["id"] in {*new.heard, *new.guidance} and by_us(one)]
         if strangers:
             self.violated("the service hears itself", f"{holder.identifier}: {strangers[0]['body'][:40]}")
         told = [one for one in holder.comments if one["id"] in new.guidance and not human(one)]

@@ -3,7 +3,7 @@
 import re
 
 from bot.linear.marker import marker_of
-from tests.simulation.linear import Node
+from tests.simulation.linear import Node, by_us
 from tests.simulation.watch.seen import Seen
 
 PEOPLE = frozenset({"user-alice", "user-bob"})
@@ -11,11 +11,6 @@ _MERGE_WORDS = frozenset({"approve", "approved", "merge"})
 _REVIEW_WORDS = frozenset({"approve", "approved", "lgtm", "yes", "go"})
 _COMMANDS = _MERGE_WORDS | _REVIEW_WORDS | {"pause", "resume", "stop", "cancel", "retry", "status", "why", "help"}
 _ROW = re.compile(r"^\| YOU-\d+ .*?\| \[#(\d+)\]\([^)]*\) \| `([0-9a-f]{12})` \|", re.M)
-
-
-def ours(comment: Node) -> bool:
-    """The service said it."""
-    return bool(comment["user"]) and comment["user"]["id"] == "user-callboard"
 
 
 def topic_of(comment: Node) -> str:
@@ -59,7 +54,7 @@ def handed_on(seen: Seen, root: Seen) -> bool:
 
 def turn_1(root: Seen) -> bool:
     """Whether somebody who may approved the breakdown after it was shown."""
-    shown = [one["createdAt"] for one in root.comments if ours(one) and "**Turn 1.**" in one["body"]]
+    shown = [one["createdAt"] for one in root.comments if by_us(one) and "**Turn 1.**" in one["body"]]
     return any(_may(one) and _word(one) in _REVIEW_WORDS and min(shown, default=one["createdAt"]) < one["createdAt"]
                for one in root.comments)  # fmt: skip
 
@@ -69,7 +64,7 @@ def approved_heads(root: Seen, number: int) -> set[str]:
     found = set[str]()
     shown = ""
     for one in root.comments:
-        if ours(one) and "**Turns 2 and 3.**" in one["body"]:
+        if by_us(one) and "**Turns 2 and 3.**" in one["body"]:
             shown = one["body"]
         elif _may(one) and _word(one) in _MERGE_WORDS:
             found |= {row[1] for row in _ROW.findall(shown) if int(row[0]) == number}
@@ -78,6 +73,6 @@ def approved_heads(root: Seen, number: int) -> set[str]:
 
 def wants_new_record(seen: Seen) -> bool:
     """Whether a person asked for it, after the service had said that it does not believe what is there."""
-    told = [one["createdAt"] for one in seen.comments if ours(one) and topic_of(one).startswith("record-refused")]
+    told = [one["createdAt"] for one in seen.comments if by_us(one) and topic_of(one).startswith("record-refused")]
     return any(human(one) and _word(one) == "retry" and one["createdAt"] > min(told, default=one["createdAt"])
                for one in seen.comments)  # fmt: skip

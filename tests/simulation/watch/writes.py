@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bot.linear.marker import effect_id
-from tests.simulation.linear import Issue
+from bot.linear.marker import effect_id, without_marker
+from tests.simulation.linear import Issue, by_us
 from tests.simulation.watch.moves import Moves
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.records import Records
@@ -24,8 +24,8 @@ class Writes(Part):
     sights: Sights
     records: Records
     moves: Moves
-    topics: set[tuple[str, str]] = field(default_factory=set)
-    """Issues, and what the service commented on each."""
+    topics: set[tuple[str, str, str]] = field(default_factory=set)
+    """Issues, what the service commented on each, and as whom: nobody can edit what another account said."""
 
     def before(self, process: "Process", name: str, wanted: Mapping[str, Any]) -> None:
         """The service is about to write."""
@@ -43,10 +43,13 @@ class Writes(Part):
         if name != "commentCreate":
             return
         values = wanted["input"]
-        topic = (values["issueId"], topic_of(values))
-        if topic in self.topics:
-            self.violated("a comment twice", f"{topic[1]} on {self.world.linear.issues[topic[0]].identifier}")
-        self.topics.add(topic)
+        issue, topic = self.world.linear.issues[values["issueId"]], topic_of(values)
+        said = next(one for one in issue.comments if one["id"] == values["id"])
+        about, text = (issue.id, topic, said["user"]["id"]), without_marker(said["body"])
+        before = [one for one in issue.comments if one is not said and by_us(one) and topic_of(one) == topic]
+        if about in self.topics or any(without_marker(one["body"]) == text for one in before):
+            self.violated("a comment twice", f"{topic} on {issue.identifier}")
+        self.topics.add(about)
 
     def _holder(self, issue: str, attachment: str) -> Issue:
         """The issue that an attachment is made on, or that has it already."""
