@@ -80,7 +80,11 @@ class Issue:
     version: int = 0
     """Counts its changes."""
     team: str = TEAM
-    """Where it is. What people call it does not change with it here."""
+    """Where it is."""
+    names: list[str] = field(default_factory=list)
+    """What people called it, newest last: each team that it comes into gives it another identifier."""
+    begun: str = ""
+    """The branch that a worker was at last."""
     home: str = ""
     """The epic that it was made for."""
     left: bool = False
@@ -109,7 +113,16 @@ class Issue:
     @property
     def identifier(self) -> str:
         """What people call it."""
-        return f"{TEAM}-{self.number}"
+        return self.names[-1]
+
+    @property
+    def branch(self) -> str:
+        """The branch of its work; what has begun keeps it."""
+        return self.begun or f"agent/{self.identifier}"
+
+    def has(self, branch: str) -> bool:
+        """Whether its work is on this branch, or may have been."""
+        return branch.removeprefix("agent/") in self.names
 
 
 @dataclass
@@ -156,17 +169,21 @@ class Linear:
     # ---- what is asked
 
     def issue(self, reference: str) -> Issue:
-        """By id or identifier.
+        """By id or identifier, also one that it had.
 
         Raises:
             NotFound: there is none, or it was deleted.
         """
         found = self.issues.get(reference) or next(
-            (one for one in self.issues.values() if one.identifier == reference), None
+            (one for one in self.issues.values() if reference in one.names), None
         )
         if found is None or found.deleted:
             raise classify([{"message": "Entity not found: Issue", "extensions": {"type": "invalid input"}}], 200, {})
         return found
+
+    def of_branch(self, branch: str) -> Issue | None:
+        """The issue whose work is on a branch."""
+        return next((one for one in self.issues.values() if one.has(branch)), None)
 
     def children(self, epic: str) -> list[Issue]:
         """Newest first, as Linear lists them."""
@@ -300,6 +317,7 @@ class Linear:
         """A new issue."""
         self.number += 1
         issue = Issue(id_, self.number, title, description, parent, state, dict.fromkeys(labels), home=parent or "")
+        issue.names.append(f"{TEAM}-{self.number}")
         self.issues[id_] = issue
         self.made.add(id_)
         self._tell("Issue", "create", issue)
@@ -369,6 +387,8 @@ class Linear:
         """An issue is moved into the other team, into a state of its that has the same name or type."""
         before = self.state_of(issue)
         issue.team = ELSEWHERE if issue.team == TEAM else TEAM
+        self.number += 1
+        issue.names.append(f"{issue.team}-{self.number}")
         there = self.states_of(issue.team).items()
         alike = [key for key, one in there if one["name"] == before["name"]]
         alike += [key for key, one in there if one["type"] == before["type"]]
@@ -384,6 +404,12 @@ class Linear:
             if state.name not in {one["name"] for one in there.values()}:
                 key = f"{team}-made-{place}"
                 there[key] = {"id": key, "name": state.name, "type": state.type, "position": 50.0 + place}
+
+    def begins(self, issue: Issue, branch: str) -> None:
+        """A worker is at it, on this branch; nobody is told on Linear."""
+        if issue.begun != branch:
+            issue.begun = branch
+            issue.version += 1
 
     def take_out(self, issue: Issue) -> None:
         """A ticket is part of something else from now on."""

@@ -102,12 +102,12 @@ def merges_below(people: "People", issue: Issue) -> None:
 
 def own_branch(issue: Issue) -> str:
     """The branch of what somebody has of their own on the branch of a ticket."""
-    return f"bob/on-{issue.identifier}"
+    return f"bob/on-{issue.names[0]}"
 
 
 def stacks(people: "People", issue: Issue) -> None:
     """Somebody has work of their own on the branch of a ticket, and a pull request into that branch."""
-    branch = f"agent/{issue.identifier}"
+    branch = issue.branch
     own, tip = own_branch(issue), people.world.git.tip(branch)
     if tip is not None and people.world.git.tip(own) is None:
         tree = {**people.world.git.commits[tip].tree, own: "bob"}
@@ -367,7 +367,7 @@ class Meanwhile:
 
 def ticket_of(people: "People", pull: Pull) -> Issue | None:
     """The ticket of a pull request."""
-    return next((one for one in people.linear.issues.values() if f"agent/{one.identifier}" == pull.branch), None)
+    return people.linear.of_branch(pull.branch)
 
 
 def _earlier(people: "People", issue: Issue) -> Stage | None:

@@ -100,7 +100,7 @@ class People:
 
     def automation(self, issue: Issue) -> None:
         """Linear's GitHub integration follows pull requests in its own way."""
-        if self.linear.kind_of(issue) in OVER or not self.hub.of(f"agent/{issue.identifier}"):
+        if self.linear.kind_of(issue) in OVER or not self.hub.of(issue.branch):
             return
         name = self.chance.choice(("In Review", "Done", "In Dev"))
         robot = {"id": "github", "type": "github", "name": "GitHub"}
@@ -230,7 +230,7 @@ class People:
 
     def pushes(self, issue: Issue) -> None:
         pull = self._pull()
-        self.pushes_to(pull.branch if pull else f"agent/{issue.identifier}")
+        self.pushes_to(pull.branch if pull else issue.branch)
 
     def pushes_to(self, branch: str) -> None:
         """Somebody pushes to a branch, if it is there."""
@@ -300,8 +300,8 @@ class People:
     def on_disposition(self, issue: Issue, blocker: Blocker) -> None:
         name = str(blocker.values["issue"])
         held = self.linear.issue(name)
-        if held.identifier in self.world.clashing:
-            self._merges_what_clashes(*self.world.clashing.pop(held.identifier))
+        if held.id in self.world.clashing:
+            self._merges_what_clashes(*self.world.clashing.pop(held.id))
         if any("GitHub refused" in one["body"] for one in held.comments[-6:] if by_us(one)):
             self.hub.forbidden = ""  # she reads why its run ended
         if self._reads_that_the_plan_is_gone(held):
@@ -344,7 +344,7 @@ class People:
 
     def on_circle(self, issue: Issue, blocker: Blocker) -> None:
         named = str(blocker.values["tickets"]).split(", ")
-        wrong = [one for one in issue.blocked_by if self.linear.issues[one].identifier in named]
+        wrong = [one for one in issue.blocked_by if {*self.linear.issues[one].names} & {*named}]
         for one in wrong[:1]:
             issue.blocked_by.remove(one)
             self.linear.touch(issue)

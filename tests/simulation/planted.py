@@ -501,4 +501,11 @@ PLANTED = (
         "        if there is not None:\n",
         found_by=29,
     ),
+    Planted(
+        "what has begun is looked for by the name that its ticket has now",
+        "bot/machine/stack.py",
+        "    return known or pushed or branch_of(ticket.issue.identifier)\n",
+        "    return branch_of(ticket.issue.identifier)\n",
+        found_by=1976,
+    ),
 )

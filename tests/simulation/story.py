@@ -181,7 +181,7 @@ async def _rests(world: World) -> None:
     if alive:
         world.watch.violated("something is left behind", f"runs: {alive[0].stage} g{alive[0].generation}")
     for ticket in world.linear.issues.values():
-        branch = f"agent/{ticket.identifier}"
+        branch = ticket.branch
         newest = next(iter(world.hub.of(branch)), None)  # one that people closed since tells otherwise
         merged = newest is not None and newest.merged
         if ticket.departed and not ticket.lone:  # its branch and its pull request are people's from then on
@@ -214,7 +214,7 @@ def _is_theirs(world: World, ticket: Issue, branch: str) -> bool:
         # begun anew as an epic when its record was not to be believed: an epic has no pull request of its own
         or (ticket.lone and ticket.id in world.forged and ORCHESTRATE in ticket.labels)
         # what departed may have had a pull request into it
-        or any(one.left and one.home == ticket.home and hub.of(f"agent/{one.identifier}") for one in siblings)
+        or any(one.left and one.home == ticket.home and hub.of(one.branch) for one in siblings)
     )
 
 

@@ -73,6 +73,7 @@ class FakeWorker:
             if isinstance(begun, dict):
                 return begun | about
             world.checkouts.add(order.branch)
+            world.linear.begins(world.linear.issues[issue], order.branch)
             how = "well" if world.calm else chance.choice(world.ends)
             world.fired[f"agent {how}"] += 1
             cost = 0.0 if order.run.prompt == "update" else round(chance.uniform(0.1, 2.0), 2)
@@ -122,7 +123,8 @@ class FakeWorker:
             for other in others:
                 tree, clashes = git.merged(first, other)
                 if clashes:
-                    self.world.clashing[order.run.task_id] = order.base, tuple(order.merges)
+                    issue, _ = self.world.run_of(order.run.run_id)
+                    self.world.clashing[issue] = order.base, tuple(order.merges)
                     return asks(f"The branches below don't merge. Please merge them into `{order.base}`: {clashes}")
                 if not git.descends(first, other):
                     first = git.commit((first, other), tree, ours=True)

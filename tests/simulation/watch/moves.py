@@ -50,7 +50,7 @@ class Moves(Part):
             self.violated("a stage is skipped", f"the epic is done, {open_[0].identifier} is not")
 
     def _ticket(self, process: "Process", ticket: Issue, stage: Stage | None) -> None:
-        name, branch = ticket.identifier, f"agent/{ticket.identifier}"
+        name, branch = ticket.identifier, ticket.branch
         pulls, known = self.world.hub.of(branch), self.sights.pull(process, branch)
         if self._puts_back(process, ticket, stage):
             return  # also to people, if it was left to them there

@@ -36,7 +36,8 @@ class Pulls(Part):
     def merges(self, process: "Process", pull: Pull, head: str, how: str) -> None:
         """Something is merged, or put into the merge queue, at a head."""
         self.enqueued.add(head)
-        ticket = next(one for one in self.world.linear.issues.values() if f"agent/{one.identifier}" == pull.branch)
+        ticket = self.world.linear.of_branch(pull.branch)
+        assert ticket is not None
         sight = self.sights.around(process, ticket.id)
         asked = sight.issues[sight.root]
         if not {one[:12] for one in self._carried(head)} & approved_heads(asked, pull.number):
@@ -61,7 +62,8 @@ class Pulls(Part):
         """The merge queue merges a head."""
         if head not in self.enqueued:
             self.violated("a merge without an approval of this head", f"#{pull.number} by the queue")
-        ticket = next(one for one in self.world.linear.issues.values() if f"agent/{one.identifier}" == pull.branch)
+        ticket = self.world.linear.of_branch(pull.branch)
+        assert ticket is not None
         now, time = self.world.loop.time(), QUICK_SECONDS if self.world.chaos.harmless else LEAVE_SECONDS
         if not self.world.chaos.harmless and self._wants_out(pull):
             return

@@ -45,6 +45,7 @@ class Seen:
     comments: Sequence[Node]
     sealed: Node | None
     thrown_away: bool
+    branch: str
 
     @cached_property
     def record(self) -> Record | None:

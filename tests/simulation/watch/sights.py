@@ -58,7 +58,7 @@ class Sights:
             one.id, one.identifier, linear.name_of(one), linear.kind_of(one), one.mover, frozenset(one.labels),
             tuple(below for below in one.blocked_by if not linear.issues[below].deleted),
             one.comments[:], sealed["metadata"] if sealed else None,
-            one.archived is not None,
+            one.archived is not None, one.branch,
         )  # fmt: skip
 
     def saw(self, process: "Process", epic: str, sight: Sight) -> None:
@@ -69,7 +69,7 @@ class Sights:
         self.epics[process.name, epic] = sight
         for one in sight.issues.values():
             if one.id in sight.tickets or one.id == epic:
-                self.pulls.get(process.name, {}).pop(f"agent/{one.identifier}", None)
+                self.pulls.get(process.name, {}).pop(one.branch, None)
             if one.id in sight.tickets or not self.world.linear.issues[one.id].home:
                 self._saw_whether_over(process, one)
                 self._saw_whether_held(process, one, sight.issues[epic])

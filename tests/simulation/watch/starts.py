@@ -79,7 +79,7 @@ class Starts(Part):
             self.violated("a ticket starts without an approval", name)
 
     def _far_enough(self, process: "Process", below: Seen, name: str) -> None:
-        known = self.sights.pull(process, f"agent/{below.identifier}")
+        known = self.sights.pull(process, below.branch)
         merged = known is not None and known.merged
         if below.thrown_away or below.over or (below.kind == "completed" and merged):
             return
