@@ -345,8 +345,8 @@ PLANTED = (
     Planted(
         "a comment gets a new id each time",
         "bot/linear/ensure.py",
-        "            ours = comment_id(issue.id, topic)\n",
-        '            ours = comment_id(issue.id, f"{topic}{len(issue.comments)}")\n',
+        "        ours = comment_id(issue.id, topic) if",
+        '        ours = comment_id(issue.id, f"{topic}{len(issue.comments)}") if',
     ),
     Planted(
         "a ticket gets a new id each time",
