@@ -121,7 +121,7 @@ class Reader:
             identifier=node.identifier,
             stage=self.stage(node.state.name),
             state_name=node.state.name,
-            over=node.state.type in OVER or bool(node.trashed),
+            over=node.state.type in OVER or node.archivedAt is not None or bool(node.trashed),
         )
 
 

@@ -102,6 +102,7 @@ class Related(Wire):
 
     id: str
     identifier: str
+    archivedAt: datetime | None = None
     trashed: bool | None = None
     state: State
 

@@ -65,7 +65,7 @@ class Blocking:
     stage: Stage | None
     state_name: str
     over: bool
-    """Whether Linear counts it as completed or canceled."""
+    """Whether Linear counts it as completed or canceled, or somebody put it away."""
 
 
 class Mover(StrEnum):

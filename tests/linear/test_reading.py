@@ -158,12 +158,14 @@ def test_only_blocks_relations_block() -> None:
         relation("blocks", 5, state={"name": "Todo", "type": "unstarted"}),
         relation("blocks", 6, state={"name": "Todo", "type": "unstarted"}, trashed=True),
         relation("something new", 7),
+        relation("blocks", 8, state={"name": "Todo", "type": "unstarted"}, archivedAt=MOMENT),
     ]
     seen = READER.issue(issue(inverseRelations={"nodes": nodes}))
     assert [(one.identifier, one.stage, one.over) for one in seen.blocked_by] == [
         ("YOU-2", Stage.DONE, True),
         ("YOU-5", Stage.TODO, False),
         ("YOU-6", Stage.TODO, True),
+        ("YOU-8", Stage.TODO, True),
     ]
 
 

@@ -226,7 +226,7 @@ class Linear:
         below = [self.issues[one] for one in issue.blocked_by]
         return (
             issue.version, id(self.state_of(issue)),
-            *((one.id, id(self.state_of(one)), one.trashed, one.deleted) for one in below),
+            *((one.id, id(self.state_of(one)), one.archived, one.deleted, one.identifier) for one in below),
         )  # fmt: skip
 
     def node(self, issue: Issue) -> wire.Issue:
@@ -280,7 +280,7 @@ class Linear:
         return {
             "type": "blocks",
             "issue": {
-                "id": one.id, "identifier": one.identifier, "trashed": one.trashed or None,
+                "id": one.id, "identifier": one.identifier, "archivedAt": one.archived, "trashed": one.trashed or None,
                 "state": self._read(wire.State, self.state_of(one)),
             },
         }  # fmt: skip

@@ -306,6 +306,14 @@ def _is_under_way(people: "People", issue: Issue) -> bool:
     return isinstance(record, Record) and bool(record.repository)
 
 
+def relates_across(people: "People", issue: Issue) -> None:
+    """A ticket is to wait for one of another epic, which is older so that they don't wait for each other."""
+    older = [one for one in people.linear.issues.values() if one.number < issue.number and one.parent != issue.parent]
+    tickets = [one for one in older if one.parent]
+    if issue.parent and tickets:
+        people.linear.relate(people.chance.choice(tickets).id, issue.id, "person")
+
+
 def changes_account(people: "People", _issue: Issue) -> None:
     """Whoever tried the service with a key of theirs gives it an account of its own, and starts it anew."""
     world = people.world
@@ -322,7 +330,7 @@ DEEDS = {
         merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work, stops_train,
         stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out, destroys, unsays_ours,
         answers, takes_record, takes_document, takes_label, relabels, points_elsewhere, unnames, transfers, revokes,
-        changes_account,
+        changes_account, relates_across,
     )
 }  # fmt: skip
 

@@ -39,6 +39,8 @@ TAKING_DEEDS = {
 """What people do who take away what the service works with: on Linear, and on GitHub."""
 LEAVING_DEEDS = {"takes_turn": 20, "takes_out": 5, "destroys": 1, "resumes": 2, "pushes_to_main": 1, "merges_below": 1}
 """What people do who find that a ticket is none of this epic, while everything goes well."""
+NEIGHBOURS_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "relates_across": 4}
+"""What people do who have two epics under way at once."""
 TRIED_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "changes_account": 3}
 """What people do who try the service before they trust it with more."""
 
@@ -75,6 +77,7 @@ class Setting:
     """The epic has tickets before it is labelled."""
     lone: bool = False
     """No epic: single tickets, each of which runs alone."""
+    epics: int = 1
     tried: bool = False
     """The service begins with a person's key, and is given an account of its own later."""
 
@@ -99,6 +102,7 @@ TAKING = Setting("taking", TAKING_DEEDS, tasks=2)
 LEAVING = Setting("leaving", LEAVING_DEEDS, tasks=3, smooth=True, red=0.1, queue=0.7)
 WRONG_CLOCKS = Setting("wrong clocks", TRAIN_DEEDS, {"clock jump": 0.2, "restart": 0.02}, tasks=3, smooth=True)
 TRIED = Setting("tried", TRIED_DEEDS, tasks=2, tried=True)
+TWO_EPICS = Setting("two epics", NEIGHBOURS_DEEDS, tasks=2, epics=2)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""
 REMAINDER = 4
@@ -110,6 +114,7 @@ SELDOM = {
     (3, 9): LEAVING,
     (5, 9): WRONG_CLOCKS,
     (5, 4): TRIED,
+    (3, 4): TWO_EPICS,
 }
 """Of ten that would be ordinary with this remainder, the one of this place; so all others are what they always were."""
 

@@ -267,7 +267,8 @@ class World:
             return
         for number in range(1, 3) if self.setting.given else ():
             self.linear.create(f"given-{number}", f"Part {number}", "As said.", "epic-1", todo, [])
-        self.linear.create("epic-1", "Dashboard", "Build the dashboard.", None, todo, [ORCHESTRATE])
+        for number in range(1, self.setting.epics + 1):
+            self.linear.create(f"epic-{number}", "Dashboard", "Build the dashboard.", None, todo, [ORCHESTRATE])
 
     # ---- webhooks
 
