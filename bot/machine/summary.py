@@ -117,10 +117,15 @@ def is_held_back(facts: Facts, ticket: Ticket) -> bool:
 
 
 def _waits_for_the_merge(facts: Facts, ticket: Ticket, above: frozenset[str]) -> bool:
-    """Whether everything that keeps a ticket from its beginning is done as far as it can be without a merge."""
+    """Whether everything that keeps a ticket from its beginning is done as far as it can be without a merge.
+
+    What is none of this epic's may wait for a merge of this epic's in its turn, which nobody can see from here. So it
+    keeps nothing from being shown that is ready.
+    """
     below = {blocker.values["ticket"] for blocker in waits_for(facts, ticket)}
     waits = [one for one in facts.tickets if one.issue.identifier in below]
-    if not below or len(waits) < len(below) or ticket.issue.id in above:
+    outside = len(waits) < len(below)
+    if not below or (outside and not heads(facts)) or ticket.issue.id in above:
         return False
     return all(
         _waits_for_a_person(facts, one)

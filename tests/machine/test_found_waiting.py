@@ -210,3 +210,24 @@ def test_an_archived_ticket_whose_run_was_out_keeps_nobody_from_being_asked_for_
     board.comments("epic", "approve")
     board.settle().work(1)
     assert board.stage("storage") is Stage.DONE
+
+
+def test_what_waits_for_another_epic_holds_up_no_approval_of_what_is_ready(boards):
+    """What it waits for may wait for this very merge: the two epics stood still for ever (stories 987, 2487, 2727)."""
+    board = begun(boards, documentation=False)
+    board.out["elsewhere"] = replace(board.issues["theme"], id="elsewhere", identifier="YOU-99", parent="other")
+    board.change("theme", blocked_by=(Blocking("elsewhere", "YOU-99", Stage.TODO, "Todo", over=False),))
+    board.work(12)
+    assert board.stage("theme") is Stage.TODO
+    assert board.stage("storage") is Stage.MERGE
+    assert "`approve`" in board.why("epic")
+    board.comments("epic", "approve")
+    board.settle()
+    assert board.stage("storage") is Stage.DONE
+    assert "`approve`" not in board.why("epic"), "nothing is ready: nobody is asked"
+    board.out["elsewhere"] = replace(board.out["elsewhere"], stage=Stage.DONE, state_name="Done")
+    board.settle().work(12)
+    assert "`approve`" in board.why("epic")
+    board.comments("epic", "approve")
+    board.settle()
+    assert board.stage("epic") is Stage.DONE

@@ -416,6 +416,11 @@ class Linear:
         issue.parent, issue.left = "", True
         self._tell("Issue", "update", issue)
 
+    def move_over(self, issue: Issue, epic: str) -> None:
+        """A ticket is part of another epic from now on."""
+        issue.parent, issue.left = epic, True
+        self._tell("Issue", "update", issue)
+
     def put_back(self, issue: Issue) -> None:
         """A ticket is part of its epic again."""
         issue.parent = issue.home

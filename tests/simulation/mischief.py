@@ -314,6 +314,13 @@ def relates_across(people: "People", issue: Issue) -> None:
         people.linear.relate(people.chance.choice(tickets).id, issue.id, "person")
 
 
+def moves_over(people: "People", issue: Issue) -> None:
+    """A ticket is made part of the other epic, with whatever work is in it."""
+    others = [one for one in people.linear.issues.values() if one.parent is None and one.id != issue.parent]
+    if issue.parent and others:
+        people.linear.move_over(issue, people.chance.choice(others).id)
+
+
 def changes_account(people: "People", _issue: Issue) -> None:
     """Whoever tried the service with a key of theirs gives it an account of its own, and starts it anew."""
     world = people.world
@@ -330,7 +337,7 @@ DEEDS = {
         merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work, stops_train,
         stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out, destroys, unsays_ours,
         answers, takes_record, takes_document, takes_label, relabels, points_elsewhere, unnames, transfers, revokes,
-        changes_account, relates_across,
+        changes_account, relates_across, moves_over,
     )
 }  # fmt: skip
 

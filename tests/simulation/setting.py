@@ -39,7 +39,7 @@ TAKING_DEEDS = {
 """What people do who take away what the service works with: on Linear, and on GitHub."""
 LEAVING_DEEDS = {"takes_turn": 20, "takes_out": 5, "destroys": 1, "resumes": 2, "pushes_to_main": 1, "merges_below": 1}
 """What people do who find that a ticket is none of this epic, while everything goes well."""
-NEIGHBOURS_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "relates_across": 4}
+NEIGHBOURS_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "relates_across": 4, "moves_over": 3}
 """What people do who have two epics under way at once."""
 TRIED_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "changes_account": 3}
 """What people do who try the service before they trust it with more."""

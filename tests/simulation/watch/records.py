@@ -150,8 +150,9 @@ class Records(Part):
 
     def _takes_result(self, process: "Process", holder: Issue, old: Record, new: Record) -> None:
         """A result is of the newest run, and costs what it cost."""
+        key = f"epic:{self.sights.around(process, holder.id).root}"  # another epic's runs are as good as lost to it
         rows = {run.row.order.generation: run.row for run in process.database.runs.values()
-                if run.row.order.issue == holder.id}  # fmt: skip
+                if run.row.order.issue == holder.id and run.row.order.key == key}  # fmt: skip
         row = rows.get(new.settled) if new.settled > old.settled else None
         cost, due = new.cost_usd - old.cost_usd, _cost_of(row) if rows else self._dearest(process, holder)
         if abs(cost) > 1e-6 and abs(cost - due) > 1e-6:
@@ -172,8 +173,7 @@ class Records(Part):
 
         What a record tells that is not believed counts for nothing.
         """
-        sight = next((one for one in self.sights.of(process) if holder.id in one.tickets), None)
-        believed = [one for one, seen in sight.issues.items() if seen.record] if sight else []
+        believed = [one for one, seen in self.sights.around(process, holder.id).issues.items() if seen.record]
         known = [self.known.get((process.database, one)) for one in believed]
         return max((ran.usd for record in known if record for ran in record.ran), default=0.0)
 

@@ -80,7 +80,7 @@ class Sights:
     def _saw_what_departed(self, process: "Process", epic: str, sight: Sight) -> None:
         """Nothing more is done for what the epic had once: no agent works on it, and it is not merged."""
         for one in self.world.linear.issues.values():
-            if one.home == epic and one.id not in sight.tickets and not one.lone:
+            if one.home == epic and one.id not in sight.tickets and one.departed and not one.lone:
                 self.over.setdefault((process.name, one.id), self.world.loop.time())
                 self.held.setdefault((process.name, one.id), self.world.loop.time())
 
