@@ -310,13 +310,8 @@ class People:
         self.says_once(held, word)
 
     def on_ticket(self, issue: Issue, blocker: Blocker) -> None:
-        """It passes by itself, but where a ticket departed: what goes on alone need not keep to the order of its epic,
-        which may wait for it in turn; and somebody does by hand what is nobody's."""
+        """It passes by itself; somebody does by hand what is nobody's."""
         below = self.linear.issue(str(blocker.values["ticket"]))
-        if issue.departed and below.id in issue.blocked_by and below.home == issue.home:
-            issue.blocked_by.remove(below.id)
-            self.linear.touch(issue)
-            return
         ours = (one.issue.id for facts, _ in self.world.decisions.values() for one in (facts.epic, *facts.tickets))
         if below.id not in ours:
             self._puts(below, Stage.DONE)
