@@ -203,37 +203,48 @@ def as_shown(facts: Facts, ticket: Ticket, record: Record) -> Record:
 
 
 def hear_merge_approval(facts: Facts, ticket: Ticket, heard: Heard) -> tuple[Approval | None, Decision]:
-    """The first comment that validly approves the merge of what was shown; every other approval is answered.
+    """The comment that validly approves the most of what was shown, or the first such; each other one is answered.
 
     It still names the breakdown or the plan that was approved before: whoever goes back to it builds no other.
     """
     record = as_shown(facts, ticket, heard.record) if heard.approvals else heard.record
+    said = [(comment, _approved(facts, ticket, record, comment)) for comment in heard.approvals]
+    valid = [(comment, one) for comment, one in said if isinstance(one, Approval)]
+    replies: list[Action] = [
+        reply(ticket, comment, "refused", {"word": comment.body.strip()[:40], "reason": one.reason})
+        for comment, one in said
+        if isinstance(one, Denied)
+    ]
+    if any(one is CHANGED for _, one in said):
+        record = shown_anew(record)
+    if not valid:
+        return None, Decision(tuple(replies), record=record)
+    comment, approval = max(valid, key=lambda one: len(one[1].heads))
+    if left := _left_out(record, approval):
+        replies.append(reply(ticket, comment, "left_out", {"paths": left[:SHOWN]}))
+    before = record.approval.digest if record.approval else ""  # what is built, of which a person approved the plan
+    given = replace(approval, digest=before)
+    return given, Decision(tuple(replies), record=replace(record, turns=record.turns + 1))
+
+
+def _approved(facts: Facts, ticket: Ticket, record: Record, comment: Comment) -> Approval | Denied:
+    """What a comment approves of what was shown."""
     shown = shown_comment(ticket, record)
-    replies: list[Action] = []
-    for comment in heard.approvals:
-        subject = _subject(facts, record, shown)
-        verdict = authorise(comment, Act.MERGE, facts.rules, subject)
-        if isinstance(verdict, Denied) or record.shown is None or comment.author is None:
-            values = {
-                "word": comment.body.strip()[:40],
-                "reason": verdict.reason if isinstance(verdict, Denied) else "",
-            }
-            replies.append(reply(ticket, comment, "refused", values))
-            if verdict is CHANGED:
-                record = shown_anew(record)
-            continue
-        named = _named(record.shown, comment)
-        if isinstance(named, Denied):
-            replies.append(
-                reply(ticket, comment, "refused", {"word": comment.body.strip()[:40], "reason": named.reason})
-            )
-            continue
-        if left := [path for pair in record.shown.protected if pair not in named.protected for path in pair[1:]]:
-            replies.append(reply(ticket, comment, "left_out", {"paths": left[:SHOWN]}))
-        before = record.approval.digest if record.approval else ""  # what is built, of which a person approved the plan
-        given = replace(named, comment=comment.id, user=comment.author.id, at=comment.created_at, digest=before)
-        return given, Decision(tuple(replies), record=replace(record, turns=record.turns + 1))
-    return None, Decision(tuple(replies), record=record)
+    verdict = authorise(comment, Act.MERGE, facts.rules, _subject(facts, record, shown))
+    if isinstance(verdict, Denied):
+        return verdict
+    if record.shown is None or comment.author is None:
+        return Denied("nothing was shown")
+    named = _named(record.shown, comment)
+    if isinstance(named, Denied):
+        return named
+    return replace(named, comment=comment.id, user=comment.author.id, at=comment.created_at)
+
+
+def _left_out(record: Record, approval: Approval) -> list[str]:
+    """Protected paths that were shown and that an approval doesn't name."""
+    shown = record.shown.protected if record.shown else ()
+    return [path for pair in shown if pair not in approval.protected for path in pair[1:]]
 
 
 def _subject(facts: Facts, record: Record, shown: Comment | None) -> Subject:

@@ -113,6 +113,15 @@ def test_naming_less_or_something_else_does_not(ready, body):
     assert "storage" not in merged(ready)
 
 
+def test_who_names_them_a_moment_after_a_plain_approval_has_approved_all_of_it(ready):
+    """The plain one was taken, the other was told that there is nothing to approve, and everything was asked anew."""
+    ready.comments("epic", "approve")
+    named = ready.comments("epic", f"approve with {WORKFLOW}, uv.lock")
+    ready.settle()
+    assert {"storage", "feed"} <= merged(ready)
+    assert not ready.answers(named)
+
+
 def test_a_folder_names_what_lies_in_it(ready):
     ready.comments("epic", "approve with .github/ and uv.lock")
     ready.settle()
