@@ -9,7 +9,7 @@ from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATE, ORCHESTRATED, STATES, WORKER, Disposition, Stage
 from tests.simulation.hub import Pull, Refusal
 from tests.simulation.linear import ALICE, BOB, US, Issue, by_us
-from tests.simulation.setting import ELSEWHERE
+from tests.simulation.setting import ELSEWHERE, PROTECTED
 from tests.simulation.watch.seen import KEYS, record_id
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ def takes_turn(people: "People", issue: Issue) -> None:
     asks = (Stage.MERGE,) if epic.lone else (Stage.PLAN_REVIEW, Stage.CODE_REVIEW)
     if people.linear.name_of(epic) in [STATES[one].name for one in asks]:
         people.says(epic, "approve", people.somebody())
+
+
+def names_protected(people: "People", issue: Issue) -> None:
+    """Somebody approves and names what is protected: all of it, some of it, or what nobody changes."""
+    epic = people.epic_of(issue)
+    what = people.chance.choice((PROTECTED, f"{PROTECTED}{issue.identifier}", "ops", f"{PROTECTED}nothing"))
+    people.says(epic, f"approve with {what}", people.somebody())
 
 
 def approves_by_edit(people: "People", issue: Issue) -> None:
@@ -333,11 +340,11 @@ def changes_account(people: "People", _issue: Issue) -> None:
 DEEDS = {
     one.__name__: one
     for one in (
-        takes_turn, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges, pushes_when_approved,
-        merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back, cancels_work, stops_train,
-        stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out, destroys, unsays_ours,
-        answers, takes_record, takes_document, takes_label, relabels, points_elsewhere, unnames, transfers, revokes,
-        changes_account, relates_across, moves_over,
+        takes_turn, names_protected, approves_by_edit, takes_back, wishes, resumes, pauses_what_merges,
+        pushes_when_approved, merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back,
+        cancels_work, stops_train, stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out,
+        destroys, unsays_ours, answers, takes_record, takes_document, takes_label, relabels, points_elsewhere,
+        unnames, transfers, revokes, changes_account, relates_across, moves_over,
     )
 }  # fmt: skip
 

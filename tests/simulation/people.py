@@ -364,6 +364,9 @@ class People:
 
     on_turn_3 = on_plan_review = on_turn_1
 
+    def on_protected(self, issue: Issue, blocker: Blocker) -> None:
+        self.says_once(self.epic_of(issue), f"approve with {blocker.values['paths']}")
+
     def on_ejected(self, issue: Issue, blocker: Blocker) -> None:
         self.says_once(self.epic_of(issue), "approve")
 

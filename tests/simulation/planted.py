@@ -508,4 +508,11 @@ PLANTED = (
         "    return branch_of(ticket.issue.identifier)\n",
         found_by=1976,
     ),
+    Planted(
+        "nobody sees that a protected file is changed",
+        "bot/machine/protected.py",
+        "    return tuple(path for path in paths if _one_means(wanted, path.casefold()))\n",
+        "    return ()\n",
+        found_by=114,
+    ),
 )

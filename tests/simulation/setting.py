@@ -41,9 +41,13 @@ LEAVING_DEEDS = {"takes_turn": 20, "takes_out": 5, "destroys": 1, "resumes": 2, 
 """What people do who find that a ticket is none of this epic, while everything goes well."""
 NEIGHBOURS_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "relates_across": 4, "moves_over": 3}
 """What people do who have two epics under way at once."""
+GUARDED_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 10, "names_protected": 14, "resumes": 6}
+"""What people do who are asked to name the protected files that are changed."""
 TRIED_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "changes_account": 3}
 """What people do who try the service before they trust it with more."""
 
+PROTECTED = "ops/"
+"""The folder that nobody changes unless a person names it."""
 ELSEWHERE = "elsewhere"
 """The label of another repository that the service may work in."""
 ILL = {"github 502 before": 0.15, "github timeout after": 0.05, "linear 500 before": 0.05, "linear 500 after": 0.05}
@@ -78,6 +82,8 @@ class Setting:
     lone: bool = False
     """No epic: single tickets, each of which runs alone."""
     epics: int = 1
+    guarded: bool = False
+    """Some of what agents change is protected: a person must name it."""
     tried: bool = False
     """The service begins with a person's key, and is given an account of its own later."""
 
@@ -103,6 +109,7 @@ LEAVING = Setting("leaving", LEAVING_DEEDS, tasks=3, smooth=True, red=0.1, queue
 WRONG_CLOCKS = Setting("wrong clocks", TRAIN_DEEDS, {"clock jump": 0.2, "restart": 0.02}, tasks=3, smooth=True)
 TRIED = Setting("tried", TRIED_DEEDS, tasks=2, tried=True)
 TWO_EPICS = Setting("two epics", NEIGHBOURS_DEEDS, tasks=2, epics=2)
+GUARDED = Setting("guarded", GUARDED_DEEDS, tasks=2, guarded=True)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""
 REMAINDER = 4
@@ -115,6 +122,7 @@ SELDOM = {
     (5, 9): WRONG_CLOCKS,
     (5, 4): TRIED,
     (3, 4): TWO_EPICS,
+    (0, 9): GUARDED,
 }
 """Of ten that would be ordinary with this remainder, the one of this place; so all others are what they always were."""
 

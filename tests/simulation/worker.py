@@ -17,6 +17,7 @@ from bot.runs.order import asks, ended, nothing_new
 from bot.runs.worker import Lease, WorkOrder
 from tests.simulation.clock import now
 from tests.simulation.hub import OWN
+from tests.simulation.setting import PROTECTED
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
@@ -243,6 +244,8 @@ class FakeWorker:
         if left:
             name = next(one.name for one in plan.phases if one.number == left[0])
             files = {f"src/{task}/phase{left[0]}-{name}": task}
+            if self.world.setting.guarded and self.world.agent_chance.random() < 0.8:
+                files[f"{PROTECTED}{task}"] = f"{task} {made_by[1]}"
             if self.world.shared and left[0] == 1:
                 files["src/shared"] = f"{task} {made_by[1]}"
         elif order.loop.wishes:

@@ -26,7 +26,7 @@ from tests.simulation.hub import NAME, House, Hub
 from tests.simulation.linear import BEFORE, TEAM, Linear, Node
 from tests.simulation.mischief import Meanwhile
 from tests.simulation.process import GITHUB_SECRET, LINEAR_SECRET, Process
-from tests.simulation.setting import ELSEWHERE, Setting, setting_of
+from tests.simulation.setting import ELSEWHERE, PROTECTED, Setting, setting_of
 from tests.simulation.watch import Watch
 from tests.simulation.watch.seen import PullSight, Sight
 from tests.simulation.worker import ENDS, UNLUCKY, Agent
@@ -109,6 +109,7 @@ class World:
                 "checks_appear_seconds": 30,
             },
             "budget": {"epic_usd": 100 if smooth else house.choice((100, 100, 8))},
+            "git": {"protected": [PROTECTED]},
         })  # fmt: skip
         methods = house.choice((("merge", "squash", "rebase"), ("squash",), ("rebase",), ("merge",)))
         self.house = House(

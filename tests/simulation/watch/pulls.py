@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bot.github.marks import topic_of
 from bot.machine.decision import Dequeue
 from tests.simulation.hub import OWN, Pull
+from tests.simulation.setting import PROTECTED
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.seen import PullSight
 from tests.simulation.watch.sights import Sights
@@ -40,8 +41,12 @@ class Pulls(Part):
         assert ticket is not None
         sight = self.sights.around(process, ticket.id)
         asked = sight.issues[sight.root]
-        if not {one[:12] for one in self._carried(head)} & approved_heads(asked, pull.number):
+        approved = approved_heads(asked, pull.number)
+        named = [approved[one[:12]] for one in self._carried(head) if one[:12] in approved]
+        if not named:
             self.violated("a merge without an approval of this head", f"#{pull.number} at {head[:12]}, {how}")
+        elif PROTECTED not in (words := set[str]().union(*named)) and self._protected(head) - words:
+            self.violated("a protected file is merged that nobody named", f"#{pull.number} at {head[:12]}, {how}")
         for one in (asked, sight.issues[ticket.id]):
             if one.stands_still and not (unheard(asked) or unheard(one)):
                 self.violated("what stands still is merged", f"#{pull.number}: {sorted(one.labels)}")
@@ -50,6 +55,16 @@ class Pulls(Part):
             self.violated("what is not well is merged", f"#{pull.number}")
         if pull.base != "main" and pull.landed_in != "main":
             self.violated("a merge into another branch", f"#{pull.number} into {pull.base}")
+
+    def _protected(self, head: str) -> set[str]:
+        """The protected files that a merge of this head would change, in small letters, as words are compared."""
+        git = self.world.git
+        main = git.refs["main"]
+        tree, before, there = (git.commits[one].tree for one in (head, git.fork(head, main), main))
+        return {
+            path.lower() for path, text in tree.items()
+            if path.startswith(PROTECTED) and text not in (before.get(path), there.get(path))
+        }  # fmt: skip
 
     def _carried(self, head: str) -> list[str]:
         """A head, and those before it that the service only brought up to date with main."""

@@ -59,15 +59,19 @@ def turn_1(root: Seen) -> bool:
                for one in root.comments)  # fmt: skip
 
 
-def approved_heads(root: Seen, number: int) -> set[str]:
-    """Heads of a pull request that somebody who may approved as the newest summary before showed them."""
-    found = set[str]()
+def approved_heads(root: Seen, number: int) -> dict[str, set[str]]:
+    """Heads of a pull request that somebody who may approved as the newest summary before showed them, with what they
+    named of its protected files."""
+    found = dict[str, set[str]]()
     shown = ""
     for one in root.comments:
         if by_us(one) and "**Turns 2 and 3.**" in one["body"]:
             shown = one["body"]
-        elif _may(one) and _word(one) in _MERGE_WORDS:
-            found |= {row[1] for row in _ROW.findall(shown) if int(row[0]) == number}
+            continue
+        word, _, named = _word(one).partition(" with ")
+        if _may(one) and word in _MERGE_WORDS:
+            for head in [row[1] for row in _ROW.findall(shown) if int(row[0]) == number]:
+                found.setdefault(head, set()).update(named.split(", "))
     return found
 
 
