@@ -5,7 +5,8 @@ from bot.machine.decision import NOTHING, Blocker, Decision, Post
 from bot.machine.facts import Facts, Ticket, record_of
 from bot.machine.pull_request import Mergeable, PullRequest
 from bot.machine.record import Approval
-from bot.machine.stack import checks_are_green, waits_in_a_circle
+from bot.machine.stack import checks_are_green, merges_after, waits_in_a_circle
+from bot.machine.stages import Stage
 
 SHOWN = 20
 """Paths that a sentence names at most."""
@@ -30,13 +31,27 @@ def unnamed(approval: Approval | None, ticket: Ticket) -> tuple[str, ...]:
 
 def unapproved(facts: Facts, ticket: Ticket, approval: Approval | None) -> Blocker:
     """That a ticket waits for an approval, and for which."""
-    pull, epic, missing = ticket.pull_request, facts.epic.issue.identifier, unnamed(approval, ticket)
+    pull, epic = ticket.pull_request, facts.epic.issue.identifier
     if pull is not None and pull.protected is None:
         return Blocker(ticket.issue.id, "changes_unknown", {"number": pull.number})
+    ready = (one for one in _with_what_lies_below(facts, ticket) if one.issue.stage is Stage.MERGE)
+    missing = tuple(dict.fromkeys(path for one in ready for path in unnamed(approval, one)))
     if not missing:
         return Blocker(ticket.issue.id, "approval", {"epic": epic})
     paths = ", ".join(missing[:SHOWN]) + (" …" if len(missing) > SHOWN else "")
     return Blocker(ticket.issue.id, "protected", {"epic": epic, "paths": paths})
+
+
+def _with_what_lies_below(facts: Facts, ticket: Ticket) -> tuple[Ticket, ...]:
+    """The tickets that a ticket merges after, lowest first, and itself: none of it merges without the rest."""
+    found: dict[str, Ticket] = {ticket.issue.id: ticket}
+    queue = [ticket]
+    while queue:
+        for one in merges_after(facts, queue.pop()):
+            if one.issue.id not in found:
+                found[one.issue.id] = one
+                queue.append(one)
+    return tuple(reversed(found.values()))
 
 
 def given(facts: Facts, asked: Ticket) -> Approval | None:

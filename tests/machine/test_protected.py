@@ -84,6 +84,16 @@ def test_the_summary_and_the_ticket_name_the_paths(ready):
     assert f"say `approve with {WORKFLOW}, uv.lock` on YOU-1" in ready.why("storage")
 
 
+def test_what_stands_on_it_names_its_paths_too(ready):
+    """Who named those of the upper one only had approved what can't be merged, and was asked anew for ever."""
+    ready.pull(ready.pulls["theme"].number, protected=(".env",))
+    ready.settle()
+    assert f"say `approve with {WORKFLOW}, uv.lock, .env` on YOU-1" in ready.why("theme")
+    ready.comments("epic", f"approve with {WORKFLOW}, uv.lock, .env")
+    ready.settle()
+    assert {"storage", "theme"} <= merged(ready)
+
+
 def test_a_plain_approval_leaves_it_out_with_what_stands_on_it_and_says_so(ready):
     said = ready.comments("epic", "approve")
     ready.settle()
