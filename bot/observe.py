@@ -250,7 +250,7 @@ def _is_lone(issue: Issue) -> bool:
 
 def _with_tasks(picture: linear.LinearPicture) -> Iterable[Issue]:
     """The tickets as people count them; one whose record names no task is known by its id, if we made it."""
-    tickets = sorted(picture.tickets, key=_number)
+    tickets = [_as_made(picture.epic.id, one) for one in sorted(picture.tickets, key=_number)]
     if all(one.record and one.record.task for one in tickets):
         return tickets
     try:
@@ -260,6 +260,15 @@ def _with_tasks(picture: linear.LinearPicture) -> Iterable[Issue]:
     keys = [*(task.key for task in tasks), breakdown.DOCUMENTATION]
     made = {ticket_id(picture.epic.id, key): key for key in keys}
     return [one if one.record and one.record.task else replace(one, task=made.get(one.id, "")) for one in tickets]
+
+
+def _as_made(epic: str, ticket: Issue) -> Issue:
+    """The ticket as the epic counts it: what was made for another epic's task is none of its own, whatever its key.
+
+    A documentation ticket is that of whichever epic has it.
+    """
+    key = ticket.record.task if ticket.record else ""
+    return replace(ticket, of_another=key not in ("", breakdown.DOCUMENTATION) and ticket.id != ticket_id(epic, key))
 
 
 def _number(issue: Issue) -> tuple[str, int]:

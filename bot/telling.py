@@ -8,7 +8,7 @@ from bot.effects import Runs
 from bot.linear.ensure import NewTicket, Writes, ticket_id
 from bot.machine.breakdown import Task, code
 from bot.machine.decision import CreateTickets, Decision, Dispose, Move, Post, Remember, WriteBreakdown
-from bot.machine.facts import Facts, Issue
+from bot.machine.facts import Facts, Issue, task_of
 from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATED, Disposition
 from bot.voice import Voice
@@ -88,7 +88,7 @@ class Telling:
 
         Returns the first records of those that are made.
         """
-        known = {one.issue.record.task: one.issue.id for one in facts.tickets if one.issue.record}
+        known = {task_of(one): one.issue.id for one in facts.tickets if one.issue.record}
         told = (one.issue for one in facts.tickets if one.issue.record or one.issue.record_refused)
         there = {one.id for one in told}  # what is known of them is not replaced by a fresh record
         ours = {task.key: ticket_id(facts.epic.issue.id, task.key) for task in create.tasks}

@@ -8,7 +8,7 @@ from bot.machine import archive, breakdown
 from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.decision import Blocker, CreateTickets, Decision, Move, Post
 from bot.machine.errors import UserError
-from bot.machine.facts import Facts, Ticket, record_of
+from bot.machine.facts import Facts, Ticket, task_of
 from bot.machine.listening import Heard, noted
 from bot.machine.record import Artifact, Record
 from bot.machine.running import start, work
@@ -115,6 +115,6 @@ def _missing_tasks(facts: Facts, heard: Heard) -> tuple[breakdown.Task, ...]:
     if facts.document is None or heard.record.approval is None or refused:
         return ()
     tasks = breakdown.read(facts.document.content).tasks
-    there = {record_of(one).task for one in facts.tickets}
+    there = {task_of(one) for one in facts.tickets}
     left = archive.wanted(facts, breakdown.with_documentation(tasks) if facts.rules.documentation else tasks)
     return () if all(task.key in there for task in left) else left

@@ -14,7 +14,7 @@ from bot.machine.approval import Act, Denied, Subject, authorise
 from bot.machine.breakdown import Breakdown, Task
 from bot.machine.decision import Blocker, CreateTickets, Decision, Move, Post
 from bot.machine.errors import UserError
-from bot.machine.facts import Facts, Ticket, record_of
+from bot.machine.facts import Facts, Ticket, record_of, task_of
 from bot.machine.listening import Heard, noted, reply
 from bot.machine.record import Approval, Record
 from bot.machine.running import start
@@ -173,10 +173,7 @@ def _create(facts: Facts, ticket: Ticket, proposed: Breakdown, given: Approval) 
     dropped = tuple(
         Move(one.issue.id, Stage.CANCELED)
         for one in facts.tickets
-        if facts.document is not None
-        and record_of(one).task
-        and record_of(one).task not in wanted
-        and not record_of(one).stage.over
+        if facts.document is not None and task_of(one) and task_of(one) not in wanted and not record_of(one).stage.over
     )
     create = CreateTickets(ticket.issue.id, ticket.issue.team, archive.wanted(facts, tasks), blocked_by)
     return Decision((create, *dropped, Move(ticket.issue.id, Stage.DEV)), recheck_after=0.0, record=record)

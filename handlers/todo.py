@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bot.machine.breakdown import DOCUMENTATION
 from bot.machine.decision import Blocker, Decision, Dispose, Move, Post
-from bot.machine.facts import Facts, Ticket, record_of
+from bot.machine.facts import Facts, Ticket, record_of, task_of
 from bot.machine.listening import Heard, noted
 from bot.machine.running import is_approved
 from bot.machine.stack import waits_for, waits_in_a_circle
@@ -19,7 +19,7 @@ def epic(facts: Facts, ticket: Ticket, heard: Heard) -> Decision:
     wrong = _wrong(facts, ticket)
     if wrong is not None:
         return said + wrong
-    if facts.tickets and not any(record_of(one).task for one in facts.tickets):
+    if facts.tickets and not any(task_of(one) for one in facts.tickets):
         return said + Decision((Move(ticket.issue.id, Stage.PLAN_REVIEW),))
     return said + begin(facts, ticket, orders.breakdown(facts, ticket), Stage.PLAN)
 

@@ -7,8 +7,10 @@ import pytest
 
 from bot.engine.port import Service
 from bot.github.errors import Forbidden
+from bot.linear.ensure import ticket_id
 from bot.linear.observe import LinearPicture
-from bot.machine.facts import Issue
+from bot.machine.breakdown import DOCUMENTATION
+from bot.machine.facts import Issue, task_of
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.stages import Stage
@@ -169,3 +171,22 @@ async def test_what_departed_waits_while_github_refuses_to_be_read():
     world.elsewhere["out"], world.standing = (replace(out, record=replace(out.record, pull_request=None)), ""), None
     facts = await Observer(world, world, world, world, lambda: POLICY, lambda: NOW).observe("e")
     assert (facts.departed, world.asked) == ((), ["out"])
+
+
+async def test_what_was_made_for_another_epics_task_is_none_of_this_one_s():
+    """It came from there, and its key may be that of a task of this one; a documentation ticket is whoever has it's."""
+    world = World(record=Record("e"))
+    keys = {
+        ticket_id("e", "feed"): "feed",
+        ticket_id("f", "feed"): "feed",
+        ticket_id("f", "documentation"): DOCUMENTATION,
+        "w": "",
+    }
+    world.tickets = tuple(
+        replace(world.epic, id=one, identifier=f"YOU-{place}", parent="e", record=Record(one, task=key))
+        for place, (one, key) in enumerate(keys.items(), 2)
+    )
+    observer = Observer(world, world, world, world, Policy, lambda: NOW)
+    facts = await observer.observe("epic:e")
+    assert [one.issue.of_another for one in facts.tickets] == [False, True, False, False]
+    assert [task_of(one) for one in facts.tickets] == ["feed", "", DOCUMENTATION, ""]

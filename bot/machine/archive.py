@@ -14,7 +14,7 @@ from dataclasses import replace
 from bot.machine import breakdown
 from bot.machine.breakdown import Task
 from bot.machine.decision import CreateTickets, Decision, Dispose, Move, Post, Remember
-from bot.machine.facts import Facts, Mover, Ticket, record_of
+from bot.machine.facts import Facts, Mover, Ticket, record_of, task_of
 from bot.machine.moving import stage_of
 from bot.machine.stages import Stage
 
@@ -41,14 +41,14 @@ def without_edits(facts: Facts, decision: Decision) -> Decision:
 
 def made(facts: Facts, decision: Decision) -> tuple[str, ...]:
     """The tasks whose tickets stand in the epic, or did; those that are made now stand there before this is written."""
-    there = [record_of(one).task or one.issue.task for one in facts.tickets]
+    there = [task_of(one) for one in facts.tickets]
     new = [task.key for one in decision.actions if isinstance(one, CreateTickets) for task in one.tasks]
     return tuple(dict.fromkeys((*record_of(facts.epic).made, *filter(None, there), *new)))
 
 
 def taken_away(facts: Facts) -> frozenset[str]:
     """The tasks whose tickets stood in the epic once, and don't any more."""
-    return frozenset(record_of(facts.epic).made) - {record_of(one).task or one.issue.task for one in facts.tickets}
+    return frozenset(record_of(facts.epic).made) - {task_of(one) for one in facts.tickets}
 
 
 def wanted(facts: Facts, tasks: tuple[Task, ...]) -> tuple[Task, ...]:

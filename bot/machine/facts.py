@@ -111,6 +111,8 @@ class Issue:
     """Linear shows an older record than `record`, which is the newest one that stood there: it must be put back."""
     task: str = ""
     """Key of the task of the breakdown that this ticket's id is made from; told only where the record doesn't."""
+    of_another: bool = False
+    """It was made for a task of another epic's breakdown, and came from there."""
     parent: str | None = None
     project: str = ""
     archived: bool = False
@@ -219,6 +221,11 @@ def record_of(ticket: Ticket) -> Record:
     if issue.record is None:
         return Record(issue=issue.id, task=issue.task)
     return issue.record if issue.record.task or not issue.task else replace(issue.record, task=issue.task)
+
+
+def task_of(ticket: Ticket) -> str:
+    """Key of the task of the epic's breakdown that a ticket is for; empty: people made it part of the epic."""
+    return "" if ticket.issue.of_another else record_of(ticket).task
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import pytest
 
 from bot.machine.facts import Repository, Rules
 from bot.machine.pull_request import Checks, Mergeable
+from bot.machine.record import Record
 from bot.machine.stages import Disposition, Stage
 
 
@@ -180,6 +181,20 @@ def test_a_task_taken_out_of_the_breakdown_gives_its_ticket_up(approved):
     approved.settle()
     assert approved.stage("feed") is Stage.CANCELED
     assert approved.stage("storage") is not Stage.CANCELED
+
+
+def test_a_ticket_that_came_from_another_epic_is_neither_given_up_nor_taken_for_one_of_this(board):
+    """Whatever its key: approving a breakdown canceled it, or left out the task of the same key."""
+    board.settle().begin().finish()
+    board.add("strange", "YOU-77", "Feed of another", labels=("orchestrated",))
+    board.add("other", "YOU-78", "Else", labels=("orchestrated",))
+    board.change("strange", of_another=True, record=Record("strange", task="feed"))
+    board.change("other", of_another=True, record=Record("other", task="else"))
+    board.comments("epic", "approve")
+    board.settle()
+    assert board.stage("epic") is Stage.DEV
+    assert {"storage", "theme", "feed"} <= board.issues.keys()
+    assert Stage.CANCELED not in {board.stage("strange"), board.stage("other")}
 
 
 def test_a_guest_approves_nothing_and_is_told_so(board, gina):
