@@ -242,7 +242,8 @@ class World:
     @property
     def sound(self) -> bool:
         """Whether nothing breaks, and what broke before is up again."""
-        return self.chaos.harmless or self.loop.time() > self.calm_since + DOWN_SECONDS
+        harmless = self.chaos.harmless and not self.setting.tried  # where a person stops it now and then
+        return harmless or self.loop.time() > self.calm_since + DOWN_SECONDS
 
     def tell(self, who: str, what: str, about: str) -> None:
         """A line of the story."""

@@ -173,7 +173,8 @@ class Records(Part):
 
         What a record tells that is not believed counts for nothing.
         """
-        believed = [one for one, seen in self.sights.around(process, holder.id).issues.items() if seen.record]
+        sight = self.sights.around(process, holder.id)
+        believed = [one for one in sight.tickets if sight.issues[one].record]
         known = [self.known.get((process.database, one)) for one in believed]
         return max((ran.usd for record in known if record for ran in record.ran), default=0.0)
 

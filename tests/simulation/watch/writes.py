@@ -60,7 +60,8 @@ class Writes(Part):
 
     def _makes_ticket(self, values: Mapping[str, Any]) -> None:
         epic = values["parentId"]
-        twins = [one for one in self.world.linear.children(epic) if one.title == values["title"]]
+        children = self.world.linear.children(epic)
+        twins = [one for one in children if one.title == values["title"] and one.home == epic]
         if any(self.world.linear.kind_of(one) not in OVER for one in twins):
             self.violated("a ticket twice", str(values["title"]))
         if epic not in self.sights.approved:
