@@ -423,7 +423,7 @@ class People:
         ours = record_id(issue)
         known = issue.attachments.get(ours)
         record = unseal(known["metadata"], issue.id, KEYS) if known else None
-        stage = record.stage if isinstance(record, Record) else Stage.TODO
+        stage = record.stage if isinstance(record, Record) and not record.stage.over else Stage.TODO
         if stage is Stage.CODE_REVIEW:  # its branch is gone, and with it everything that was made
             stage = Stage.RESEARCH
         self._puts(issue, stage)

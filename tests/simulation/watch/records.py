@@ -15,7 +15,7 @@ from tests.simulation.watch.sights import Sights
 from tests.simulation.watch.voices import human, is_command, topic_of, wants_new_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bot.engine.memory_database import MemoryDatabase
     from tests.simulation.process import Process
@@ -32,8 +32,8 @@ class Records(Part):
     """The last record of every issue that the service wrote; what others put there is not what it knew."""
     known: "dict[tuple[MemoryDatabase, str], Record]" = field(default_factory=dict)
     """By database and issue: the newest that it was told is written, or that one of its processes read."""
-    counted: dict[tuple[str, str], Record] = field(default_factory=dict)
-    """By process and issue: what counted in its last round, also where somebody had put an older one back."""
+    counted: dict[tuple[str, str, str], Record] = field(default_factory=dict)
+    """By process, epic and issue: what counted in its last round, also where somebody had put an older one back."""
     sealed: set[tuple[str, str]] = field(default_factory=set)
     """Everything that the service ever wrote as a record: of which issue, and its signed text."""
 
@@ -42,7 +42,7 @@ class Records(Part):
         for seen in self.sights.epics[process.name, epic].issues.values():
             if seen.record is not None:
                 self._knows(process, seen.record)
-                self.counted[process.name, seen.id] = self.known[process.database, seen.id]
+                self.counted[process.name, epic, seen.id] = self.known[process.database, seen.id]
 
     def noted(self, process: "Process", numbers: "Mapping[str, int]") -> None:
         """A database is told which records stand on Linear; who dies before it never says so."""
@@ -55,9 +55,9 @@ class Records(Part):
         if known is None or known.number < record.number:
             self.known[process.database, record.issue] = record
 
-    def newest(self, process: "Process", seen: "Seen") -> Record | None:
+    def newest(self, process: "Process", epic: str, seen: "Seen") -> Record | None:
         """The record that counted of what a process saw: its database knows when somebody has put an older one back."""
-        return self.counted.get((process.name, seen.id), seen.record) if seen.record else None
+        return self.counted.get((process.name, epic, seen.id), seen.record) if seen.record else None
 
     def remembers(self, process: "Process", holder: Issue, metadata: Node) -> None:
         """The record of an issue is about to be written."""
@@ -150,13 +150,11 @@ class Records(Part):
 
     def _takes_result(self, process: "Process", holder: Issue, old: Record, new: Record) -> None:
         """A result is of the newest run, and costs what it cost."""
-        key = f"epic:{self.sights.around(process, holder.id).root}"  # another epic's runs are as good as lost to it
-        rows = {run.row.order.generation: run.row for run in process.database.runs.values()
-                if run.row.order.issue == holder.id and run.row.order.key == key}  # fmt: skip
-        row = rows.get(new.settled) if new.settled > old.settled else None
-        cost, due = new.cost_usd - old.cost_usd, _cost_of(row) if rows else self._dearest(process, holder)
-        if abs(cost) > 1e-6 and abs(cost - due) > 1e-6:
-            self.violated("a cost is counted wrong", f"{holder.identifier}: {cost:.2f} instead of {due:.2f}")
+        known = [run.row for run in process.database.runs.values() if run.row.order.issue == holder.id]
+        row = next((one for one in known if one.order.generation == new.settled > old.settled), None)
+        cost, dues = new.cost_usd - old.cost_usd, self._dues(process, holder, known, row)
+        if abs(cost) > 1e-6 and all(abs(cost - due) > 1e-6 for due in dues):
+            self.violated("a cost is counted wrong", f"{holder.identifier}: {cost:.2f} instead of {dues[0]:.2f}")
         for artifact, folder in ((new.research, "research"), (new.plan, "plans")):
             if artifact is None:
                 continue
@@ -168,15 +166,20 @@ class Records(Part):
             if made_by != (holder.id, new.settled):
                 self.violated("a result of an older generation is accepted", f"{holder.identifier}: g{made_by[1]}")
 
-    def _dearest(self, process: "Process", holder: Issue) -> float:
-        """The database was lost: a run is taken to have cost as much as the dearest of the epic.
+    def _dues(self, process: "Process", holder: Issue, known: "Sequence[RunRow]", row: RunRow | None) -> list[float]:
+        """What was due, for each epic that it was seen in: what its run cost, or as much as the dearest of the epic.
 
-        What a record tells that is not believed counts for nothing.
+        The latter where the database was lost; another epic's runs are as good as lost to it. What a record tells that
+        is not believed counts for nothing.
         """
-        sight = self.sights.around(process, holder.id)
-        believed = [one for one in sight.tickets if sight.issues[one].record]
-        known = [self.known.get((process.database, one)) for one in believed]
-        return max((ran.usd for record in known if record for ran in record.ran), default=0.0)
+        dues = []
+        for sight in [one for one in self.sights.of(process) if holder.id in one.tickets]:
+            if any(one.order.key == f"epic:{sight.root}" for one in known):
+                dues.append(_cost_of(row))
+                continue
+            believed = [self.known.get((process.database, one)) for one in sight.tickets if sight.issues[one].record]
+            dues.append(max((ran.usd for record in believed if record for ran in record.ran), default=0.0))
+        return dues
 
 
 def _is_told(artifact: Artifact, made_by: tuple[str, int], holder: Issue, row: RunRow | None) -> bool:

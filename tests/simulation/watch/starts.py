@@ -90,7 +90,7 @@ class Starts(Part):
     def _is_affordable(self, process: "Process", sight: Sight, root: Seen, name: str) -> None:
         record = root.record
         allowed = record.budget_usd if record and record.budget_usd is not None else self.world.policy.budget.epic_usd
-        records = [self.records.newest(process, sight.issues[one]) for one in sight.tickets]
+        records = [self.records.newest(process, sight.root, sight.issues[one]) for one in sight.tickets]
         spent = sum(one.cost_usd for one in records if one)
         if spent >= allowed and not unheard(root):
             self.violated("spent more than the budget", f"{name} starts, ${spent:.2f} of ${allowed:.2f} are spent")
