@@ -422,14 +422,14 @@ PLANTED = (
         "bot/machine/departed.py",
         "        actions.append(Dequeue(facts.epic.issue.id, facts.repository.name, pull.number))\n",
         "        pass\n",
-        found_by=3897,
+        found_by=4137,
     ),
     Planted(
         "what was taken out of its epic and is called alone counts as an epic",
         "bot/observe.py",
         "not record.epic and (has_begun(record)",
         "(has_begun(record)",
-        found_by=117,
+        found_by=657,
     ),
     Planted(
         "an answer goes below what was deleted",
@@ -492,7 +492,7 @@ PLANTED = (
         "bot/runs/order.py",
         "    if old is None or shared in (None, old):\n",
         "    if True:\n",
-        found_by=1017,
+        found_by=20457,
     ),
     Planted(
         "what another account said is edited, which nobody may",
