@@ -23,6 +23,7 @@ from bot.simulator.kill.service import Service
 from bot.simulator.kill.tally import running_database
 from bot.simulator.model import model_app
 from bot.simulator.theatre import POLICY, Plan, Theatre, open_outside
+from bot.telling import PANEL_SECONDS
 
 SECONDS = 120.0
 REQUESTS, COMPLEXITY = 2_500, 2_000_000
@@ -64,6 +65,7 @@ async def rebuild(home: Path, tickets: int) -> Cost:
         service = Service({**theatre.environment, "CALLBOARD_RESYNC_SECONDS": "3600"}, home / "service.log")
         try:
             await _start(theatre, service, len(epics))
+            await asyncio.sleep(2 * PANEL_SECONDS)  # so that the panels show what was said last
             await service.kill()
             await _gone(theatre.settings.home)
             return await _start(theatre, service, len(epics))
