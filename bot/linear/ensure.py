@@ -7,7 +7,7 @@ before it stay done and those behind it did not run. So:
   this id, which is success, and what stood behind it is sent again;
 * what Linear rejects of one issue (it doesn't accept a value, the thing is gone, or we may not) is left out together
   with all that stood behind it about the same issue; the others go on (`Sent.refused`). What can't even be asked for,
-  since the team of that issue lacks a state, is the same. Where we may do nothing at all, it is our credentials;
+  since the team of that issue lacks a state, is the same. Where we may do none of several things, it is our credentials;
 * any other failure ends the round: nothing that stood behind it is done.
 
 So a record that is written last never claims what did not happen. The next round reads Linear and asks for what is
@@ -256,7 +256,7 @@ class Writes:
 
         Raises:
             Transient, Refused: as `LinearClient.execute`; what stood before the failure is done.
-            Forbidden: we may do nothing of it.
+            Forbidden: we may do nothing of it, and it is about several issues.
             UserError: the same, and it is about no issue that could be left out.
         """
         sent = Sent()
@@ -272,7 +272,7 @@ class Writes:
                 self._directory.forget()  # perhaps a state or label is not what we remember
                 raise
             queue = [write for write in rest if write.issue not in sent.refused]
-        if sent.forbidden and not sent.done and not sent.repeated:
+        if sent.forbidden and len(sent.refused) > 1 and not sent.done and not sent.repeated:
             raise sent.forbidden
         self._directory.spent.update(sent.there & labels)
         if sent.refused or made & {"issueLabelCreate", "workflowStateCreate"}:

@@ -88,6 +88,15 @@ async def test_what_linear_does_not_let_us_do_holds_up_no_other_issue(office: An
     assert first.label_names == ["paused"]
 
 
+async def test_a_single_thing_that_we_may_not_do_is_told_as_its_issues_reason(office: Any, before: AsAlice) -> None:
+    """It is all that the round has to write: that says nothing about our credentials."""
+    issue = office.person("alice").creates("YOU", "Epic")
+    said = await before.says(issue, "panel", "one")
+    writes = office.writes()
+    writes.comment(replace(said, comments=tuple(replace(one, editable=True) for one in said.comments)), "panel", "two")
+    assert (await writes.send()).refused == {f"panel of {issue.id}": "Linear: You do not have access to this data."}
+
+
 async def test_when_we_may_do_nothing_at_all_our_credentials_are_at_fault(office: Any, before: AsAlice) -> None:
     first, second = (office.person("alice").creates("YOU", title) for title in ("One", "Two"))
     writes = office.writes()
