@@ -70,13 +70,20 @@ def taken_back(facts: Facts, asked: Ticket) -> Decision:
     return Decision((Post(asked.issue.id, f"taken-back-{approval.comment}", "approval_taken_back", {}),))
 
 
+def closed(ticket: Ticket, pull: PullRequest) -> Blocker | None:
+    """That somebody closed a pull request, and merged it not."""
+    if pull.open or pull.merged:
+        return None
+    return Blocker(ticket.issue.id, "closed", {"number": pull.number})
+
+
 def what_stands_against(facts: Facts, ticket: Ticket, pull: PullRequest) -> Blocker | None:
     """The first thing that speaks against merging this head, or None: a circle in Linear, or what GitHub shows."""
     issue = ticket.issue.id
     for circle in waits_in_a_circle(facts, ticket):
         return circle
-    if not pull.open and not pull.merged:
-        return Blocker(issue, "closed", {"number": pull.number})
+    if shut := closed(ticket, pull):
+        return shut
     if pull.draft:
         return Blocker(issue, "draft", {"number": pull.number})
     if pull.failing:

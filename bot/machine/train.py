@@ -8,6 +8,7 @@ from bot.machine import merge_queue
 from bot.machine.approval import counts_for
 from bot.machine.clearance import (
     ASKED_AGAIN_SECONDS,
+    closed,
     covers,
     refused_before,
     unapproved,
@@ -30,6 +31,8 @@ def couple(facts: Facts, ticket: Ticket, approval: Approval) -> Decision:
     if pull is None:
         return Decision(blockers=(Blocker(issue.id, "no_pull_request"),))
     assert facts.repository is not None
+    if shut := closed(ticket, pull):
+        return Decision(blockers=(shut,))
     if unnamed(approval, ticket) and counts_for(approval, ticket, pull.head):
         return Decision(blockers=(unapproved(facts, ticket, approval),))
     if not covers(approval, ticket):
@@ -72,7 +75,7 @@ def riding(facts: Facts, approval: Approval | None) -> tuple[Ticket, ...]:
             continue
         if ticket.issue.over and not pull.merged:
             continue  # given up, perhaps with a run out that a record which can't be written knows for ever
-        moving = has_a_run_out(ticket) and counts_for(approval, ticket, record_of(ticket).head)
+        moving = pull.open and has_a_run_out(ticket) and counts_for(approval, ticket, record_of(ticket).head)
         if not moving and not covers(approval, ticket):
             continue
         against = what_stands_against(facts, ticket, pull)

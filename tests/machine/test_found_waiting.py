@@ -231,3 +231,28 @@ def test_what_waits_for_another_epic_holds_up_no_approval_of_what_is_ready(board
     board.comments("epic", "approve")
     board.settle()
     assert board.stage("epic") is Stage.DONE
+
+
+def test_a_pull_request_that_is_closed_while_it_is_brought_up_to_date_holds_up_nothing_else(boards):
+    """Nobody took the result of that run: it was out for ever, so it rode in the train for ever (seed 54147)."""
+    board = begun(boards, documentation=False)
+    board.work(12)
+    board.updates = False
+    for key in ("storage", "feed"):
+        board.pull(board.pulls[key].number, behind=True)
+    board.comments("epic", "approve")
+    board.settle()
+    (run,) = board.live()
+    closed, other = run.issue, next(one for one in ("storage", "feed") if one != run.issue)
+    board.pull(board.pulls[closed].number, open=False)
+    board.pull(board.pulls[other].number, behind=False)
+    board.work(1)
+    assert "was closed" in board.why(closed)
+    assert board.stage(other) is Stage.DONE
+    assert board.stage("epic") is Stage.CODE_REVIEW
+    board.pull(board.pulls[closed].number, open=True, behind=False)
+    board.settle()
+    assert board.issues[closed].record.settled == run.generation
+    board.comments("epic", "approve")
+    board.settle().work(12)
+    assert board.stage(closed) is Stage.DONE
