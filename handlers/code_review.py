@@ -16,11 +16,10 @@ from bot.machine.stages import Disposition, Stage
 from bot.machine.summary import (
     arrived,
     ask,
-    heads,
     hear_merge_approval,
+    is_as_shown,
     is_held_back,
     open_reviews,
-    protected_now,
     shown_comment,
 )
 from bot.machine.train import follow_base
@@ -132,9 +131,7 @@ def ask_when_changed(facts: Facts, ticket: Ticket, record: Record) -> Decision:
     """Show the summary, and again whenever the heads it showed have moved."""
     waits = Decision(blockers=(Blocker(ticket.issue.id, "turn_3"),))
     shown_now = (
-        record.shown is not None
-        and (record.shown.heads, record.shown.protected) == (heads(facts), protected_now(facts))
-        and shown_comment(ticket, record) is not None
+        record.shown is not None and is_as_shown(facts, record.shown) and shown_comment(ticket, record) is not None
     )
     if shown_now:
         return replace(waits, record=record)

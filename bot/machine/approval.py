@@ -171,9 +171,12 @@ def counts_for(approval: Approval, ticket: Ticket, head: str) -> bool:
 
     It counts for the head that was shown, and for what the service alone made of that head by bringing it up to date
     with its base without a conflict: no other change is in it. When work below that was approved with it is canceled
-    since, it counts no more: the branch may still hold that work.
+    since, it counts no more: the branch may still hold that work. Nor does it for another pull request, though of the
+    same head: somebody closed the one that was shown.
     """
-    given = dict(approval.heads)
+    given, shown = dict(approval.heads), dict(approval.pulls)
+    if shown and ticket.pull_request and shown.get(ticket.issue.id) != ticket.pull_request.number:
+        return False
     canceled = {below.issue for below in ticket.issue.blocked_by if below.stage is Stage.CANCELED}
     if ticket.issue.id not in given or canceled & given.keys():
         return False

@@ -24,6 +24,8 @@ class Approval:
     """Pairs of issue id and head SHA."""
     protected: tuple[tuple[str, str], ...] = ()
     """Pairs of issue id and a protected path that the head changes and that the person named."""
+    pulls: tuple[tuple[str, int], ...] = ()
+    """Pairs of issue id and the number of its pull request; empty where an older version noted it."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,18 @@ def heads(facts: Facts) -> tuple[tuple[str, str], ...]:
     )
 
 
+def pulls(facts: Facts) -> tuple[tuple[str, int], ...]:
+    """Pairs of ticket id and number of the pull request of all these."""
+    numbers = {one.issue.id: one.pull_request.number for one in facts.tickets if one.pull_request}
+    return tuple((issue, numbers[issue]) for issue, _ in heads(facts))
+
+
+def is_as_shown(facts: Facts, shown: Approval) -> bool:
+    """Whether what was shown is still what is ready to merge."""
+    same = (shown.heads, shown.protected) == (heads(facts), protected_now(facts))
+    return same and shown.pulls in ((), pulls(facts))
+
+
 def protected_now(facts: Facts) -> tuple[tuple[str, str], ...]:
     """Pairs of ticket id and protected path that what is ready to merge now changes."""
     ready = dict(heads(facts))
@@ -46,9 +58,9 @@ def ask(facts: Facts, asking: Ticket, record: Record) -> Decision:
 
     Its comment names the generation that Linear knows already, not that of a run which is ordered only now.
     """
-    now = heads(facts)
+    now, numbers = heads(facts), pulls(facts)
     before = record.shown.comment if record.shown else ""  # so that the newest summary is always the newest comment
-    shown_topic = f"summary-{record_of(asking).generation}-{hash_of(now, before):x}"
+    shown_topic = f"summary-{record_of(asking).generation}-{hash_of(now, numbers, before):x}"
     rows = [
         {
             "identifier": ticket.issue.identifier,
@@ -67,13 +79,13 @@ def ask(facts: Facts, asking: Ticket, record: Record) -> Decision:
         for ticket in in_train_order(facts)
     ]
     post = Post(asking.issue.id, shown_topic, "summary", {"rows": rows, "lone": facts.lone})
-    shown = Approval(comment=shown_topic, user="", at=facts.now, heads=now, protected=protected_now(facts))
+    shown = Approval(shown_topic, "", facts.now, heads=now, protected=protected_now(facts), pulls=numbers)
     return Decision((post,), record=replace(record, shown=shown, approval=without_heads(record.approval)))
 
 
 def without_heads(approval: Approval | None) -> Approval | None:
     """What is left of an approval when the merge it allowed is asked for anew."""
-    return replace(approval, heads=(), protected=()) if approval else None
+    return replace(approval, heads=(), protected=(), pulls=()) if approval else None
 
 
 def arrived(facts: Facts, ticket: Ticket) -> bool:
@@ -180,9 +192,9 @@ _FOR_PEOPLE = frozenset({"circle", "closed", "draft", "changes_requested", "thre
 """Reasons that only a person can take away."""
 
 
-def hash_of(pairs: tuple[tuple[str, str], ...], before: str) -> int:
+def hash_of(heads: tuple[tuple[str, str], ...], pulls: tuple[tuple[str, int], ...], before: str) -> int:
     """A stable number for a set of heads shown after something else; long enough to stand for them."""
-    text = " ".join((before, *(head for _, head in pairs)))
+    text = " ".join((before, *(head for _, head in heads), *(str(number) for _, number in pulls)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
 
 
@@ -251,8 +263,7 @@ def _subject(facts: Facts, record: Record, shown: Comment | None) -> Subject:
     """The heads that the summary showed, and whether they are still those that are ready."""
     if record.shown is None or shown is None:
         return Subject()
-    same = (record.shown.heads, record.shown.protected) == (heads(facts), protected_now(facts))
-    return Subject(shown.created_at, unchanged=same, ready=bool(record.shown.heads))
+    return Subject(shown.created_at, unchanged=is_as_shown(facts, record.shown), ready=bool(record.shown.heads))
 
 
 def _named(shown: Approval, comment: Comment) -> Approval | Denied:

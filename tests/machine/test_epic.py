@@ -344,3 +344,37 @@ def test_a_wish_on_what_stands_still_is_noted_and_reaches_the_next_worker(board,
     board.comments("epic", "retry")
     board.settle()
     assert board.orders[-1].variables["guidance"][0]["body"] == "Split the feed in two"
+
+
+def closed_and_opened_anew(board):
+    """Somebody closes a pull request, and there is another one of the same head; returns its number."""
+    pull = board.pulls["feed"]
+    board.pulls["feed"] = replace(pull, number=pull.number + 10)
+    return pull.number + 10
+
+
+def test_another_pull_request_of_the_same_head_is_shown_before_it_can_be_approved(approved):
+    """Somebody closed the one that the summary named, and that one was approved (seed 54567)."""
+    approved.work(12)
+    closed_and_opened_anew(approved)
+    said = approved.comments("epic", "approve")
+    approved.settle()
+    assert "changed since the summary" in approved.answers(said)[0]
+    assert len(approved.said("epic", "summary")) == 2
+    assert approved.merges == []
+
+
+def test_the_approval_of_a_merge_counts_for_no_other_pull_request_of_the_same_head(approved):
+    approved.work(12)
+    approved.comments("epic", "approve")
+    for pull in list(approved.pulls.values()):
+        approved.pull(pull.number, mergeable=Mergeable.UNKNOWN)
+    approved.step()
+    approved.step()
+    number = closed_and_opened_anew(approved)
+    for pull in list(approved.pulls.values()):
+        approved.pull(pull.number, mergeable=Mergeable.YES)
+    approved.settle()
+    assert approved.merges
+    assert number not in {one.number for one in approved.merges}
+    assert "`approve`" in approved.why("epic")
