@@ -7,7 +7,7 @@ before it stay done and those behind it did not run. So:
   this id, which is success, and what stood behind it is sent again;
 * what Linear rejects of one issue (it doesn't accept a value, the thing is gone, or we may not) is left out together
   with all that stood behind it about the same issue; the others go on (`Sent.refused`). What can't even be asked for,
-  since the team of that issue lacks a state, is the same. Where we may do none of several things, it is our credentials;
+  since the team of that issue lacks a state, is the same. Where we may do none of several, it is our credentials;
 * any other failure ends the round: nothing that stood behind it is done.
 
 So a record that is written last never claims what did not happen. The next round reads Linear and asks for what is
@@ -20,10 +20,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.linear import upsert
 from bot.linear.batch import Sent, Write, append, fitting, post
 from bot.linear.client import LinearClient
 from bot.linear.directory import Directory, Team
-from bot.linear.marker import comment_id, digest_of, effect_id, mark, marker_of
+from bot.linear.marker import digest_of, effect_id
 from bot.linear.records import FIELD, seal
 from bot.machine.errors import UserError
 from bot.machine.facts import Document, Issue
@@ -62,22 +63,9 @@ class Writes:
         level deep, so the answer to an answer goes under the first comment. Where that one was deleted there is no
         thread any more: the answer then stands by itself.
         """
-        there = next((one for one in reversed(issue.comments) if one.ours and one.topic == topic), None)
-        if there is not None and (marker := marker_of(there.body)) and marker.digest == digest_of(body):
-            return there.id
-        if there is not None and there.editable:
-            text = mark(body, issue=issue.id, topic=topic, key=self._key, comment=there.id)
-            about = f"edit comment on {issue.identifier}: {topic}"
-            edit = {"id": there.id, "input": {"body": text}}
-            self._add(Write("commentUpdate", edit, about, issue=_subject(issue, topic)))
-            return there.id
-        ours = comment_id(issue.id, topic) if there is None else effect_id("comment", there.id)
-        text = mark(body, issue=issue.id, topic=topic, key=self._key, comment=ours)
-        made: dict[str, Any] = {"id": ours, "issueId": issue.id, "body": text}
-        if parent and (thread := _thread(issue, parent)):
-            made["parentId"] = thread
-        about = f"comment on {issue.identifier}: {topic}"
-        self._add(Write("commentCreate", {"input": made}, about, "Comment", ours, issue=_subject(issue, topic)))
+        ours, write = upsert.comment(issue, topic, body, parent, key=self._key)
+        if write:
+            self._add(write)
         return ours
 
     def epic(self, team: Team, title: str, spec: str, label: str) -> str:
@@ -166,39 +154,18 @@ class Writes:
         """
         if isinstance(issue, Issue) and issue.record == record:
             return ""
-        target = issue.id if isinstance(issue, Issue) else issue
-        ours = effect_id("record", target)
-        shown: dict[str, Any] = {"title": title, "subtitle": subtitle, "metadata": seal(record, self._key)}
-        about = f"record of {issue.identifier if isinstance(issue, Issue) else issue}"
-        about_whom, kept = epic or target, issue.kept if isinstance(issue, Issue) else ""
-
-        def create(id_: str, then: Write | None) -> Write:
-            made = {"id": id_, "issueId": target, "url": url, **shown}
-            ends = (target,) if first else ()
-            return Write("attachmentCreate", {"input": made}, about, "Attachment", id_, then, about_whom, ends)
-
-        def change(id_: str, then: Write) -> Write:
-            return Write("attachmentUpdate", {"id": id_, "input": shown}, about, instead=then, issue=about_whom)
-
-        # somebody may have deleted it, and Linear may take its id for used for ever: then it gets another one
-        anew = create(effect_id("record", target, str(record.number)), None)
-        make = create(ours, None if first else change(ours, anew))
-        self._add(change(kept, make) if kept not in ("", ours) else make)
-        return str(shown["metadata"][FIELD])
+        metadata = seal(record, self._key)
+        shown = {"title": title, "subtitle": subtitle, "metadata": metadata}
+        self._add(upsert.record(issue, record.number, url, shown, first=first, epic=epic))
+        return str(metadata[FIELD])
 
     def document(self, epic: Issue, title: str, content: str, existing: Document | None = None) -> str:
         """The epic has one document of ours with this content; returns its id.
 
         One in the trash comes back: Linear's schema says that `trashed: null` restores it.
         """
-        ours = existing.id if existing else effect_id("document", epic.id)
-        shown = {"title": title, "content": content}
-        about = f"document on {epic.identifier}: {title}"
-        again = Write("documentUpdate", {"id": ours, "input": {**shown, "trashed": None}}, about, issue=epic.id)
-        made = {"id": ours, "issueId": epic.id, **shown}
-        edit = Write("documentUpdate", {"id": ours, "input": shown}, about, issue=epic.id)
-        create = Write("documentCreate", {"input": made}, about, "Document", ours, again, epic.id)
-        self._add(edit if existing else create)
+        ours, write = upsert.document(epic, title, content, existing)
+        self._add(write)
         return ours
 
     def create_states(self, team: Team) -> tuple[str, ...]:
@@ -341,16 +308,5 @@ def ticket_id(epic: str, key: str) -> str:
     return effect_id("ticket", epic, key)
 
 
-def _thread(issue: Issue, comment: str) -> str:
-    """The comment below which an answer stands; empty when it is not there."""
-    root = next((one.parent for one in issue.comments if one.id == comment), None) or comment
-    return root if any(one.id == root for one in issue.comments) else ""
-
-
 def _update(issue: Issue, change: Mapping[str, Any], about: str) -> Write:
     return Write("issueUpdate", {"id": issue.id, "input": change}, about, issue=issue.id)
-
-
-def _subject(issue: Issue, topic: str) -> str:
-    """What a comment is about: the panel speaks for the whole epic, and tells what was rejected of it."""
-    return f"panel of {issue.id}" if topic == "panel" else issue.id

@@ -344,9 +344,9 @@ PLANTED = (
     ),
     Planted(
         "a comment gets a new id each time",
-        "bot/linear/ensure.py",
-        "        ours = comment_id(issue.id, topic) if",
-        '        ours = comment_id(issue.id, f"{topic}{len(issue.comments)}") if',
+        "bot/linear/upsert.py",
+        "    ours = comment_id(issue.id, topic) if",
+        '    ours = comment_id(issue.id, f"{topic}{len(issue.comments)}") if',
     ),
     Planted(
         "a ticket gets a new id each time",
@@ -433,7 +433,7 @@ PLANTED = (
     ),
     Planted(
         "an answer goes below what was deleted",
-        "bot/linear/ensure.py",
+        "bot/linear/upsert.py",
         '    return root if any(one.id == root for one in issue.comments) else ""\n',
         "    return root\n",
         found_by=2155,
@@ -482,7 +482,7 @@ PLANTED = (
     ),
     Planted(
         "a record that somebody deleted is kept under a used id, for ever",
-        "bot/linear/ensure.py",
+        "bot/linear/upsert.py",
         " else change(ours, anew))\n",
         " else change(ours, create(ours, None)))\n",
         found_by=810176,
@@ -496,9 +496,9 @@ PLANTED = (
     ),
     Planted(
         "what another account said is edited, which nobody may",
-        "bot/linear/ensure.py",
-        "        if there is not None and there.editable:\n",
-        "        if there is not None:\n",
+        "bot/linear/upsert.py",
+        "    if there is not None and there.editable:\n",
+        "    if there is not None:\n",
         found_by=29,
     ),
     Planted(
