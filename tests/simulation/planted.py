@@ -515,4 +515,11 @@ PLANTED = (
         "    return ()\n",
         found_by=114,
     ),
+    Planted(
+        "an approval counts for another pull request of the same head",
+        "bot/machine/summary.py",
+        "protected=protected_now(facts), pulls=numbers)\n",
+        "protected=protected_now(facts))\n",
+        found_by=54567,
+    ),
 )
