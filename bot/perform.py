@@ -34,7 +34,7 @@ from bot.machine.errors import Refused, Transient, UserError
 from bot.machine.facts import Facts
 from bot.machine.pull_request import Failure
 from bot.machine.refusing import written_about
-from bot.machine.spending import budget
+from bot.machine.spending import budget, recorded
 from bot.machine.stages import STATES, Stage
 from bot.ordering import order_of
 from bot.policy import Policy
@@ -141,10 +141,11 @@ class Performer:
             if isinstance(action, Remember) and action.issue in everything:
                 one = everything[action.issue]
                 everything[action.issue] = replace(one, issue=replace(one.issue, record=action.record))
-        usd = budget(replace(facts, epic=everything[facts.epic.issue.id]))
+        tickets = tuple(everything[one.issue.id] for one in facts.tickets)
+        then = replace(facts, epic=everything[facts.epic.issue.id], tickets=tickets)
+        usd = budget(then)
         if self.allowed.get(facts.key) != usd:
-            recorded = sum(one.issue.record.cost_usd for one in everything.values() if one.issue.record)
-            await self.runs.allow(facts.key, usd, recorded)
+            await self.runs.allow(facts.key, usd, recorded(then))
             self.allowed[facts.key] = usd
 
     async def _before(self, action: Action) -> None:

@@ -25,7 +25,7 @@ from bot.machine.merge_queue import out_of_the_queue
 from bot.machine.moving import Arrived, arrive, is_over_as, stage_of
 from bot.machine.record import Record
 from bot.machine.running import stops
-from bot.machine.spending import charged
+from bot.machine.spending import charged, left_usd
 from bot.machine.stages import DISPOSITIONS, Disposition, Stage
 from bot.machine.waiting import progress, why
 from bot.machine.watchdog import stuck
@@ -217,7 +217,7 @@ def _with_record(facts: Facts, before: Ticket, one: _Turned, decision: Decision)
 
 
 def _with_what_is_left(facts: Facts, whole: Decision) -> Decision:
-    """Remember who has a branch, and of what is over that nothing is left to do.
+    """Remember who has a branch, what those had cost that departed, and of what is over that nothing is left to do.
 
     A service that lost its database looks at it until then.
     """
@@ -228,14 +228,15 @@ def _with_what_is_left(facts: Facts, whole: Decision) -> Decision:
     over = stage_of(root).over and root.record.stage.over and newest.stage.over
     told = Post | Remember | CleanUp  # what is to be taken away is gone by then: GitHub and git come before Linear
     busy = whole.recheck_after is not None or any(not isinstance(one, told) for one in whole.actions)
-    left = any(record_of(one).branch for one in (facts.epic, *facts.tickets))
-    busy = busy or (left and facts.repository is None)  # it may be named again
+    branches = any(record_of(one).branch for one in (facts.epic, *facts.tickets))
+    busy = busy or (branches and facts.repository is None)  # it may be named again
     works = departed.at_work(facts, whole)
     closed = over and not busy and not departed.is_left(facts, works)
-    if (newest.at_work, newest.closed) == (works, closed):
+    left = left_usd(facts)
+    if (newest.at_work, newest.closed, newest.left_usd) == (works, closed, left):
         return whole
     others = (one for one in whole.actions if not (isinstance(one, Remember) and one.issue == root.id))
-    remember = Remember(root.id, replace(newest, at_work=works, closed=closed))
+    remember = Remember(root.id, replace(newest, at_work=works, closed=closed, left_usd=left))
     return replace(whole, actions=(*others, remember))
 
 

@@ -142,6 +142,8 @@ class Record:
     """Of an epic: keys of the tasks whose tickets stood in it. Where one is missing now, a person took it away."""
     at_work: tuple[tuple[str, str], ...] = ()
     """Of an epic: pairs of a ticket's id and its branch. What is no ticket of it any more departed with its work."""
+    left_usd: tuple[tuple[str, float], ...] = ()
+    """Of an epic: pairs of the id of a ticket that departed and what it had cost by then, in US dollars."""
     epic: str = ""
     """Of a ticket: the id of the epic that it was part of last."""
     summary: str = ""

@@ -6,6 +6,7 @@ import pytest
 
 from bot.machine.decision import CleanUp, ClosePullRequest, Dequeue, Remember, StopRun
 from bot.machine.facts import Refusal
+from bot.machine.spending import left_usd, spent
 from bot.machine.stages import Stage
 from bot.words import say
 from tests.machine.begun import begun
@@ -189,3 +190,38 @@ def test_every_ticket_remembers_which_epic_it_is_part_of(board):
     assert {key: one.record.epic for key, one in board.issues.items()} == {
         "epic": "", **dict.fromkeys(("storage", "theme", "feed", "documentation"), "epic")
     }  # fmt: skip
+
+
+def test_what_departed_had_cost_stays_spent_and_counts_once_when_it_comes_back(board):
+    """Else whoever moves tickets about would have a new budget each time."""
+    before = spent(board.facts())
+    cost = board.issues["feed"].record.cost_usd
+    assert 0 < cost < before
+    board.takes_out("feed")
+    assert spent(board.facts()) == before
+    board.step()
+    assert dict(board.issues["epic"].record.left_usd) == {"feed": cost}
+    assert "feed" not in at_work(board)
+    assert spent(board.facts()) == before
+    board.puts_back("feed")
+    assert spent(board.facts()) == before
+
+
+def test_the_run_that_departs_with_its_ticket_is_spent_too(boards):
+    board = begun(boards)
+    board.begin()
+    run = next(one for one in board.live() if one.issue == "feed")
+    before = spent(board.facts())
+    board.set_run(run.id, spent_usd=3.0)
+    board.takes_out("feed")
+    board.step()
+    assert spent(board.facts()) == before + 3.0
+
+
+def test_what_was_deleted_for_ever_cost_what_its_runs_did_or_as_much_as_the_dearest(board):
+    cost = sum((run.result or {})["cost_usd"] for run in board.runs["feed"])
+    del board.issues["feed"]
+    assert dict(left_usd(board.facts())) == {"feed": cost}
+    del board.runs["feed"]  # the database is lost
+    board.step()
+    assert dict(board.issues["epic"].record.left_usd) == {"feed": 0.5}

@@ -516,6 +516,13 @@ PLANTED = (
         found_by=114,
     ),
     Planted(
+        "what departed had cost is forgotten",
+        "bot/machine/spending.py",
+        "    return tuple((left | {one.issue: round(_had_cost(facts, one), 6) for one in facts.departed}).items())\n",
+        "    return tuple(left.items())\n",
+        found_by=57,
+    ),
+    Planted(
         "an approval counts for another pull request of the same head",
         "bot/machine/summary.py",
         "protected=protected_now(facts), pulls=numbers)\n",

@@ -91,7 +91,7 @@ class FakeWorker:
                 await self.process.door.pushed()
             world.meanwhile.before_result(world.linear.issues[issue])
             world.tell(self.process.name, f"agent {how}", f"{order.run.task_id} {order.run.prompt} g{generation}")
-            return {"cost_usd": cost} | result | self._where(order, begun, result) | about
+            return result | {"cost_usd": cost} | self._where(order, begun, result) | about
         except Exception as error:
             world.watch.broke("a run", error)
             raise

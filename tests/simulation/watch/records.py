@@ -86,6 +86,7 @@ class Records(Part):
         if old is None:
             return
         self._forgets_nothing(name, old, new)
+        self._keeps_what_it_cost(process, holder, old, new)
         self._takes_result(process, holder, old, new)
 
     def begun_anew(self, process: "Process", holder: Issue) -> bool:
@@ -145,8 +146,20 @@ class Records(Part):
             before, now = getattr(old, what), getattr(new, what)
             if now < before:
                 self.violated("what was known is forgotten", f"{name}: {what} {before}, {now}")
+        if {issue for issue, _ in old.left_usd} - {issue for issue, _ in new.left_usd}:
+            self.violated("what was known is forgotten", f"{name}: what departed")
         if set(old.heard) - set(new.heard):
             self.violated("what was known is forgotten", f"{name}: words that were heard")
+
+    def _keeps_what_it_cost(self, process: "Process", holder: Issue, old: Record, new: Record) -> None:
+        """An epic that forgets a ticket which departed counts what that had cost from then on."""
+        issues, sight = self.world.linear.issues, self.sights.epics.get((process.name, holder.id))
+        for issue in {one for one, _ in old.at_work} - {one for one, _ in new.at_work}:
+            known = self.known.get((process.database, issue))
+            if sight is None or issue in sight.tickets or known is None or issues[issue].deleted:
+                continue
+            if dict(new.left_usd).get(issue, 0.0) < known.cost_usd - 1e-6 and issue not in self.world.forged:
+                self.violated("what was known is forgotten", f"{holder.identifier}: what {issue} cost")
 
     def _takes_result(self, process: "Process", holder: Issue, old: Record, new: Record) -> None:
         """A result is of the newest run, and costs what it cost."""

@@ -91,6 +91,7 @@ class Starts(Part):
         record = root.record
         allowed = record.budget_usd if record and record.budget_usd is not None else self.world.policy.budget.epic_usd
         records = [self.records.newest(process, sight.root, sight.issues[one]) for one in sight.tickets]
-        spent = sum(one.cost_usd for one in records if one)
+        departed = [usd for issue, usd in (record.left_usd if record else ()) if issue not in sight.tickets]
+        spent = sum(departed) + sum(one.cost_usd for one in records if one)
         if spent >= allowed and not unheard(root):
             self.violated("spent more than the budget", f"{name} starts, ${spent:.2f} of ${allowed:.2f} are spent")
