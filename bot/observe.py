@@ -42,6 +42,9 @@ class EngineReads(Ledger, Protocol):
     async def runs(self, key: str) -> tuple[RunRow, ...]:
         """The runs of a key."""
 
+    async def spent(self, key: str) -> float:
+        """US dollars that count against the budget of an epic when a model is called."""
+
     async def service(self) -> Shared:
         """What all epics share."""
 
@@ -126,6 +129,7 @@ class Observer:
             states_missing=await self._missing_states(policy, picture.epic.team),
             lone=lone,
             service=Service(**vars(await self.engine.service())),
+            spent_usd=await self.engine.spent(key),
             dropped=caller_of(lone=lone) not in labels,
             numbers=picture.numbers,
             orphans=tuple(run for run in runs if run.issue not in ids),

@@ -76,11 +76,6 @@ class MemoryEngine:
         self._database.engines.append(self)
 
     @property
-    def allowed(self) -> dict[str, tuple[float, float]]:
-        """What every epic may spend, and what is recorded, as said last."""
-        return self._database.allowed
-
-    @property
     def paused(self) -> datetime | None:
         """Until when no run may begin. A test may set it."""
         return self._database.paused
@@ -154,11 +149,20 @@ class MemoryEngine:
         for name, run in list(self._runs.items()):
             if run.row.order.key == key and run.row.state not in LIVE:
                 del self._runs[name]
+        self._database.forget(key)
         self._inbox.forget(key)
 
     async def allow(self, key: str, budget_usd: float, recorded_usd: float) -> None:
-        """No model is called in a simulation: nothing is kept but what was said last."""
-        self.allowed[key] = (budget_usd, recorded_usd)
+        """What an epic may cost, and what it has cost by its records."""
+        self._database.allow(key, budget_usd, recorded_usd)
+
+    async def spent(self, key: str) -> float:
+        """US dollars that count against the budget of an epic when a model is called."""
+        return self._database.spent(key)
+
+    def calls(self, run_id: str, usd: float) -> str:
+        """A model is called for a run, at once and at this price, unless something forbids it: a word of `Verdict`."""
+        return self._database.calls(run_id, usd)
 
     async def service(self) -> Service:
         """What all epics share. A test may set the pause."""

@@ -38,9 +38,43 @@ class MemoryDatabase:
         self.held: dict[str, MemoryEngine] = {}
         """The engine that has a key's round in hand."""
         self.engines: list[MemoryEngine] = []
-        self.allowed: dict[str, tuple[float, float]] = {}
+        self.budgets: dict[str, float] = {}
+        self.openings: dict[str, float] = {}
+        """What epics had cost by their records before anything here knew of it."""
         self.paused: datetime | None = None
         self.ledger = MemoryLedger(now, self.pace.lag)
+
+    def allow(self, key: str, budget_usd: float, recorded_usd: float) -> None:
+        """What an epic may cost, and what it has cost by its records."""
+        gap = recorded_usd - self._known(key)
+        self.budgets[key], self.openings[key] = budget_usd, max(0.0, gap, self.openings.get(key, 0.0))
+
+    def spent(self, key: str) -> float:
+        """US dollars that an epic has spent, as far as is known here."""
+        return round(self.openings.get(key, 0.0) + self._known(key), 6)
+
+    def calls(self, run_id: str, usd: float) -> str:
+        """A model is called for a run; a call takes no time here, so none is under way beside it."""
+        run = self.runs.get(run_id)
+        if run is None or run.row.state is not RunState.RUNNING:
+            return "unknown"
+        key = run.row.order.key
+        if self.paused and self.paused > self.now():
+            return "paused"
+        if key not in self.budgets:
+            return "wait"
+        if self.spent(key) >= self.budgets[key]:
+            return "epic"
+        run.row = replace(run.row, spent_usd=round(run.row.spent_usd + usd, 6))
+        return "granted"
+
+    def forget(self, key: str) -> None:
+        """The account of an epic may go."""
+        self.budgets.pop(key, None)
+        self.openings.pop(key, None)
+
+    def _known(self, key: str) -> float:
+        return sum(run.row.spent_usd for run in self.runs.values() if run.row.order.key == key)
 
     def changed(self) -> None:
         """Something may have come due: everybody looks."""

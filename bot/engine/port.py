@@ -279,6 +279,9 @@ class Engine(Protocol):
     async def allow(self, key: str, budget_usd: float, recorded_usd: float) -> None:
         """What an epic may cost, and what it has cost by its records; known here before its first run starts."""
 
+    async def spent(self, key: str) -> float:
+        """US dollars that count against the budget of an epic when a model is called; 0.0 where nothing is known."""
+
     async def service(self) -> Service:
         """What all epics share."""
 

@@ -153,6 +153,10 @@ class PostgresEngine:
         """What an epic may cost, and what it has cost by its records."""
         await self.till.allow(key, budget_usd, recorded_usd)
 
+    async def spent(self, key: str) -> float:
+        """US dollars that count against the budget of an epic when a model is called."""
+        return await self.till.spent_by(key)
+
     async def service(self) -> Service:
         """What all epics share."""
         return await self.till.service()

@@ -41,6 +41,11 @@ SERVICE = """
         (SELECT coalesce(sum(usd), 0) FROM spending WHERE day = (now() AT TIME ZONE 'UTC')::date),
         (SELECT count(*) FROM runs WHERE queued_at > now() - interval '1 hour')
 """
+SPENT_BY = """
+    SELECT coalesce((SELECT opening FROM accounts WHERE key = %(key)s), 0)
+        + coalesce(sum(s.usd + CASE WHEN r.state = 'running' THEN 0 ELSE s.reserved END), 0)
+    FROM spending AS s LEFT JOIN runs AS r USING (run_id) WHERE s.key = %(key)s
+"""
 SPENT = "SELECT issue, stage, run_id, sum(usd), sum(tokens_read), sum(tokens_written), sum(calls) FROM spending"
 
 
@@ -98,6 +103,13 @@ class Till:
             row = await (await connection.execute(SERVICE)).fetchone()
         assert row is not None
         return Service(row[0], row[1] or "", float(row[2]), int(row[3]))
+
+    async def spent_by(self, key: str) -> float:
+        """US dollars that `reserve` counts against the budget of an epic."""
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(SPENT_BY, {"key": key})).fetchone()
+        assert row is not None
+        return float(row[0])
 
     async def spent(self, key: str) -> tuple[Spent, ...]:
         """What the runs of an epic used, by run."""

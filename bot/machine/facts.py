@@ -301,6 +301,8 @@ class Facts:
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     """By issue id: what was refused of it; until it is tried again nothing is done about this issue."""
     service: Service = Service()
+    spent_usd: float = 0.0
+    """US dollars that the engine counts against the epic's budget when a model is called."""
     call: Call | None = None
     """Read only where the record doesn't know that somebody who may put the label there."""
     began_in: str = ""

@@ -11,9 +11,12 @@ from bot.machine.record import MOST_RAN, Ran, Record
 
 
 def spent(facts: Facts) -> float:
-    """US dollars that the epic and its tickets cost so far, also those that are none of its any more."""
+    """US dollars that the epic and its tickets cost so far, also those that are none of its any more.
+
+    What counts when a model is called counts here too: else a run would begin, be turned away, and begin again.
+    """
     everything = {one.issue.id: one for one in (facts.epic, *facts.tickets)}
-    return recorded(facts) + sum(_unrecorded(one) for one in everything.values())
+    return max(facts.spent_usd, recorded(facts) + sum(_unrecorded(one) for one in everything.values()))
 
 
 def recorded(facts: Facts) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -30,3 +31,21 @@ async def test_a_process_that_was_taken_for_dead_begins_nothing_before_what_it_l
     bench.calls.dies_slowly["a"].set()
     await bench.until(lambda: sorted(bench.calls.started) == ["a", "a", "b"])
     assert bench.calls.fences["a"] == 2
+
+
+async def test_an_agent_calls_its_model_until_the_budget_of_its_epic_is_spent(memory: Bench) -> None:
+    bench = await memory.start()
+    engine = bench.engine
+    assert isinstance(engine, MemoryEngine)
+    assert engine.calls("a", 1.0) == "unknown"
+    await engine.start_run(bench.order("a", key="epic-1"))
+    await bench.until(lambda: "a" in bench.calls.running)
+    assert engine.calls("a", 1.0) == "wait"
+    await engine.allow("epic-1", 10.0, 7.5)
+    assert [engine.calls("a", 2.0) for _ in range(3)] == ["granted", "granted", "epic"]
+    assert await engine.spent("epic-1") == 11.5
+    assert [row.spent_usd for row in await engine.runs("epic-1")] == [4.0]
+    await engine.allow("epic-1", 20.0, 11.5)
+    assert (engine.calls("a", 2.0), await engine.spent("epic-1")) == ("granted", 13.5)
+    engine.paused = bench.engine._now() + timedelta(hours=1)
+    assert engine.calls("a", 2.0) == "paused"

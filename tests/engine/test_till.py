@@ -97,6 +97,21 @@ async def test_a_budget_is_raised_under_way_and_what_the_records_know_counts(pos
     assert (await till.reserve("a", 0.01, MUCH)).spent == 17
 
 
+async def test_what_counts_against_a_budget_can_be_asked_for(postgres: Any) -> None:
+    await postgres.start()
+    assert await postgres.engine.spent("epic-1") == 0.0
+    till = await _running(postgres, "a", "b")
+    await postgres.engine.allow("epic-1", 20, 12)
+    assert (await till.reserve("a", 3.0, MUCH)).word == "granted"
+    assert await postgres.engine.spent("epic-1") == 12.0
+    await till.settle("a", 3.0, 2.5, 1, 1)
+    assert await postgres.engine.spent("epic-1") == (await till.reserve("b", 1.0, MUCH)).spent == 14.5
+    await postgres.engine.cancel_run("b", "stop")
+    await postgres.until_runs("epic-1", lambda rows: RunState.CANCELED in {one.state for one in rows})
+    assert await postgres.engine.spent("epic-1") == 15.5, "what a call costs that was under way is known to nobody"
+    assert await postgres.engine.spent("epic-2") == 0.0
+
+
 async def test_what_a_killed_process_had_taken_off_is_spent(postgres: Any) -> None:
     await postgres.start()
     till = await _running(postgres, "a", "b")

@@ -66,6 +66,22 @@ def test_a_run_under_way_counts_against_the_budget_of_its_epic(approved: Any) ->
 
 
 @pytest.mark.attack("S-60")
+def test_what_counts_when_a_model_is_called_counts_before_a_run_begins(approved: Any) -> None:
+    """A record begun anew knows less than the database: runs would begin, be turned away, and begin again."""
+    facts = approved.facts
+    approved.facts = lambda: replace(facts(), spent_usd=approved.rules.epic_usd + 1)
+    before = len(approved.orders)
+    approved.begin().finish(kind="out_of_budget", error="This epic has spent $101.00 of $100.00.")
+    approved.now += timedelta(minutes=1)
+    approved.settle()
+    assert len(approved.orders) == before
+    assert "has spent $101.00 of $100.00" in approved.why("feed")
+    approved.comments("epic", "budget $200")
+    approved.settle()
+    assert len(approved.orders) > before
+
+
+@pytest.mark.attack("S-60")
 def test_a_ticket_whose_runs_never_end_stops_at_the_breaker_until_a_person_says_retry(board: Any) -> None:
     board.rules = Rules(runs_per_ticket=5, max_retries=1_000)
     board.settle()

@@ -520,7 +520,14 @@ PLANTED = (
         "bot/machine/spending.py",
         "    return tuple((left | {one.issue: round(_had_cost(facts, one), 6) for one in facts.departed}).items())\n",
         "    return tuple(left.items())\n",
-        found_by=57,
+        found_by=117,
+    ),
+    Planted(
+        "what counts when a model is called is not looked at before a run begins",
+        "bot/machine/spending.py",
+        "    return max(facts.spent_usd, recorded(facts)",
+        "    return max(0.0, recorded(facts)",
+        found_by=150,
     ),
     Planted(
         "an approval counts for another pull request of the same head",

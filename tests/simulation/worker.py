@@ -30,6 +30,8 @@ PHASE = """## Phase {number}: Part {number}
 
 """
 ENDS = ("well",) * 8 + ("fails", "transport", "limit", "asks", "lies", "nonsense", "hangs", "blocked")
+CALLS = 2
+"""How often an agent calls its model."""
 UNLUCKY = (*ENDS, *("fails",) * len(ENDS) * 2)
 """How agents end in a story where hardly anything succeeds."""
 
@@ -77,11 +79,15 @@ class FakeWorker:
             world.linear.begins(world.linear.issues[issue], order.branch)
             how = "well" if world.calm else chance.choice(world.ends)
             world.fired[f"agent {how}"] += 1
-            cost = 0.0 if order.run.prompt == "update" else round(chance.uniform(0.1, 2.0), 2)
+            calls = () if order.run.prompt == "update" else (round(chance.uniform(0.1, 1.0), 2),) * CALLS
             minutes = order.run.minutes if how == "hangs" else chance.choice((0.2, 1.0, 5.0))
-            await asyncio.sleep(minutes * (10.0 if world.setting.smooth else 60.0))
-            await self.process.may_pass()
-            world.costs.setdefault((issue, generation), {})[self._life(lease)] = cost
+            seconds = minutes * (10.0 if world.setting.smooth else 60.0) / max(1, len(calls))
+            for usd in calls or (0.0,):
+                await asyncio.sleep(seconds)
+                await self.process.may_pass()
+                if usd and (problem := await self._calls(order, lease, usd)):
+                    return problem | {"cost_usd": cost} | self._untold(order.run.prompt) | about
+                cost = round(cost + usd, 2)
             result = self._result(order, begun, how, (issue, generation), chance)
             head = result.get("head")
             if head not in (None, begun.old):
@@ -103,6 +109,18 @@ class FakeWorker:
         await self.process.may_pass()
         self.world.checkouts.discard(branch)
         self.world.git.unfinished.discard(branch)
+
+    async def _calls(self, order: WorkOrder, lease: Lease, usd: float) -> dict[str, Any] | None:
+        """The agent calls its model, once; or how its run ends, where it is turned away."""
+        if not await lease.still_mine():
+            return ended(Ending.STOPPED, "the run is no longer this worker's")
+        word = self.process.engine.calls(order.run.run_id, usd)
+        if word == "epic":
+            self.world.fired["agent out of budget"] += 1
+            return ended(Ending.OUT_OF_BUDGET, "This epic has spent its budget.")
+        assert word == "granted", word
+        self.world.watch.starts.calls(self.process.database.runs[order.run.run_id].row.order.key, usd)
+        return None
 
     def _life(self, lease: Lease) -> int:
         return int(getattr(lease, "fence", 0))

@@ -63,8 +63,8 @@ class World:
     fired: Counter[str] = field(default_factory=Counter)
     agents: list[Agent] = field(default_factory=list)
     checkouts: set[str] = field(default_factory=set)
-    costs: dict[tuple[str, int], dict[int, float]] = field(default_factory=dict)
-    """What every start of every run really cost, by (issue, generation) and fence."""
+    spent: dict[str, float] = field(default_factory=dict)
+    """What every epic really cost, by its key."""
     carried: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Heads that the service made by bringing one up to date: from which, and onto which base."""
     clashing: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)

@@ -203,4 +203,4 @@ def _is_told(artifact: Artifact, made_by: tuple[str, int], holder: Issue, row: R
 
 
 def _cost_of(row: RunRow | None) -> float:
-    return float((row.result or {}).get("cost_usd") or 0.0) if row and row.state is RunState.FINISHED else 0.0
+    return row.spent_usd if row and row.state in (RunState.FINISHED, RunState.CANCELED) else 0.0

@@ -1,6 +1,6 @@
 """Starts: a run is ordered once, for what may go on, as far as its process could see, and within the budget."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bot.engine.port import RunOrder
@@ -23,6 +23,17 @@ class Starts(Part):
     sights: Sights
     runs: Runs
     records: Records
+    most: dict[str, float] = field(default_factory=dict)
+    """The largest budget that each epic ever had, by its key."""
+
+    def calls(self, key: str, usd: float) -> None:
+        """An agent calls its model. What a database knew that was lost is an estimate from then on."""
+        before, record = self.world.spent.get(key, 0.0), self.records.written.get(key.removeprefix("epic:"))
+        said = record.budget_usd if record and record.budget_usd is not None else self.world.policy.budget.epic_usd
+        self.world.spent[key], self.most[key] = before + usd, max(said, self.most.get(key, 0.0))
+        if before >= self.most[key] and not self.world.losses:
+            what = f"{key} calls, ${before:.2f} of ${self.most[key]:.2f} are spent"
+            self.violated("spent more than the budget", what)
 
     def ordered(self, process: "Process", order: RunOrder) -> None:
         """A run is ordered."""
