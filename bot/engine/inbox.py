@@ -241,12 +241,6 @@ class Inbox:
         async with self._pool.connection() as connection:
             return [row[0] for row in await (await connection.execute(RESYNC, values)).fetchall()]
 
-    async def forget(self, key: str) -> None:
-        """Drop the routes and later wishes of a key; its row goes when nothing is open (see `prune`)."""
-        async with self._pool.connection() as connection, connection.transaction():
-            await connection.execute("DELETE FROM routes WHERE key = %s", (key,))
-            await connection.execute("UPDATE keys SET not_before = NULL WHERE key = %s", (key,))
-
     async def prune(self) -> None:
         """Delete what is finished and old. A delivery must outlive every redelivery, so that it is known again."""
         async with self._pool.connection() as connection:

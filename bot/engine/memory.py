@@ -144,14 +144,6 @@ class MemoryEngine:
         ]
         return tuple(sorted(rows, key=lambda row: -row.order.generation))
 
-    async def forget(self, key: str) -> None:
-        """The epic is over: finished runs, routes and wishes of its key may go."""
-        for name, run in list(self._runs.items()):
-            if run.row.order.key == key and run.row.state not in LIVE:
-                del self._runs[name]
-        self._database.forget(key)
-        self._inbox.forget(key)
-
     async def allow(self, key: str, budget_usd: float, recorded_usd: float) -> None:
         """What an epic may cost, and what it has cost by its records."""
         self._database.allow(key, budget_usd, recorded_usd)

@@ -68,11 +68,6 @@ class MemoryDatabase:
         run.row = replace(run.row, spent_usd=round(run.row.spent_usd + usd, 6))
         return "granted"
 
-    def forget(self, key: str) -> None:
-        """The account of an epic may go."""
-        self.budgets.pop(key, None)
-        self.openings.pop(key, None)
-
     def _known(self, key: str) -> float:
         return sum(run.row.spent_usd for run in self.runs.values() if run.row.order.key == key)
 

@@ -98,12 +98,6 @@ class MemoryInbox:
         """Remember where deliveries about `subject` go."""
         self._routes[subject] = key
 
-    def forget(self, key: str) -> None:
-        """Drop the routes and later wishes of a key."""
-        self._routes = {subject: to for subject, to in self._routes.items() if to != key}
-        if key in self.keys:
-            self.keys[key].not_before = None
-
     def due(self) -> list[str]:
         """Keys that want a round now; wishes that came due are counted."""
         now = self._now()

@@ -273,9 +273,6 @@ class Engine(Protocol):
     async def runs(self, key: str) -> tuple[RunRow, ...]:
         """The runs of a key, newest generation first; of every issue at least the latest one."""
 
-    async def forget(self, key: str) -> None:
-        """The epic is over: finished runs, routes and wishes of its key may go."""
-
     async def allow(self, key: str, budget_usd: float, recorded_usd: float) -> None:
         """What an epic may cost, and what it has cost by its records; known here before its first run starts."""
 

@@ -143,12 +143,6 @@ class PostgresEngine:
         """The runs of a key, newest generation first."""
         return await self._runs.of_key(key)
 
-    async def forget(self, key: str) -> None:
-        """The epic is over: finished runs, routes and wishes of its key may go."""
-        await self._runs.forget(key)
-        await self._inbox.forget(key)
-        await self.till.forget(key)
-
     async def allow(self, key: str, budget_usd: float, recorded_usd: float) -> None:
         """What an epic may cost, and what it has cost by its records."""
         await self.till.allow(key, budget_usd, recorded_usd)

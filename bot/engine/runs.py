@@ -229,11 +229,6 @@ class Runs:
             rows = await (await connection.execute(OF_KEY, (key,))).fetchall()
         return tuple(RunRow(order_of(row[:8]), RunState(row[8]), *row[9:]) for row in rows)
 
-    async def forget(self, key: str) -> None:
-        """Delete the finished runs of a key."""
-        async with self._pool.connection() as connection:
-            await connection.execute("DELETE FROM runs WHERE key = %s AND state IN ('finished', 'canceled')", (key,))
-
     async def prune(self, keep: float) -> None:
         """Delete finished runs older than `keep` seconds, except the latest of every issue."""
         async with self._pool.connection() as connection:

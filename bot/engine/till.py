@@ -6,7 +6,7 @@ under one lock; a call that is under way holds what it costs at most.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -121,15 +121,6 @@ class Till:
             for issue, stage, run, usd, read, written, calls in rows
         )
 
-    async def forget(self, key: str) -> None:
-        """The epic is over; its days stay until they are past."""
-        await self._do("DELETE FROM accounts WHERE key = %s", (key,))
-        await self._do("DELETE FROM spending WHERE key = %s AND day < %s", (key, _today()))
-
     async def _do(self, statement: str, values: Any) -> None:
         async with self._pool.connection() as connection:
             await connection.execute(statement, values)
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()

@@ -8,8 +8,7 @@ from bot.github.operations import operation
 from bot.machine.errors import Transient
 
 Node = dict[str, Any]
-_LISTS = {"reviews": "more_reviews", "reviewThreads": "more_threads", "comments": "more_comments",
-          "history": "more_history"}  # fmt: skip
+_LISTS = {"reviews": "more_reviews", "reviewThreads": "more_threads", "comments": "more_comments"}
 """The lists of a pull request, and the operation that reads on in each."""
 
 

@@ -1,10 +1,7 @@
 """One pull request as GitHub's GraphQL tells it becomes facts. Pure."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from bot.git.checkout import AGENT
 from bot.github.checks import Verdict, read_checks
 from bot.github.client import Identity
 from bot.github.conversation import Listener, Node, nodes
@@ -43,7 +40,6 @@ def read_pull(node: Node, repository: Node, listener: Listener) -> PullRequest:
         reviews=listener.reviews(node),
         conversation=listener.conversation(node),
         author_is_us=is_us(node["author"], identity),
-        commits_by_others=_others(node, identity),
         failing_details=verdict.failures,
         checks_seen=verdict.seen,
         behind=node["mergeStateStatus"] == "BEHIND",
@@ -67,17 +63,6 @@ def _opinions(node: Node, state: str, head: str | None = None) -> tuple[str, ...
         for review in nodes(node["latestOpinionatedReviews"])
         if review["state"] == state and (head is None or (review["commit"] or {}).get("oid") == head)
     )
-
-
-def _others(node: Node, identity: Identity) -> tuple[str, ...]:
-    """The service commits under its own address and an agent under none that exists; everything else is others'."""
-    ours = {identity.email.lower(), AGENT.email}
-    commits = (one["commit"] for one in nodes(node["history"]))
-    return tuple(one["oid"] for one in commits if _address(one["author"]) not in ours)
-
-
-def _address(actor: Mapping[str, Any] | None) -> str:
-    return str((actor or {}).get("email") or "").lower()
 
 
 def _rules(node: Node) -> str:

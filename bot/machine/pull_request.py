@@ -236,9 +236,6 @@ class PullRequest:
     conversation: tuple[Remark, ...] = ()
     """The comments below the pull request, oldest first, without minimized ones."""
     author_is_us: bool = True
-    commits_by_others: tuple[str, ...] = ()
-    """Commits that git says are not ours, oldest first. Git proves no author: a head that we didn't push is the proof
-    that somebody else pushed; this says what they brought."""
     failing_details: tuple[Failure, ...] = ()
     """The same checks as `failing`."""
     checks_seen: tuple[CheckSeen, ...] = ()

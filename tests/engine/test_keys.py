@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from bot.engine.port import Accepted, RunState
+from bot.engine.port import Accepted
 from tests.engine.conftest import Bench, Busy
 
 
@@ -308,18 +308,6 @@ async def test_a_round_cut_short_by_the_end_of_the_service_is_done_again(bench: 
     bench.calls.hold_keys.clear()
     bench.work()
     await bench.until(lambda: len(bench.calls.rounds) == 2)
-
-
-async def test_forgetting_a_key_drops_its_routes_and_finished_runs(bench: Bench) -> None:
-    await bench.start()
-    await bench.engine.route("issue-1", "epic-1")
-    await bench.engine.start_run(bench.order("run-1"))
-    bench.calls.release["run-1"].set()
-    await bench.until_runs("epic-1", lambda rows: rows[0].state is RunState.FINISHED)
-    await bench.engine.forget("epic-1")
-    assert await bench.engine.runs("epic-1") == ()
-    await bench.engine.accept(bench.delivery("issue-1"))
-    await bench.until(lambda: "issue-1" in bench.calls.rounds)
 
 
 async def test_the_last_refusal_of_a_source_is_kept_and_no_other(bench: Bench) -> None:

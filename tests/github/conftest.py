@@ -123,7 +123,7 @@ def a_pull(page: Callable[..., Node]) -> Callable[..., Node]:
             "mergeCommit": None, "mergeable": "MERGEABLE", "mergeStateStatus": "CLEAN", "isMergeQueueEnabled": False,
             "isInMergeQueue": False, "mergeQueueEntry": None, "timelineItems": page(), "autoMergeRequest": None,
             "reviewDecision": None, "latestOpinionatedReviews": page(), "reviews": page(), "reviewThreads": page(),
-            "comments": page(), "history": page(),
+            "comments": page(),
             "commits": page({"commit": {"oid": HEAD, "statusCheckRollup": None}}), **changed,
         }  # fmt: skip
 

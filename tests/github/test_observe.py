@@ -160,17 +160,6 @@ async def test_a_branch_that_is_behind_is_so_and_nothing_is_made_up(observe, a_p
     assert (one.queue, one.ejected, one.merging.queue) == (None, None, False)
 
 
-async def test_what_git_says_others_committed_is_told_apart(observe, a_pull, page):
-    def commit(oid: str, email: str | None) -> dict[str, Any]:
-        return {"commit": {"oid": oid, "author": {"email": email} if email is not None else None}}
-
-    history = page(
-        commit("1", "5+callboard@users.noreply.github.com"), commit("2", "bob@example.org"), commit("3", None),
-        commit("4", "agent@callboard.invalid"), commit("5", "5+Callboard@users.noreply.github.com"),
-    )  # fmt: skip
-    assert (await observe(a_pull(history=history)))[7].commits_by_others == ("2", "3")
-
-
 @pytest.mark.parametrize(("author", "us"), [(5, True), (6, False)])
 async def test_whose_pull_request_it_is(observe, a_pull, author, us):
     node = a_pull(author={"__typename": "User", "login": "callboard", "databaseId": author})

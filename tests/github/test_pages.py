@@ -35,10 +35,6 @@ def review(name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def commit(name: str) -> dict[str, Any]:
-    return {"commit": {"oid": name, "author": {"email": "bob@example.org"}}}
-
-
 def check(name: str, conclusion: str = "SUCCESS") -> dict[str, Any]:
     return {
         "__typename": "CheckRun", "name": name, "status": "COMPLETED", "conclusion": conclusion, "isRequired": False,
@@ -73,7 +69,6 @@ def asked_for(github) -> list[dict[str, Any]]:
     [
         ("reviews", review, lambda pull: [one.id for one in pull.reviews]),
         ("comments", said, lambda pull: [one.id for one in pull.conversation]),
-        ("history", commit, lambda pull: list(pull.commits_by_others)),
     ],
 )
 async def test_a_list_of_three_pages_is_whole(github, observe, page, name, item, read):

@@ -248,20 +248,6 @@ async def test_who_may_not_write_is_heard_and_may_not(stage):
     assert (ours.ours, ours.topic, ours.body) == (True, "answer-1", "No.")
 
 
-async def test_what_a_person_pushed_is_told_from_what_we_pushed(stage):
-    token = await stage.github.git_token(PLACE)
-    identity = await stage.github.identity()
-    await stage.mirror.fetch(token)
-    author = Author(identity.login, identity.email)
-    head = await commit_file(stage.mirror, await stage.mirror.tip("main"), "a.txt", b"a", message="Work", author=author)
-    await stage.mirror.push(BRANCH, head, None, token)
-    number = await stage.ensure.ensure_pull(PLACE, BRANCH, "main", "YOU-1: Begin", "Body")
-    one = await stage.see(number)
-    assert (one.author_is_us, one.commits_by_others) == (True, ())
-    theirs = await stage.push("b.txt")
-    assert (await stage.see(number)).commits_by_others == (theirs,)
-
-
 async def test_one_comment_about_a_topic_is_edited_in_place(stage):
     number, _ = await stage.open()
     first = await stage.ensure.answer(PLACE, number, "One", "summary")

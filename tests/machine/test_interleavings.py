@@ -215,7 +215,7 @@ def storm_of(board_type: type, begun: Any, seed: int) -> Any:
             checks = checks or self.chance.choice((Checks.PENDING, Checks.GREEN, Checks.NONE))
             self.pull(
                 pull.number, head=self.fresh(), checks=checks, failing=(), failing_details=(), queue=None,
-                mergeable=known, commits_by_others=(*pull.commits_by_others, "x"),
+                mergeable=known,
             )  # fmt: skip
 
         def right_after_an_approval(self, something: Any) -> None:

@@ -156,7 +156,6 @@ class _GraphQL:
         base = hub.git.tip(pull.base)
         opinions = hub.opinions(pull)
         state = "OPEN" if pull.open else "MERGED" if pull.merged else "CLOSED"
-        others = hub.git.others_since(head, base) if base else ()
         ejected = pull.ejected
         told = {
             "id": f"PR_{pull.number}",
@@ -185,7 +184,6 @@ class _GraphQL:
             "reviews": nodes(_review(one) for one in pull.reviews),
             "reviewThreads": nodes(_thread(one) for one in pull.threads),
             "comments": nodes(_remark(one) for one in pull.conversation),
-            "history": nodes({"commit": {"oid": sha, "author": {"email": "bob@acme.dev"}}} for sha in others),
             "commits": {"nodes": [{"commit": {"oid": head, "statusCheckRollup": self._rollup(head)}}]},
         }  # fmt: skip
         if hub.told.get(pull.number) != told:

@@ -81,11 +81,6 @@ class Engine(MemoryEngine):
         await super().wrote(key, seen)
         self.process.world.watch.records.noted(self.process, {issue: number for issue, (number, _) in seen.items()})
 
-    async def forget(self, key: str) -> None:
-        """An epic is over."""
-        await super().forget(key)
-        self.process.world.watch.rounds.wishes.pop(key, None)
-
     async def cancel_run(self, run_id: str, reason: str) -> None:
         """Stop a run."""
         await self.process.door.asks_database()

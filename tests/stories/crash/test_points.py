@@ -73,7 +73,6 @@ ENGINE_LEAVES_OUT = {
     "service": "reads",
     "status": "reads",
     "parked": "reads",
-    "forget": "nothing calls it",
     "run": "is the loop itself",
 }
 MIRROR_LEAVES_OUT = {
