@@ -71,6 +71,7 @@ ENGINE_LEAVES_OUT = {
     "records": "reads",
     "text_of": "reads",
     "service": "reads",
+    "spent": "reads",
     "status": "reads",
     "parked": "reads",
     "run": "is the loop itself",
