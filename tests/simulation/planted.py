@@ -70,7 +70,7 @@ PLANTED = (
         "bot/engine/memory.py",
         "row.attempt_of_start == self.fence and row.stop_reason is None\n",
         "row.attempt_of_start > 0\n",
-        found_by=205,
+        found_by=130,
     ),
     Planted(
         "the cap of workers is forgotten",
@@ -112,7 +112,7 @@ PLANTED = (
         "bot/machine/running.py",
         "    for one in (ticket, facts.epic):\n",
         "    for one in (ticket,):\n",
-        found_by=28,
+        found_by=34,
     ),
     Planted(
         "a ticket begins before the breakdown is approved",
@@ -126,7 +126,7 @@ PLANTED = (
         "bot/machine/running.py",
         "for run in ticket.runs if run.live)\n",
         "for run in ticket.runs if False)\n",
-        found_by=34,
+        found_by=85,
     ),
     # ---- who may
     Planted(
@@ -160,7 +160,7 @@ PLANTED = (
         "bot/linear/records.py",
         "            fields = _serializer([key]).loads(text)\n",
         "            fields = _serializer([key]).loads_unsafe(text)[1]\n",
-        found_by=149,
+        found_by=29,
     ),
     Planted(
         "a record copied from another issue is believed",
@@ -202,7 +202,7 @@ PLANTED = (
         "bot/github/landing.py",
         '        wanted = {"sha": head, "commit_title": title}\n',
         '        wanted = {"commit_title": title}\n',
-        found_by=4,
+        found_by=10,
     ),
     Planted(
         "an approval that was taken back still counts",
@@ -224,7 +224,7 @@ PLANTED = (
         "bot/machine/train.py",
         "    if ahead:\n        names = ",
         "    if False:\n        names = ",
-        found_by=16,
+        found_by=22,
     ),
     Planted(
         "red checks are no obstacle",
@@ -252,7 +252,7 @@ PLANTED = (
         "bot/machine/clearance.py",
         "    if pull.changes_requested_by:\n",
         "    if False:\n",
-        found_by=16,
+        found_by=37,
     ),
     Planted(
         "a ticket that stands still is merged",
@@ -280,7 +280,7 @@ PLANTED = (
         "bot/machine/landing.py",
         "    if any(_stands_on(facts, one, branch) for one in facts.tickets for branch in branches):\n",
         "    if False:\n",
-        found_by=10,
+        found_by=22,
     ),
     Planted(
         "a branch is deleted with what was pushed to it after its merge",
@@ -295,7 +295,7 @@ PLANTED = (
         "bot/github/ensure.py",
         "        stacked_on = await self._is_base(repository, branch)\n",
         "        stacked_on = False\n",
-        found_by=16,
+        found_by=52,
     ),
     Planted(
         "a webhook is answered before it is stored",
@@ -347,6 +347,7 @@ PLANTED = (
         "bot/linear/upsert.py",
         "    ours = comment_id(issue.id, topic) if",
         '    ours = comment_id(issue.id, f"{topic}{len(issue.comments)}") if',
+        found_by=56,
     ),
     Planted(
         "a ticket gets a new id each time",
@@ -366,7 +367,7 @@ PLANTED = (
         "bot/perform.py",
         "        except Locked as locked:\n",
         "        except ZeroDivisionError as locked:\n",
-        found_by=100,
+        found_by=112,
     ),
     Planted(
         "merge commits are tried for ever where they are forbidden",
@@ -394,14 +395,14 @@ PLANTED = (
         "bot/machine/landing.py",
         "    if not has_landed(facts, ticket):\n        return Decision(blockers=(_merged_elsewhere(",
         "    if False:\n        return Decision(blockers=(_merged_elsewhere(",
-        found_by=52,
+        found_by=16,
     ),
     Planted(
         "a stage may be skipped by hand without what it needs",
         "bot/machine/moving.py",
         "    if not missing:\n",
         "    if True:\n",
-        found_by=16,
+        found_by=25,
     ),
     Planted(
         "a ticket that a person took away is made again",
