@@ -158,8 +158,8 @@ class Records(Part):
             known = self.known.get((process.database, issue))
             if sight is None or issue in sight.tickets or known is None or issues[issue].deleted:
                 continue
-            if not issues[issue].departed:
-                continue  # its record goes on with another epic: which of its costs were seen here is not known
+            if not issues[issue].departed or issues[issue].lone:
+                continue  # its record goes on by itself, or with another epic: which costs were seen here is not known
             if dict(new.left_usd).get(issue, 0.0) < known.cost_usd - 1e-6 and issue not in self.world.forged:
                 self.violated("what was known is forgotten", f"{holder.identifier}: what {issue} cost")
 
