@@ -132,7 +132,12 @@ class Performer:
                 self.telling.note(facts, action, why)
 
     async def _allow(self, facts: Facts, decision: Decision) -> None:
-        """The engine knows what the epic may cost before any of its runs calls a model."""
+        """The engine knows what the epic may cost before any of its runs calls a model.
+
+        Where the epic's record is not believed nobody knows it: what was allowed last holds for what is under way.
+        """
+        if facts.epic.issue.record_refused:
+            return
         everything = {one.issue.id: one for one in (facts.epic, *facts.tickets)}
         live = any(run.live for one in everything.values() for run in one.runs)
         if not live and not any(isinstance(action, StartRun) for action in decision.actions):

@@ -27,7 +27,7 @@ from bot.machine.decision import (
     StartRun,
 )
 from bot.machine.errors import Transient
-from bot.machine.facts import Departed, Facts, Issue, Refusal, Ticket
+from bot.machine.facts import Departed, Facts, Issue, Refusal, Run, RunState, Ticket
 from bot.machine.pull_request import PullRequest
 from bot.machine.record import Record
 from bot.machine.secrets import pattern_of
@@ -403,3 +403,19 @@ async def test_what_departed_is_told_on_itself(facts):
     await performer(done).perform(replace(facts, departed=(out,)), decision)
     assert done[0] == "clean"
     assert done[1].startswith("This is no ticket of YOU-1 any more")
+
+
+@pytest.mark.parametrize(("refused", "told"), [("", [("epic:e", 3.0, 0.0)]), ("forged", [])])
+async def test_what_an_epic_may_cost_is_told_anew_only_while_its_record_is_believed(facts, refused, told):
+    """Else a damaged record gave what was under way the policy's budget instead of a person's (seed 4730)."""
+    allowed = []
+
+    class Runs:
+        async def allow(self, *values):
+            allowed.append(values)
+
+    record = None if refused else Record("e", budget_usd=3.0)
+    run = Run("r", "e", "plan", 1, RunState.RUNNING)
+    epic = replace(facts.epic, issue=replace(facts.epic.issue, record=record, record_refused=refused), runs=(run,))
+    await performer([], runs=Runs()).perform(replace(facts, epic=epic), Decision())
+    assert allowed == told

@@ -167,7 +167,8 @@ class Records(Part):
         """A result is of the newest run, and costs what it cost."""
         known = [run.row for run in process.database.runs.values() if run.row.order.issue == holder.id]
         row = next((one for one in known if one.order.generation == new.settled > old.settled), None)
-        cost, dues = new.cost_usd - old.cost_usd, self._dues(process, holder, known, row)
+        settled = [one for one in known if old.settled < one.order.generation <= new.settled]
+        cost, dues = new.cost_usd - old.cost_usd, self._dues(process, holder, known, settled)
         if abs(cost) > 1e-6 and all(abs(cost - due) > 1e-6 for due in dues):
             self.violated("a cost is counted wrong", f"{holder.identifier}: {cost:.2f} instead of {dues[0]:.2f}")
         for artifact, folder in ((new.research, "research"), (new.plan, "plans")):
@@ -181,16 +182,19 @@ class Records(Part):
             if made_by != (holder.id, new.settled):
                 self.violated("a result of an older generation is accepted", f"{holder.identifier}: g{made_by[1]}")
 
-    def _dues(self, process: "Process", holder: Issue, known: "Sequence[RunRow]", row: RunRow | None) -> list[float]:
-        """What was due, for each epic that it was seen in: what its run cost, or as much as the dearest of the epic.
+    def _dues(
+        self, process: "Process", holder: Issue, known: "Sequence[RunRow]", settled: "Sequence[RunRow]"
+    ) -> list[float]:
+        """What was due, for each epic that it was seen in: what its runs cost, or as much as the dearest of the epic.
 
         The latter where the database was lost; another epic's runs are as good as lost to it. What a record tells that
         is not believed counts for nothing.
         """
         dues = []
         for sight in [one for one in self.sights.of(process) if holder.id in one.tickets]:
-            if any(one.order.key == f"epic:{sight.root}" for one in known):
-                dues.append(_cost_of(row))
+            key = f"epic:{sight.root}"
+            if any(one.order.key == key for one in known):
+                dues.append(sum(one.spent_usd for one in settled if one.order.key == key))
                 continue
             believed = [self.known.get((process.database, one)) for one in sight.tickets if sight.issues[one].record]
             dues.append(max((ran.usd for record in believed if record for ran in record.ran), default=0.0))
@@ -202,7 +206,3 @@ def _is_told(artifact: Artifact, made_by: tuple[str, int], holder: Issue, row: R
     result = (row.result or {}) if row else {}
     told = result.get("document") or result.get("changed_plan") or {}
     return made_by[0] == holder.id and bool(told.get("commit") == artifact.commit)
-
-
-def _cost_of(row: RunRow | None) -> float:
-    return row.spent_usd if row else 0.0
