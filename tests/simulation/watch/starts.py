@@ -101,7 +101,8 @@ class Starts(Part):
     def _is_affordable(self, process: "Process", sight: Sight, root: Seen, name: str) -> None:
         record = root.record
         allowed = record.budget_usd if record and record.budget_usd is not None else self.world.policy.budget.epic_usd
-        records = [self.records.newest(process, sight.root, sight.issues[one]) for one in sight.tickets]
+        tickets = {sight.root} if record and record.lone else sight.tickets
+        records = [self.records.newest(process, sight.root, sight.issues[one]) for one in tickets]
         departed = [usd for issue, usd in (record.left_usd if record else ()) if issue not in sight.tickets]
         spent = sum(departed) + sum(one.cost_usd for one in records if one)
         if spent >= allowed and not unheard(root):
