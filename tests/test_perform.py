@@ -405,16 +405,19 @@ async def test_what_departed_is_told_on_itself(facts):
     assert done[1].startswith("This is no ticket of YOU-1 any more")
 
 
-@pytest.mark.parametrize(("refused", "told"), [("", [("epic:e", 3.0, 0.0)]), ("forged", [])])
-async def test_what_an_epic_may_cost_is_told_anew_only_while_its_record_is_believed(facts, refused, told):
-    """Else a damaged record gave what was under way the policy's budget instead of a person's (seed 4730)."""
+@pytest.mark.parametrize(("refused", "told"), [("", [("epic:e", 3.0, 0.75)]), ("forged", [])])
+async def test_what_an_epic_may_cost_and_has_is_told_anew_only_while_its_record_is_believed(facts, refused, told):
+    """Else a damaged record gave what was under way the policy's budget instead of a person's (seed 4730).
+
+    What a ticket had cost that departed is told, too.
+    """
     allowed = []
 
     class Runs:
         async def allow(self, *values):
             allowed.append(values)
 
-    record = None if refused else Record("e", budget_usd=3.0)
+    record = None if refused else Record("e", budget_usd=3.0, left_usd=(("gone", 0.75),))
     run = Run("r", "e", "plan", 1, RunState.RUNNING)
     epic = replace(facts.epic, issue=replace(facts.epic.issue, record=record, record_refused=refused), runs=(run,))
     await performer([], runs=Runs()).perform(replace(facts, epic=epic), Decision())

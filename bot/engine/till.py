@@ -1,7 +1,7 @@
 """Money that several runs share, and the pause of the whole service: in the database, for all its processes at once.
 
 What must hold: an epic never costs more than its budget and one call, the service on one day (UTC) never more than the
-day's and one call, however many runs of however many processes call at once. `callboard_reserve` (schema 004) decides
+day's and one call, however many runs of however many processes call at once. `callboard_reserve` (schema 006) decides
 under one lock; a call that is under way holds what it costs at most.
 """
 
@@ -42,9 +42,8 @@ SERVICE = """
         (SELECT count(*) FROM runs WHERE queued_at > now() - interval '1 hour')
 """
 SPENT_BY = """
-    SELECT coalesce((SELECT opening FROM accounts WHERE key = %(key)s), 0)
-        + coalesce(sum(s.usd + CASE WHEN r.state = 'running' THEN 0 ELSE s.reserved END), 0)
-    FROM spending AS s LEFT JOIN runs AS r USING (run_id) WHERE s.key = %(key)s
+    SELECT coalesce((SELECT opening FROM accounts WHERE key = %(key)s), 0) + coalesce(sum(spent), 0)
+    FROM counted WHERE key = %(key)s
 """
 SPENT = "SELECT issue, stage, run_id, sum(usd), sum(tokens_read), sum(tokens_written), sum(calls) FROM spending"
 
