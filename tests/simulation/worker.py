@@ -1,34 +1,24 @@
 """What `bot/runs/worker.py` does, without programs: runs begin at a branch, take time, and push what they made.
 
 An agent of the story succeeds, fails, hangs, lies or asks. The fence is asked before every push, as the real worker
-does; outcomes are judged by the real contract.
+does.
 """
 
 import asyncio
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bot.machine.breakdown import DOCUMENTATION
-from bot.machine.plan import read as read_plan
-from bot.runs.contract import WRITERS, Ending, judge
-from bot.runs.order import asks, ended, nothing_new
+from bot.runs.contract import Ending
+from bot.runs.order import asks, ended
 from bot.runs.worker import Lease, WorkOrder
-from tests.simulation.clock import now
 from tests.simulation.hub import OWN
-from tests.simulation.setting import PROTECTED
+from tests.simulation.results import Begun, Results, untold
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
     from tests.simulation.world import World
 
-PHASE = """## Phase {number}: Part {number}
-
-#### Automated Verification:
-- [ ] Tests pass: `make test`
-
-"""
 ENDS = ("well",) * 8 + ("fails", "transport", "limit", "asks", "lies", "nonsense", "hangs", "blocked")
 CALLS = 2
 """How often an agent calls its model."""
@@ -46,63 +36,59 @@ class Agent:
     process: "Process"
 
 
-@dataclass
-class _Begun:
-    commit: str
-    old: str | None
-    base: str
-
-
 class FakeWorker:
     """The worker of one process."""
 
     def __init__(self, world: "World", process: "Process") -> None:
         self.world, self.process = world, process
+        self.results = Results(world)
 
     async def work(self, order: WorkOrder, lease: Lease) -> Mapping[str, Any]:
         """One run."""
         await self.process.may_pass()  # one that stands still starts no program
         if not await lease.still_mine():
             return ended(Ending.STOPPED, "the run is no longer this worker's")
-        world, chance = self.world, self.world.agent_chance
-        issue, generation = world.run_of(order.run.run_id)
-        agent = Agent(order.run.run_id, issue, generation, self.process)
-        about = {"about": dict(order.about)}
+        world = self.world
+        agent = Agent(order.run.run_id, *world.run_of(order.run.run_id), self.process)
         world.watch.agents.begins(agent)
         world.agents.append(agent)
-        cost = 0.0
         try:
-            begun = self._begins(order)
-            if isinstance(begun, dict):
-                return begun | about
-            world.checkouts.add(order.branch)
-            world.linear.begins(world.linear.issues[issue], order.branch)
-            how = "well" if world.calm else chance.choice(world.ends)
-            world.fired[f"agent {how}"] += 1
-            calls = () if order.run.prompt == "update" else (round(chance.uniform(0.1, 1.0), 2),) * CALLS
-            minutes = order.run.minutes if how == "hangs" else chance.choice((0.2, 1.0, 5.0))
-            seconds = minutes * (10.0 if world.setting.smooth else 60.0) / max(1, len(calls))
-            for usd in calls or (0.0,):
-                await asyncio.sleep(seconds)
-                await self.process.may_pass()
-                if usd and (problem := await self._calls(order, lease, usd)):
-                    return problem | {"cost_usd": cost} | self._untold(order.run.prompt) | about
-                cost = round(cost + usd, 2)
-            result = self._result(order, begun, how, (issue, generation), chance)
-            head = result.get("head")
-            if head not in (None, begun.old):
-                problem = self._refused() or await self._push(order, begun, lease, str(head), agent)
-                if problem:
-                    return problem | {"cost_usd": cost} | about
-                await self.process.door.pushed()
-            world.meanwhile.before_result(world.linear.issues[issue])
-            world.tell(self.process.name, f"agent {how}", f"{order.run.task_id} {order.run.prompt} g{generation}")
-            return result | {"cost_usd": cost} | self._where(order, begun, result) | about
+            return await self._does(order, lease, agent) | {"about": dict(order.about)}
         except Exception as error:
             world.watch.broke("a run", error)
             raise
         finally:
             world.agents = [one for one in world.agents if one is not agent]
+
+    async def _does(self, order: WorkOrder, lease: Lease, agent: Agent) -> dict[str, Any]:
+        world, chance = self.world, self.world.agent_chance
+        begun = self._begins(order)
+        if isinstance(begun, dict):
+            return begun
+        world.checkouts.add(order.branch)
+        world.linear.begins(world.linear.issues[agent.issue], order.branch)
+        how = "well" if world.calm else chance.choice(world.ends)
+        world.fired[f"agent {how}"] += 1
+        calls = () if order.run.prompt == "update" else (round(chance.uniform(0.1, 1.0), 2),) * CALLS
+        minutes = order.run.minutes if how == "hangs" else chance.choice((0.2, 1.0, 5.0))
+        seconds = minutes * (10.0 if world.setting.smooth else 60.0) / max(1, len(calls))
+        cost = 0.0
+        for usd in calls or (0.0,):
+            await asyncio.sleep(seconds)
+            await self.process.may_pass()
+            if usd and (problem := await self._calls(order, lease, usd)):
+                return problem | {"cost_usd": cost} | untold(order.run.prompt)
+            cost = round(cost + usd, 2)
+        result = self.results.result(order, begun, how, (agent.issue, agent.generation), chance)
+        head = result.get("head")
+        if head not in (None, begun.old):
+            problem = self._refused() or await self._push(order, begun, lease, str(head), agent)
+            if problem:
+                return problem | {"cost_usd": cost}
+            await self.process.door.pushed()
+        world.meanwhile.before_result(world.linear.issues[agent.issue])
+        world.tell(self.process.name, f"agent {how}", f"{order.run.task_id} {order.run.prompt} g{agent.generation}")
+        return result | {"cost_usd": cost} | self._where(order, begun, result)
 
     async def clean_up(self, repository: str, branch: str) -> None:
         """The checkout and the work in hand are gone."""
@@ -131,7 +117,7 @@ class FakeWorker:
             return None
         return ended(Ending.WORK_FAILED, "GitHub refused: this installation has been suspended")
 
-    def _begins(self, order: WorkOrder) -> _Begun | dict[str, Any]:
+    def _begins(self, order: WorkOrder) -> Begun | dict[str, Any]:
         if refused := self._refused():
             return refused
         git = self.world.git
@@ -153,10 +139,10 @@ class FakeWorker:
         if base is None:
             return ended(Ending.TRANSPORT_FAILED, f"the base branch {order.base} is not there")
         old = git.tip(order.branch)
-        return _Begun(old or base, old, base)
+        return Begun(old or base, old, base)
 
     async def _push(
-        self, order: WorkOrder, begun: _Begun, lease: Lease, head: str, agent: Agent
+        self, order: WorkOrder, begun: Begun, lease: Lease, head: str, agent: Agent
     ) -> dict[str, Any] | None:
         if not await lease.still_mine():
             return ended(Ending.STOPPED, "the run is no longer this worker's")
@@ -171,190 +157,9 @@ class FakeWorker:
         self.world.hub.pushed(order.branch, head, OWN)
         return None
 
-    def _where(self, order: WorkOrder, begun: _Begun, result: Mapping[str, Any]) -> dict[str, str]:
+    def _where(self, order: WorkOrder, begun: Begun, result: Mapping[str, Any]) -> dict[str, str]:
         git = self.world.git
         head, base = result.get("head") or git.tip(order.branch), git.tip(order.base)
         if not head:
             return {}
         return {"head": str(head)} | ({"base_at": git.fork(str(head), base)} if base else {})
-
-    # ---- what a run comes to
-
-    def _result(
-        self, order: WorkOrder, begun: _Begun, how: str, made_by: tuple[str, int], chance: random.Random
-    ) -> dict[str, Any]:
-        prompt = order.run.prompt
-        if prompt == "update":
-            return self._updates(order, begun, made_by)
-        match how:
-            case "transport":
-                return ended(Ending.TRANSPORT_FAILED, "the model can't be reached") | self._untold(prompt)
-            case "limit":
-                resets = self.world.later(minutes=40).isoformat()
-                return ended(Ending.USAGE_LIMIT, "the limit is reached") | {"resets_at": resets} | self._untold(prompt)
-            case "fails" | "hangs":
-                return ended(Ending.WORK_FAILED, "the agent did not end in time" if how == "hangs" else "tests fail")
-            case "nonsense":
-                return judge(prompt, {"nonsense": True}).model_dump(mode="json")
-            case "asks" if prompt in WRITERS:
-                outcome = {"status": "needs_input", "summary": "unclear", "question": "Blue or green?"}
-                return judge(prompt, outcome).model_dump(mode="json")
-            case "blocked" if prompt == "implement":
-                return ended(Ending.BLOCKED, "tests fail") | {"attempts": 3, "tried": ["a", "b"], "loop": _AT}
-        match prompt:
-            case "breakdown":
-                return judge(prompt, self._breakdown(order, chance, lies=how == "lies")).model_dump(mode="json")
-            case "concern":
-                names = [str(one["identifier"]) for one in order.run.variables["tickets"]]  # type: ignore[index,union-attr,call-overload]
-                told = {"summary": "it is about", "tickets": chance.sample(names, min(1, len(names)))}
-                return judge(prompt, told).model_dump(mode="json")
-            case "research" | "plan":
-                return self._document(order, begun, how, made_by, chance)
-            case "implement":
-                return self._implements(order, begun, how, made_by)
-        return self._writes(order, begun, how, made_by)
-
-    def _untold(self, prompt: str) -> dict[str, Any]:
-        return {"told": False} if prompt == "implement" else {}
-
-    def _breakdown(self, order: WorkOrder, chance: random.Random, *, lies: bool) -> dict[str, Any]:
-        keys = ["store", "page", "feed"][: self.world.tasks]
-        tasks: list[dict[str, Any]] = []
-        for place, key in enumerate(keys):
-            below = [one for one in keys[:place] if chance.random() < 0.5 or self.world.setting.stacked]
-            tasks.append({"key": key, "title": f"Make the {key}", "description": "As said.", "scope": key,
-                          "depends_on": ["nobody"] if lies else below})  # fmt: skip
-        return {"summary": "Three parts.", "tasks": tasks}
-
-    def _document(
-        self, order: WorkOrder, begun: _Begun, how: str, made_by: tuple[str, int], chance: random.Random
-    ) -> dict[str, Any]:
-        prompt, task = order.run.prompt, order.run.task_id
-        phases = "".join(PHASE.format(number=n) for n in range(1, 1 + chance.choice((1, 1, 2))))
-        text = f"# Plan of {task}\n\n{phases}" if prompt == "plan" else f"# Research {made_by[1]}"
-        if how == "lies":
-            text = "nothing here"
-        result = judge(prompt, {"summary": "done", "document": text}).model_dump(mode="json")
-        folder = "plans" if prompt == "plan" else "research"
-        path = (order.research_path if prompt == "research" else order.plan_path) or f"thoughts/{folder}/{task}.md"
-        head = self._commit(begun, {path: text}, made_by)
-        digest = read_plan(text).digest if prompt == "plan" else text
-        return result | {"head": head, "document": {"path": path, "digest": digest, "commit": head},
-                         "document_url": f"https://github.com/{path}"}  # fmt: skip
-
-    def _implements(self, order: WorkOrder, begun: _Begun, how: str, made_by: tuple[str, int]) -> dict[str, Any]:
-        git, task = self.world.git, order.run.task_id
-        tree = git.commits[begun.commit].tree
-        text = tree.get(order.plan_path)
-        if text is None:
-            return asks(f"There is no plan at `{order.plan_path}` on `{order.branch}`.")
-        plan = read_plan(text)
-        if order.plan_digest and plan.digest != order.plan_digest:
-            changed = {"path": order.plan_path, "digest": plan.digest, "commit": begun.commit}
-            return {**ended(Ending.SUCCESS), "changed_plan": changed}
-        done = [path for path in tree if path.startswith(f"src/{task}/phase")]
-        left = [one.number for one in plan.phases if f"src/{task}/phase{one.number}-{one.name}" not in done]
-        result = judge("implement", {"status": "success", "summary": f"{task} is done"}).model_dump(mode="json")
-        result |= {"told": True, "loop": _AT}
-        if how == "lies":  # it says that all is well and leaves nothing
-            return result | {"head": begun.commit, "told": False}
-        files = {}
-        if left:
-            name = next(one.name for one in plan.phases if one.number == left[0])
-            files = {f"src/{task}/phase{left[0]}-{name}": task}
-            if self.world.setting.guarded and self.world.agent_chance.random() < 0.8:
-                files[f"{PROTECTED}{task}"] = f"{task} {made_by[1]}"
-            if self.world.shared and left[0] == 1:
-                files["src/shared"] = f"{task} {made_by[1]}"
-        elif order.loop.wishes:
-            files = {f"src/{task}/wish": " ".join(order.loop.wishes)}
-        head = self._commit(begun, files, made_by) if files else begun.commit
-        result["head"] = head
-        if len(left) <= 1:
-            result["completed"] = {
-                "summary": f"{task} is done", "receipts": [], "verified": ["make test"], "by_worker": [],
-                "manual": [], "protected": [],
-            }  # fmt: skip
-        return result
-
-    def _writes(self, order: WorkOrder, begun: _Begun, how: str, made_by: tuple[str, int]) -> dict[str, Any]:
-        """fix, feedback, documentation: files that become one commit."""
-        prompt, task, git = order.run.prompt, order.run.task_id, self.world.git
-        outcome: dict[str, Any] = {"status": "success", "summary": f"{prompt} of {task}"}
-        if prompt == "feedback":
-            points = order.about.get("points") or ()
-            outcome["replies"] = [
-                {"thread_id": str(one["id"]), "body": "Done.", "resolved": True}  # type: ignore[index,call-overload]
-                for one in points  # type: ignore[union-attr]
-            ]
-        result = judge(prompt, outcome).model_dump(mode="json")
-        if how == "lies":
-            if prompt == "documentation":
-                return result | self._leaves_it(begun, made_by[0])
-            return result | {"head": begun.commit, "unchanged": True}
-        if order.about.get("kind") == "conflict":
-            tree, clashes = git.merged(begun.commit, begun.base)
-            mended = dict.fromkeys(clashes, f"{task} both {made_by[1]}")
-            head = git.commit((begun.commit, begun.base), {**tree, **mended}, ours=True, made_by=made_by)
-            return result | {"head": head, "protected": []}
-        name = DOCUMENTATION if prompt == "documentation" else f"src/{task}/{prompt}"
-        head = self._commit(begun, {name: f"{made_by[1]}"}, made_by)
-        if prompt == "documentation" and head == begun.commit:
-            return result | self._leaves_it(begun, made_by[0])
-        return result | {"head": head, "protected": []}
-
-    def _leaves_it(self, begun: _Begun, issue: str) -> dict[str, Any]:
-        """The documentation's agent changes nothing: all is said, or was, by one that was killed when it had pushed."""
-        git = self.world.git
-        if begun.old is None or git.descends(begun.base, begun.old):
-            self.world.nothing_to_do.add(issue)
-        return {"protected": []} | nothing_new(begun.old, git.fork(begun.old, begun.base) if begun.old else None)
-
-    def _updates(self, order: WorkOrder, begun: _Begun, made_by: tuple[str, int]) -> dict[str, Any]:
-        """As `bot/runs/updating.py`, without its finer points: a rebase of what is ours alone, else a merge."""
-        git, tip, base = self.world.git, begun.commit, begun.base
-        if begun.old is None:
-            return ended(Ending.WORK_FAILED, f"the branch {order.branch} is gone")
-        if git.descends(tip, base) or git.descends(base, tip):
-            return {**ended(Ending.SUCCESS), "unchanged": True}
-        upstream = order.upstream if order.upstream and git.descends(tip, order.upstream) else ""
-        ours = upstream and not git.others_since(tip, upstream) and begun.old == order.head
-        if upstream and not order.about.get("must", True) and self._landed_as_it_was(upstream, base):
-            return {**ended(Ending.SUCCESS), "unchanged": True}
-        head = ""
-        if ours:
-            tree, clashes = git.merged(base, tip, base=upstream)
-            if not clashes and tree != git.commits[base].tree:
-                head = git.commit((base,), tree, ours=True, made_by=made_by)
-        if not head:
-            tree, clashes = git.merged(tip, base)
-            if clashes:
-                clash: dict[str, Any] = {"paths": list(clashes), "with": order.base, "commit": base}
-                return {**ended(Ending.SUCCESS), "conflict": clash}
-            head = git.commit((tip, base), tree, ours=True, made_by=made_by)
-        self.world.carried[head] = (tip, order.base)
-        return {**ended(Ending.SUCCESS), "head": head, "carried": [tip, head]}
-
-    def _landed_as_it_was(self, upstream: str, base: str) -> bool:
-        git = self.world.git
-        if not git.descends(base, upstream):
-            return False
-        line = base
-        while True:
-            parents = git.commits[line].parents
-            if not parents or parents[0] == upstream:
-                return False
-            if not git.descends(parents[0], upstream):
-                return True
-            line = parents[0]
-
-    def _commit(self, begun: _Begun, files: Mapping[str, str], made_by: tuple[str, int]) -> str:
-        git = self.world.git
-        tree = git.commits[begun.commit].tree
-        if all(tree.get(path) == text for path, text in files.items()):
-            return begun.commit
-        return git.commit((begun.commit,), {**tree, **files}, ours=True, made_by=made_by)
-
-
-_AT = {"at": "phase 1 of 1: Part 1", "next": "commit", "attempt": 1, "phases": []}
-__all__ = ["Agent", "FakeWorker", "now"]
