@@ -80,10 +80,7 @@ class Observer:
             picture = await self.linear.observe_epic(epic, self.engine if self.acts else None)
         except NotFound:
             return None
-        labels = picture.epic.labels
-        record = picture.epic.record  # whoever drops it stops it all the same; a ticket of an epic never was a root
-        known = (record is not None and not record.epic) or picture.epic.record_refused
-        if not labels & {ORCHESTRATE, WORKER} and not known:
+        if not _is_ours(picture.epic):
             return None
         key = f"epic:{picture.epic.id}"
         policy = self.policy()
@@ -94,7 +91,6 @@ class Observer:
         departed = () if lone or place is None else await self._departed(picture.epic, picture.tickets)
         works = [*map(work_of, issues), *(work_left(one) for one in departed if not one.whose)]
         pulls, gone, refused = await self._on_github(place, works)
-        ids = {one.id for one in issues}
         runs = [_run(row) for row in await self.engine.runs(key)]
         tickets = tuple(
             [
@@ -108,14 +104,7 @@ class Observer:
         return Facts(
             now=now,
             unchanged=unchanged,
-            refusals={
-                one.id: refusal
-                for one in issues
-                if (
-                    refusal := _unread(one, refused, is_epic=one.id == picture.epic.id and not lone)
-                    or self.refusals.standing(one.id, unchanged.get(one.id, now), now)
-                )
-            },
+            refusals=self._refusals(tickets, refused, unchanged, now, lone=lone),
             unchecked={one.issue.id: self.unchecked.watch(one.issue.id, one.pull_request) for one in tickets},
             merge_refused={one.issue.id: said for one in tickets if (said := self.refusals.of(one.pull_request))},
             key=key,
@@ -130,9 +119,9 @@ class Observer:
             lone=lone,
             service=Service(**vars(await self.engine.service())),
             spent_usd=await self.engine.spent(key),
-            dropped=caller_of(lone=lone) not in labels,
+            dropped=caller_of(lone=lone) not in picture.epic.labels,
             numbers=picture.numbers,
-            orphans=tuple(run for run in runs if run.issue not in ids),
+            orphans=tuple(run for run in runs if run.issue not in {one.id for one in issues}),
             departed=() if refused else tuple(replace(one, pull_request=pulls.get(one.issue)) for one in departed),
             call=await self._call(picture.epic, picture.viewer, caller_of(lone=lone)),
         )
@@ -148,6 +137,18 @@ class Observer:
             log.warning("github refuses to be read", reason=str(error))
             return {}, frozenset(), str(error)
         return pulls, frozenset(gone), ""
+
+    def _refusals(
+        self, tickets: Iterable[Ticket], unread: str, unchanged: Mapping[str, datetime], now: datetime, *, lone: bool
+    ) -> dict[str, Refusal]:
+        """Why nothing is done about an issue: GitHub refuses to be read, or what was tried before was refused."""
+        found = {}
+        for place, issue in enumerate(one.issue for one in tickets):
+            refusal = _unread(issue, unread, is_epic=place == 0 and not lone)
+            refusal = refusal or self.refusals.standing(issue.id, unchanged[issue.id], now)
+            if refusal is not None:
+                found[issue.id] = refusal
+        return found
 
     async def _departed(self, epic: Issue, tickets: Iterable[Issue]) -> tuple[Departed, ...]:
         """What had a branch when it was a ticket of the epic; asked for until the epic's record forgets it."""
@@ -225,6 +226,15 @@ def rules_of(policy: Policy) -> Rules:
         max_fix_rounds=policy.limits.max_fix_rounds,
         open_reviews=policy.limits.open_reviews,
     )
+
+
+def _is_ours(root: Issue) -> bool:
+    """Whether anybody called us there; whoever takes the label off stops it all the same.
+
+    What was part of an epic never was a root.
+    """
+    known = (root.record is not None and not root.record.epic) or root.record_refused
+    return bool(root.labels & {ORCHESTRATE, WORKER} or known)
 
 
 def _unread(issue: Issue, refused: str, *, is_epic: bool) -> Refusal | None:
