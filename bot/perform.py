@@ -134,10 +134,8 @@ class Performer:
     async def _allow(self, facts: Facts, decision: Decision) -> None:
         """The engine knows what the epic may cost before any of its runs calls a model.
 
-        Where the epic's record is not believed nobody knows it: what was allowed last holds for what is under way.
+        While the epic's record is not believed nobody knows it: what was allowed last holds for what is under way.
         """
-        if facts.epic.issue.record_refused:
-            return
         everything = {one.issue.id: one for one in (facts.epic, *facts.tickets)}
         live = any(run.live for one in everything.values() for run in one.runs)
         if not live and not any(isinstance(action, StartRun) for action in decision.actions):
@@ -145,7 +143,11 @@ class Performer:
         for action in decision.actions:
             if isinstance(action, Remember) and action.issue in everything:
                 one = everything[action.issue]
-                everything[action.issue] = replace(one, issue=replace(one.issue, record=action.record))
+                everything[action.issue] = replace(
+                    one, issue=replace(one.issue, record=action.record, record_refused="")
+                )
+        if everything[facts.epic.issue.id].issue.record_refused:
+            return
         tickets = tuple(everything[one.issue.id] for one in facts.tickets)
         then = replace(facts, epic=everything[facts.epic.issue.id], tickets=tickets)
         usd = budget(then)

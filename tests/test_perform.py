@@ -413,12 +413,17 @@ async def test_what_an_epic_may_cost_and_has_is_told_anew_only_while_its_record_
     """
     allowed = []
 
-    class Runs:
+    class Runs(Numbers):
         async def allow(self, *values):
             allowed.append(values)
 
     record = None if refused else Record("e", budget_usd=3.0, left_usd=(("gone", 0.75),))
     run = Run("r", "e", "plan", 1, RunState.RUNNING)
     epic = replace(facts.epic, issue=replace(facts.epic.issue, record=record, record_refused=refused), runs=(run,))
-    await performer([], runs=Runs()).perform(replace(facts, epic=epic), Decision())
+    performs = performer([], begin=lambda: Remembering([]), runs=Runs([]))
+    await performs.perform(replace(facts, epic=epic), Decision())
     assert allowed == told
+    if refused:  # until it begins anew, with a record of this round (seed 6132)
+        anew = Remember("e", Record("e", generation=2, budget_usd=5.0))
+        await performs.perform(replace(facts, epic=epic), Decision((anew,)))
+        assert allowed == [("epic:e", 5.0, 0.0)]
