@@ -7,6 +7,7 @@ hand stays in its name until somebody notices (`MemoryDatabase.bury`), which is 
 
 import asyncio
 import functools
+import math
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
@@ -74,15 +75,6 @@ class MemoryEngine:
         self._own: dict[str, asyncio.Task[Any]] = {}  # the runs that it has begun, also those that it has lost
         self._closing = self._dead = False
         self._database.engines.append(self)
-
-    @property
-    def paused(self) -> datetime | None:
-        """Until when no run may begin. A test may set it."""
-        return self._database.paused
-
-    @paused.setter
-    def paused(self, until: datetime | None) -> None:
-        self._database.paused = until
 
     def wake(self) -> None:
         """Something may have come due."""
@@ -152,16 +144,21 @@ class MemoryEngine:
         """US dollars that count against the budget of an epic when a model is called."""
         return self._database.spent(key)
 
-    def calls(self, run_id: str, usd: float) -> str:
+    def calls(self, run_id: str, usd: float, day_usd: float = math.inf) -> str:
         """A model is called for a run, at once and at this price, unless something forbids it: a word of `Verdict`."""
-        return self._database.calls(run_id, usd)
+        return self._database.calls(run_id, usd, day_usd)
+
+    def pause(self, until: datetime) -> None:
+        """The model's account is at its limit: see `port.Till`."""
+        self._database.pause(until)
 
     async def service(self) -> Service:
-        """What all epics share. A test may set the pause."""
+        """What all epics share."""
         lately = self._now() - timedelta(hours=1)
         count = sum(run.row.queued_at > lately for run in self._runs.values())
-        paused = self.paused if self.paused and self.paused > self._now() else None
-        return Service(paused, "The model's account is at its usage limit" if paused else "", 0.0, count)
+        paused = self._database.paused
+        why = "The model's account is at its usage limit" if paused else ""
+        return Service(paused, why, self._database.today_usd, count)
 
     async def records(self, key: str) -> Records:
         """Which records of a key were written last."""

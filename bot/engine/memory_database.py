@@ -1,8 +1,11 @@
 """What several engines in memory share: deliveries, keys and runs, and who has what in hand."""
 
+import asyncio
+import math
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from bot.engine.admission import admit
@@ -12,7 +15,6 @@ from bot.engine.pace import Pace
 from bot.engine.port import RunOrder, RunRow, RunState
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Mapping
 
     from bot.engine.memory import MemoryEngine
@@ -41,7 +43,9 @@ class MemoryDatabase:
         self.budgets: dict[str, float] = {}
         self.openings: dict[str, float] = {}
         """What epics had cost by their records before anything here knew of it."""
-        self.paused: datetime | None = None
+        self.days: defaultdict[date, float] = defaultdict(float)
+        """US dollars that all epics spent on each day (UTC)."""
+        self.paused_until: datetime | None = None
         self.ledger = MemoryLedger(now, self.pace.lag)
 
     def allow(self, key: str, budget_usd: float, recorded_usd: float) -> None:
@@ -53,18 +57,40 @@ class MemoryDatabase:
         """US dollars that an epic has spent, as far as is known here."""
         return round(self.openings.get(key, 0.0) + self._known(key), 6)
 
-    def calls(self, run_id: str, usd: float) -> str:
+    @property
+    def paused(self) -> datetime | None:
+        """Until when no run may begin, while it is paused."""
+        return self.paused_until if self.paused_until and self.paused_until > self.now() else None
+
+    def pause(self, until: datetime) -> None:
+        """No run begins, and no model is called, until then; a pause that lasts longer stands."""
+        self.paused_until = max(until, self.paused_until or until)
+        wait = (self.paused_until - self.now()).total_seconds()
+        asyncio.get_running_loop().call_later(max(0.0, wait), self.admit)
+
+    @property
+    def today_usd(self) -> float:
+        """US dollars that all epics spent today."""
+        return round(self.days[self._today()], 6)
+
+    def _today(self) -> date:
+        return self.now().astimezone(UTC).date()
+
+    def calls(self, run_id: str, usd: float, day_usd: float = math.inf) -> str:
         """A model is called for a run; a call takes no time here, so none is under way beside it."""
         run = self.runs.get(run_id)
         if run is None or run.row.state is not RunState.RUNNING:
             return "unknown"
         key = run.row.order.key
-        if self.paused and self.paused > self.now():
+        if self.paused:
             return "paused"
         if key not in self.budgets:
             return "wait"
         if self.spent(key) >= self.budgets[key]:
             return "epic"
+        if self.today_usd >= day_usd:
+            return "day"
+        self.days[self._today()] += usd
         run.row = replace(run.row, spent_usd=round(run.row.spent_usd + usd, 6))
         return "granted"
 
@@ -94,7 +120,7 @@ class MemoryDatabase:
 
     def admit(self) -> None:
         """Every queued run that has room is running now, with a new fence; some engine begins it."""
-        if self.paused and self.paused > self.now():
+        if self.paused:
             return
         running = [run.row.order for run in self.runs.values() if run.row.state is RunState.RUNNING]
         for order in admit(running, self.queue()):

@@ -47,5 +47,5 @@ async def test_an_agent_calls_its_model_until_the_budget_of_its_epic_is_spent(me
     assert [row.spent_usd for row in await engine.runs("epic-1")] == [4.0]
     await engine.allow("epic-1", 20.0, 11.5)
     assert (engine.calls("a", 2.0), await engine.spent("epic-1")) == ("granted", 13.5)
-    engine.paused = bench.engine._now() + timedelta(hours=1)
+    engine.pause(bench.engine._now() + timedelta(hours=1))
     assert engine.calls("a", 2.0) == "paused"

@@ -87,7 +87,7 @@ class VirtualLoop(base_events.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.moment = 0.0
-        self._date = BEGINNING
+        self.beginning = self._date = BEGINNING
         self._idle = 0
         self._timers: list[tuple[float, int, _Handle]] = []
         self._order = itertools.count()
@@ -99,6 +99,10 @@ class VirtualLoop(base_events.BaseEventLoop):
     def now(self) -> datetime:
         """The same as a date."""
         return self._date
+
+    def begins_at(self, date: datetime) -> None:
+        """The story begins at another date."""
+        self.beginning = self._date = date
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
         """Call it in the next turn."""
@@ -150,7 +154,7 @@ class VirtualLoop(base_events.BaseEventLoop):
             raise Forever("nothing is left that could happen")
         if timers[0][0] > self.moment:
             self.moment, self._idle = timers[0][0], 0
-            self._date = BEGINNING + timedelta(seconds=self.moment)
+            self._date = self.beginning + timedelta(seconds=self.moment)
 
     def _write_to_self(self) -> None:
         """Nobody sleeps, so nobody must be woken."""

@@ -13,7 +13,8 @@ MANY = 1000
 """Stories from which on nothing may be missing."""
 EXPECTED = (
     *(f"action {one.__name__}" for one in get_args(Action)),
-    *(f"agent {one}" for one in dict.fromkeys((*ENDS, "out of budget"))),
+    *(f"agent {one}" for one in dict.fromkeys(ENDS)),
+    *(f"model {one}" for one in ("epic", "day", "paused")),
     *(f"end {one}" for one in OVER if one != "duplicate"),
     *(f"fault {one}" for one in (*KINDS, CRASH_AFTER_PUSH)),
     *(

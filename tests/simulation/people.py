@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 OVER = ("completed", "canceled", "duplicate")
 WAITS = frozenset({
     "worker", "running", "tickets", "epic", "train", "approval", "computing", "outside", "conflict",
-    "queued", "epic_over", "checks", "reviewer", "no_pull_request", "head_moved", "open_reviews",
+    "queued", "epic_over", "checks", "reviewer", "no_pull_request", "head_moved", "open_reviews", "usage_limit",
+    "day_budget",
 })  # fmt: skip
 """Reasons that pass by themselves, or with another one that names a person."""
+ENOUGH_USD = 1000.0
+"""What a day may cost in the end."""
 TURN_SECONDS = 60.0
 """What a person needs to see the world as it is."""
 
@@ -267,7 +270,7 @@ class People:
     # ---- when it is calm
 
     def calms(self) -> None:
-        """What was broken by hand is put back; GitHub's checks end well."""
+        """What was broken by hand is put back, a day may cost more, and GitHub's checks end well."""
         self.hub.calm = True
         for epic in [one for one in self.linear.issues.values() if one.parent is None]:
             if epic.caller not in epic.labels:  # else nobody would ever look at it again
@@ -275,6 +278,8 @@ class People:
         for back in self.undo.values():
             back()
         self.undo.clear()
+        enough = self.world.policy.budget.model_copy(update={"day_usd": ENOUGH_USD})
+        self.world.policy = self.world.policy.model_copy(update={"budget": enough})
         for taken in [one for one in self.linear.issues.values() if one.departed and not (one.deleted or one.lone)]:
             self._puts(taken, Stage.DONE)  # who took it finishes it
         for pull in self.hub.pulls.values():

@@ -45,6 +45,8 @@ GUARDED_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 10, "names_protected": 14, "res
 """What people do who are asked to name the protected files that are changed."""
 TRIED_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "changes_account": 3}
 """What people do who try the service before they trust it with more."""
+SCARCE_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 30, "resumes": 6}
+"""What people do who want more done than they may spend."""
 
 PROTECTED = "ops/"
 """The folder that nobody changes unless a person names it."""
@@ -86,6 +88,8 @@ class Setting:
     """Some of what agents change is protected: a person must name it."""
     tried: bool = False
     """The service begins with a person's key, and is given an account of its own later."""
+    scarce: bool = False
+    """It is late on a day that may cost little, and the model's account may be at its limit for everybody."""
 
 
 ORDINARY = Setting("ordinary")
@@ -109,12 +113,14 @@ LEAVING = Setting("leaving", LEAVING_DEEDS, tasks=3, smooth=True, red=0.1, queue
 WRONG_CLOCKS = Setting("wrong clocks", TRAIN_DEEDS, {"clock jump": 0.2, "restart": 0.02}, tasks=3, smooth=True)
 TRIED = Setting("tried", TRIED_DEEDS, tasks=2, tried=True)
 TWO_EPICS = Setting("two epics", NEIGHBOURS_DEEDS, tasks=2, epics=2)
+SCARCE = Setting("scarce", SCARCE_DEEDS, tasks=2, scarce=True)
 GUARDED = Setting("guarded", GUARDED_DEEDS, tasks=2, guarded=True)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""
 REMAINDER = 4
 SELDOM = {
     (1, 9): UNTIDY,
+    (1, 2): SCARCE,
     (1, 4): LONE,
     (1, 6): LONE_MERGING,
     (2, 9): TAKING,

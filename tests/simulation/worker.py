@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bot.runs.contract import Ending
 from bot.runs.order import asks, ended
 from bot.runs.worker import Lease, WorkOrder
+from tests.simulation.clock import now
 from tests.simulation.hub import OWN
 from tests.simulation.results import Begun, Results, untold
 
@@ -79,6 +80,8 @@ class FakeWorker:
             if usd and (problem := await self._calls(order, lease, usd)):
                 return problem | {"cost_usd": cost} | untold(order.run.prompt)
             cost = round(cost + usd, 2)
+        if how == "limit" and world.setting.scarce and order.run.prompt != "update":  # everybody has the same account
+            self.process.engine.pause(world.later(minutes=chance.choice((5, 40))))
         result = self.results.result(order, begun, how, (agent.issue, agent.generation), chance)
         head = result.get("head")
         if head not in (None, begun.old):
@@ -100,12 +103,18 @@ class FakeWorker:
         """The agent calls its model, once; or how its run ends, where it is turned away."""
         if not await lease.still_mine():
             return ended(Ending.STOPPED, "the run is no longer this worker's")
-        word = self.process.engine.calls(order.run.run_id, usd)
-        if word == "epic":
-            self.world.fired["agent out of budget"] += 1
-            return ended(Ending.OUT_OF_BUDGET, "This epic has spent its budget.")
+        engine, day_usd = self.process.engine, self.world.policy.budget.day_usd
+        word = engine.calls(order.run.run_id, usd, day_usd)
+        if word != "granted":
+            self.world.fired[f"model {word}"] += 1
+        match word:
+            case "epic" | "day":
+                return ended(Ending.OUT_OF_BUDGET, f"The budget of the {word} is spent.")
+            case "paused":
+                resets = (await engine.service()).paused_until or now()
+                return ended(Ending.USAGE_LIMIT, "the limit is reached") | {"resets_at": resets.isoformat()}
         assert word == "granted", word
-        self.world.watch.starts.calls(self.process.database.runs[order.run.run_id].row.order.key, usd)
+        self.world.watch.starts.calls(self.process, order.run.run_id, usd)
         return None
 
     def _life(self, lease: Lease) -> int:

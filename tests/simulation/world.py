@@ -19,7 +19,7 @@ from bot.machine.decision import Action, Decision
 from bot.machine.facts import Facts
 from bot.machine.stages import ORCHESTRATE, STATES, WORKER, Stage
 from bot.words import sentence
-from tests.simulation.clock import VirtualLoop
+from tests.simulation.clock import BEGINNING, VirtualLoop
 from tests.simulation.doors import STALE_SECONDS, WEBHOOK, Chaos
 from tests.simulation.git import Git
 from tests.simulation.hub import NAME, House, Hub
@@ -39,6 +39,10 @@ _ACTIONS = {kind: f"action {kind.__name__}" for kind in get_args(Action)}
 RULES = ("linear", "keeps", "deletes", "vast")
 DOWN_SECONDS = 300.0
 """Nobody may start a service that died for so long."""
+LATE = BEGINNING.replace(hour=23, minute=30)
+"""When a story begins that another day comes upon."""
+SCARCE_USD = 6.0
+"""What a day may cost where money is scarce, until somebody gives more."""
 LINEAR_RETRIES = (60.0, 3600.0, 21600.0)
 
 
@@ -88,6 +92,8 @@ class World:
         self.agent_chance = random.Random(f"{self.seed} agents")
         self.races = random.Random(f"{self.seed} races")
         self.setting: Setting = setting_of(self.seed)
+        if self.setting.scarce:
+            self.loop.begins_at(LATE)
         pushes = random.Random(f"{self.seed} pushes")
         self.chaos = Chaos(random.Random(f"{self.seed} chaos"), pushes, self.setting.rates)
         luck = random.Random(f"{self.seed} luck").random()
@@ -95,6 +101,8 @@ class World:
         smooth = self.setting.smooth
         if smooth:
             self.ends = ("well",)
+        if self.setting.scarce:
+            self.ends = (*ENDS, "limit", "limit")
         house = random.Random(f"{self.seed} house")
         self.tasks = max(house.choice((1, 2, 2, 3)), self.setting.tasks)
         self.shared = house.random() < 0.3 and not smooth
@@ -108,7 +116,7 @@ class World:
                 "documentation": house.random() < 0.4,
                 "checks_appear_seconds": 30,
             },
-            "budget": {"epic_usd": 100 if smooth else house.choice((100, 100, 8))},
+            "budget": {"epic_usd": 100 if smooth else house.choice((100, 100, 8)), **_day(self.setting)},
             "git": {"protected": [PROTECTED]},
         })  # fmt: skip
         methods = house.choice((("merge", "squash", "rebase"), ("squash",), ("rebase",), ("merge",)))
@@ -345,6 +353,10 @@ class World:
         """Linear tries again; GitHub never does."""
         if source == "linear" and tries < len(LINEAR_RETRIES):
             self._comes(LINEAR_RETRIES[tries], source, event, delivery, body, tries + 1)
+
+
+def _day(setting: Setting) -> dict[str, float]:
+    return {"day_usd": SCARCE_USD} if setting.scarce else {}
 
 
 def _rules(seed: int, methods: tuple[str, ...]) -> dict[str, bool]:

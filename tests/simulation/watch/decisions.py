@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bot.machine.decision import Decision, Post
+from bot.machine.decision import Decision, Post, StartRun
 from bot.machine.facts import Facts
 from bot.machine.record import generation_of
 from tests.simulation.watch.part import Part
@@ -27,9 +27,8 @@ class Decisions(Part):
         """A round came to a decision."""
         self._goes_on(decision)
         self._has_a_reason(facts, decision)
-        if (
-            process.engine in process.database.engines
-        ):  # else it was taken for dead: it gets no number, and says nothing
+        self._is_let(facts, decision)
+        if process.engine in process.database.engines:  # else it was taken for dead: gets no number, and says nothing
             self._names_what_is_known(facts, decision)
 
     def _goes_on(self, decision: Decision) -> None:
@@ -55,6 +54,15 @@ class Decisions(Part):
                 self.violated(
                     "something stands still without a reason", f"{one.issue.identifier}: {one.issue.state_name}"
                 )
+
+    def _is_let(self, facts: Facts, decision: Decision) -> None:
+        """No run begins while the model's account is at its limit, or when the day's money is spent."""
+        service = facts.service
+        paused = service.paused_until is not None and service.paused_until > facts.now
+        if (paused or service.today_usd >= facts.rules.day_usd) and any(
+            isinstance(one, StartRun) for one in decision.actions
+        ):
+            self.violated("what is held back for everybody starts", facts.epic.issue.identifier)
 
     def _names_what_is_known(self, facts: Facts, decision: Decision) -> None:
         """A comment names no generation that the record has not yet: killed between them, it is refused for ever."""

@@ -1,6 +1,8 @@
 """Starts: a run is ordered once, for what may go on, as far as its process could see, and within the budget."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 
 from bot.engine.port import RunOrder
@@ -25,9 +27,18 @@ class Starts(Part):
     records: Records
     most: dict[str, float] = field(default_factory=dict)
     """The largest budget that each epic ever had, by its key."""
+    days: defaultdict[date, float] = field(default_factory=lambda: defaultdict(float))
+    """What all epics cost on each day."""
 
-    def calls(self, key: str, usd: float) -> None:
+    def calls(self, process: "Process", run: str, usd: float) -> None:
         """An agent calls its model. What a database knew that was lost is an estimate from then on."""
+        key, today = process.database.runs[run].row.order.key, self.world.loop.now().date()
+        day, day_usd = self.days[today], self.world.policy.budget.day_usd
+        self.days[today] += usd
+        if day >= day_usd and not self.world.losses:
+            self.violated(
+                "spent more than the budget", f"{key} calls, ${day:.2f} of the day's ${day_usd:.2f} are spent"
+            )
         before, record = self.world.spent.get(key, 0.0), self.records.written.get(key.removeprefix("epic:"))
         said = record.budget_usd if record and record.budget_usd is not None else self.world.policy.budget.epic_usd
         self.world.spent[key], self.most[key] = before + usd, max(said, self.most.get(key, 0.0))
