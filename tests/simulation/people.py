@@ -315,8 +315,11 @@ class People:
         self.says_once(held, word)
 
     def on_ticket(self, issue: Issue, blocker: Blocker) -> None:
-        """It passes by itself; somebody does by hand what is nobody's."""
-        below = self.linear.issue(str(blocker.values["ticket"]))
+        """It passes by itself, also where it was deleted meanwhile; somebody does by hand what is nobody's."""
+        name = str(blocker.values["ticket"])
+        below = next((one for one in self.linear.issues.values() if name in one.names), None)
+        if below is None or below.deleted:
+            return
         ours = (one.issue.id for facts, _ in self.world.decisions.values() for one in (facts.epic, *facts.tickets))
         if below.id not in ours:
             self._puts(below, Stage.DONE)

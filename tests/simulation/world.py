@@ -69,6 +69,8 @@ class World:
     checkouts: set[str] = field(default_factory=set)
     spent: dict[str, float] = field(default_factory=dict)
     """What every epic really cost, by its key."""
+    calls: dict[str, list[tuple[datetime, float]]] = field(default_factory=dict)
+    """When each run of this database called a model, and what that cost."""
     carried: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Heads that the service made by bringing one up to date: from which, and onto which base."""
     clashing: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -185,6 +187,7 @@ class World:
             process.kill("its database is gone")
         self.watch.database_lost()
         self.database = MemoryDatabase(PACE, self.loop.now)
+        self.calls.clear()
         self.checkouts.clear()
 
     # ---- what a process sees

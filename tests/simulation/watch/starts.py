@@ -35,6 +35,7 @@ class Starts(Part):
         key, today = process.database.runs[run].row.order.key, self.world.loop.now().date()
         day, day_usd = self.days[today], self.world.policy.budget.day_usd
         self.days[today] += usd
+        self.world.calls.setdefault(run, []).append((self.world.loop.now(), usd))
         if day >= day_usd and not self.world.losses:
             self.violated(
                 "spent more than the budget", f"{key} calls, ${day:.2f} of the day's ${day_usd:.2f} are spent"
