@@ -530,4 +530,18 @@ PLANTED = (
         "    return max(0.0, recorded(facts)",
         found_by=150,
     ),
+    Planted(
+        "nobody asks whether the model's account is at its limit",
+        "bot/machine/limits.py",
+        "    if end is None or end <= facts.now:\n",
+        "    if True:\n",
+        found_by=73,
+    ),
+    Planted(
+        "nobody asks what the day has cost",
+        "bot/machine/limits.py",
+        "    if facts.service.today_usd < facts.rules.day_usd:\n",
+        "    if True:\n",
+        found_by=73,
+    ),
 )

@@ -45,7 +45,16 @@ GUARDED_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 10, "names_protected": 14, "res
 """What people do who are asked to name the protected files that are changed."""
 TRIED_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "changes_account": 3}
 """What people do who try the service before they trust it with more."""
-SCARCE_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 30, "resumes": 6}
+SCARCE_DEEDS = {
+    "takes_turn": 20,
+    "resumes": 8,
+    "labels": 2,
+    "wishes": 2,
+    "moves": 1,
+    "budget": 2,
+    "moves_back": 1,
+    "pushes": 1,
+}
 """What people do who want more done than they may spend."""
 
 PROTECTED = "ops/"
@@ -53,6 +62,14 @@ PROTECTED = "ops/"
 ELSEWHERE = "elsewhere"
 """The label of another repository that the service may work in."""
 ILL = {"github 502 before": 0.15, "github timeout after": 0.05, "linear 500 before": 0.05, "linear 500 after": 0.05}
+
+UNSTEADY = {
+    "restart": 0.02,
+    "crash after": 0.002,
+    "linear 500 after": 0.02,
+    "github 502 before": 0.02,
+    "clock jump": 0.01,
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +130,7 @@ LEAVING = Setting("leaving", LEAVING_DEEDS, tasks=3, smooth=True, red=0.1, queue
 WRONG_CLOCKS = Setting("wrong clocks", TRAIN_DEEDS, {"clock jump": 0.2, "restart": 0.02}, tasks=3, smooth=True)
 TRIED = Setting("tried", TRIED_DEEDS, tasks=2, tried=True)
 TWO_EPICS = Setting("two epics", NEIGHBOURS_DEEDS, tasks=2, epics=2)
-SCARCE = Setting("scarce", SCARCE_DEEDS, tasks=2, scarce=True)
+SCARCE = Setting("scarce", SCARCE_DEEDS, UNSTEADY, tasks=2, scarce=True)
 GUARDED = Setting("guarded", GUARDED_DEEDS, tasks=2, guarded=True)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""

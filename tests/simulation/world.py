@@ -41,7 +41,7 @@ DOWN_SECONDS = 300.0
 """Nobody may start a service that died for so long."""
 LATE = BEGINNING.replace(hour=23, minute=30)
 """When a story begins that another day comes upon."""
-SCARCE_USD = 6.0
+SCARCE_USD = 4.0
 """What a day may cost where money is scarce, until somebody gives more."""
 LINEAR_RETRIES = (60.0, 3600.0, 21600.0)
 
@@ -104,7 +104,7 @@ class World:
         if smooth:
             self.ends = ("well",)
         if self.setting.scarce:
-            self.ends = (*ENDS, "limit", "limit")
+            self.ends = (*ENDS, *("limit",) * 4)
         house = random.Random(f"{self.seed} house")
         self.tasks = max(house.choice((1, 2, 2, 3)), self.setting.tasks)
         self.shared = house.random() < 0.3 and not smooth
