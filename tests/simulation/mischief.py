@@ -296,6 +296,23 @@ def points_elsewhere(people: "People", issue: Issue) -> None:
         people.undo[f"elsewhere {root.id}"] = lambda: people.linear.label(root, remove=(ELSEWHERE,))
 
 
+def empties(people: "People", issue: Issue) -> None:
+    """Somebody empties the specification, or writes too much of it, and puts back what it was."""
+    root = people.epic_of(issue)
+    if f"spec {root.id}" in people.undo:
+        people.undo.pop(f"spec {root.id}")()
+        return
+    before = root.description
+    root.description = people.chance.choice(("", " \n", "Much. " * 40_000))
+    people.linear.touch(root)
+
+    def put_back() -> None:
+        root.description = before
+        people.linear.touch(root)
+
+    people.undo[f"spec {root.id}"] = put_back
+
+
 def unnames(people: "People", issue: Issue) -> None:
     """Whoever runs the service takes the repository out of callboard.toml, and puts it back."""
     if "repository" in people.undo:
@@ -344,7 +361,7 @@ DEEDS = {
         pushes_when_approved, merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back,
         cancels_work, stops_train, stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out,
         destroys, unsays_ours, answers, takes_record, takes_document, takes_label, relabels, points_elsewhere,
-        unnames, transfers, revokes, changes_account, relates_across, moves_over,
+        unnames, empties, transfers, revokes, changes_account, relates_across, moves_over,
     )
 }  # fmt: skip
 

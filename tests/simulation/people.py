@@ -20,7 +20,7 @@ OVER = ("completed", "canceled", "duplicate")
 WAITS = frozenset({
     "worker", "running", "tickets", "epic", "train", "approval", "computing", "outside", "conflict",
     "queued", "epic_over", "checks", "reviewer", "no_pull_request", "head_moved", "open_reviews", "usage_limit",
-    "day_budget",
+    "day_budget", "runs_per_hour",
 })  # fmt: skip
 """Reasons that pass by themselves, or with another one that names a person."""
 ENOUGH_USD = 1000.0

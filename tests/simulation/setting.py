@@ -46,15 +46,9 @@ GUARDED_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 10, "names_protected": 14, "res
 TRIED_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "changes_account": 3}
 """What people do who try the service before they trust it with more."""
 SCARCE_DEEDS = {
-    "takes_turn": 20,
-    "resumes": 8,
-    "labels": 2,
-    "wishes": 2,
-    "moves": 1,
-    "budget": 2,
-    "moves_back": 1,
-    "pushes": 1,
-}
+    "takes_turn": 20, "resumes": 8, "labels": 2, "wishes": 2, "moves": 1, "budget": 2, "moves_back": 1, "pushes": 1,
+    "empties": 2,
+}  # fmt: skip
 """What people do who want more done than they may spend."""
 
 PROTECTED = "ops/"

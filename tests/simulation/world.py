@@ -111,7 +111,10 @@ class World:
         """Whether tickets touch the same file, so that they conflict."""
         self.policy = Policy.model_validate({
             "repositories": [{"name": NAME, "teams": [TEAM]}, {"name": f"{NAME}-other", "label": ELSEWHERE}],
-            "limits": {"workers": house.choice((1, 2, 3)), "open_reviews": 0 if smooth else house.choice((0, 0, 0, 1))},
+            "limits": {
+                "workers": house.choice((1, 2, 3)), "open_reviews": 0 if smooth else house.choice((0, 0, 0, 1)),
+                **_breakers(self.setting),
+            },
             "gates": {
                 "plan": "auto" if smooth else house.choice(("auto", "auto", "person")),
                 "dependents_start": house.choice(("code_review", "code_review", "done")),
@@ -356,6 +359,10 @@ class World:
         """Linear tries again; GitHub never does."""
         if source == "linear" and tries < len(LINEAR_RETRIES):
             self._comes(LINEAR_RETRIES[tries], source, event, delivery, body, tries + 1)
+
+
+def _breakers(setting: Setting) -> dict[str, int]:
+    return {"runs_per_ticket": 8, "runs_per_hour": 16} if setting.scarce else {}
 
 
 def _day(setting: Setting) -> dict[str, float]:

@@ -56,12 +56,11 @@ class Decisions(Part):
                 )
 
     def _is_let(self, facts: Facts, decision: Decision) -> None:
-        """No run begins while the model's account is at its limit, or when the day's money is spent."""
+        """No run begins while the model's account is at its limit, or after too much money or too many runs."""
         service = facts.service
         paused = service.paused_until is not None and service.paused_until > facts.now
-        if (paused or service.today_usd >= facts.rules.day_usd) and any(
-            isinstance(one, StartRun) for one in decision.actions
-        ):
+        spent = service.today_usd >= facts.rules.day_usd or service.runs_lately >= facts.rules.runs_per_hour
+        if (paused or spent) and any(isinstance(one, StartRun) for one in decision.actions):
             self.violated("what is held back for everybody starts", facts.epic.issue.identifier)
 
     def _names_what_is_known(self, facts: Facts, decision: Decision) -> None:
