@@ -535,7 +535,7 @@ PLANTED = (
         "bot/machine/limits.py",
         "    if end is None or end <= facts.now:\n",
         "    if True:\n",
-        found_by=73,
+        found_by=433,
     ),
     Planted(
         "nobody asks what the day has cost",
@@ -543,5 +543,12 @@ PLANTED = (
         "    if facts.service.today_usd < facts.rules.day_usd:\n",
         "    if True:\n",
         found_by=73,
+    ),
+    Planted(
+        "nobody asks how many runs there were within an hour",
+        "bot/machine/limits.py",
+        "    if facts.service.runs_lately >= facts.rules.runs_per_hour:\n",
+        "    if False:\n",
+        found_by=673,
     ),
 )
