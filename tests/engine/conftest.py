@@ -19,7 +19,7 @@ from bot.engine.database import Database, open_database
 from bot.engine.embedded import embedded_server
 from bot.engine.memory import MemoryEngine
 from bot.engine.pace import Pace
-from bot.engine.port import Delivery, Engine, EngineStatus, Lease, RunOrder, RunRow
+from bot.engine.port import Delivery, Engine, EngineStatus, KeyRow, Lease, RunOrder, RunRow
 from bot.engine.postgres import PostgresEngine
 
 FAST = Pace(
@@ -182,6 +182,13 @@ class Bench:
             while not condition(rows := await self.engine.runs(key)):
                 await asyncio.sleep(0.005)
         return rows
+
+    async def until_parked(self, count: int) -> tuple[KeyRow, ...]:
+        """Wait until so many keys are parked."""
+        async with asyncio.timeout(PATIENCE):
+            while len(keys := (await self.engine.parked()).keys) != count:
+                await asyncio.sleep(0.005)
+        return keys
 
     async def quiet(self, seconds: float = 0.08) -> None:
         """Long enough for everything that should not happen."""

@@ -16,7 +16,7 @@ async def test_a_delivery_causes_one_round_on_its_subject(bench: Bench) -> None:
     await bench.until(lambda: bench.calls.rounds)
     await bench.quiet()
     assert bench.calls.rounds == ["issue-1"]
-    assert (await bench.engine.status()).open_deliveries == 0
+    assert (await bench.settled()).open_deliveries == 0
 
 
 async def test_a_delivery_goes_to_the_key_its_subject_is_routed_to(bench: Bench) -> None:
@@ -38,7 +38,7 @@ async def test_a_round_may_pass_its_subject_on_to_the_real_key(bench: Bench) -> 
     await bench.engine.accept(bench.delivery("issue-1"))
     await bench.until(lambda: len(bench.calls.rounds) == 2)
     assert sorted(bench.calls.rounds) == ["epic-1", "issue-1"]
-    assert (await bench.engine.status()).open_deliveries == 0
+    assert (await bench.settled()).open_deliveries == 0
 
 
 async def test_hints_before_a_round_are_one_round(bench: Bench) -> None:
@@ -65,7 +65,7 @@ async def test_hints_during_a_round_cause_exactly_one_more_and_soon(bench: Bench
     await bench.quiet()
     assert bench.calls.rounds == ["epic-1", "epic-1"]
     assert bench.calls.most_inside["epic-1"] == 1
-    assert (await bench.engine.status()).open_deliveries == 0
+    assert (await bench.settled()).open_deliveries == 0
 
 
 async def test_a_hint_that_a_round_gives_its_own_key_causes_one_more(bench: Bench) -> None:
@@ -97,7 +97,7 @@ async def test_a_delivery_that_was_finished_is_known_and_wakes_nobody(bench: Ben
     delivery = bench.delivery("issue-1")
     await bench.engine.accept(delivery)
     await bench.until(lambda: bench.calls.rounds)
-    await bench.quiet(0.07)
+    await bench.settled()
     assert await bench.engine.accept(delivery) is Accepted.KNOWN
     await bench.quiet()
     assert bench.calls.rounds == ["issue-1"]
@@ -218,7 +218,7 @@ async def test_a_key_that_fails_too_often_is_parked_while_others_go_on(bench: Be
     await bench.until(lambda: len(bench.calls.rounds) == 3)
     await bench.quiet()
     assert bench.calls.rounds == ["poison"] * 3
-    (parked,) = (await bench.engine.parked()).keys
+    (parked,) = await bench.until_parked(1)
     assert (parked.key, parked.attempts, parked.error) == ("poison", 3, "RuntimeError: always")
     await bench.engine.accept(bench.delivery("epic-2"))
     await bench.until(lambda: "epic-2" in bench.calls.rounds)
@@ -242,7 +242,7 @@ async def test_a_parked_key_is_tried_once_for_each_new_hint(bench: Bench) -> Non
     bench.calls.fail["poison"] = RuntimeError("always")
     await bench.engine.hint("poison")
     await bench.until(lambda: len(bench.calls.rounds) == 3)
-    await bench.quiet(0.07)
+    await bench.until_parked(1)
     await bench.engine.hint("poison")
     await bench.until(lambda: len(bench.calls.rounds) == 4)
     await bench.quiet()
@@ -250,8 +250,7 @@ async def test_a_parked_key_is_tried_once_for_each_new_hint(bench: Bench) -> Non
     bench.calls.fail.clear()
     await bench.engine.accept(bench.delivery("poison"))
     await bench.until(lambda: len(bench.calls.rounds) == 5)
-    await bench.quiet(0.05)
-    assert (await bench.engine.parked()).keys == ()
+    await bench.until_parked(0)
 
 
 async def test_a_parked_key_is_tried_by_the_resync_only_now_and_then(bench: Bench) -> None:
@@ -272,7 +271,7 @@ async def test_a_parked_key_is_tried_again_though_nothing_live_bears_it_any_more
     await bench.until(lambda: len(bench.calls.rounds) == 3)
     bench.calls.fail.clear()
     await bench.until(lambda: len(bench.calls.rounds) == 4)
-    assert (await bench.engine.parked()).keys == ()
+    await bench.until_parked(0)
 
 
 async def test_an_error_that_says_when_to_come_back_never_parks(bench: Bench) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bot.engine.port import RunState
 from bot.engine.postgres import PostgresEngine
-from tests.engine.conftest import Bench
+from tests.engine.conftest import PATIENCE, Bench
 
 
 async def sql(bench: Bench, statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -15,6 +15,17 @@ async def sql(bench: Bench, statement: str, *values: Any) -> list[tuple[Any, ...
     async with bench.database.pool.connection() as connection:
         cursor = await connection.execute(statement, values)
         return await cursor.fetchall() if cursor.description else []
+
+
+async def until(bench: Bench, statement: str, wanted: list[tuple[Any, ...]]) -> None:
+    """Wait until the database says so, however busy the machine is."""
+    async with asyncio.timeout(PATIENCE):
+        while await sql(bench, statement) != wanted:
+            await asyncio.sleep(0.005)
+
+
+JOBS = "SELECT queueing_lock FROM procrastinate_jobs ORDER BY 1"
+OPEN = "SELECT delivery FROM deliveries WHERE done_at IS NULL"
 
 
 async def test_a_delivery_committed_after_a_later_one_was_served_is_served_too(postgres: Bench) -> None:
@@ -28,13 +39,12 @@ async def test_a_delivery_committed_after_a_later_one_was_served_is_served_too(p
         )
         await bench.engine.accept(bench.delivery("epic-1", "fast"))
         await bench.until(lambda: len(bench.calls.rounds) == 1)
-        await bench.quiet(0.07)
+        await until(bench, OPEN, [])
         await connection.execute("UPDATE keys SET wanted = wanted + 1 WHERE key = 'epic-1'")
     ids = dict(await sql(bench, "SELECT delivery, id FROM deliveries"))
     assert ids["slow"] < ids["fast"]
     await bench.until(lambda: len(bench.calls.rounds) == 2)
-    await bench.quiet(0.07)
-    assert await sql(bench, "SELECT delivery FROM deliveries WHERE done_at IS NULL") == []
+    await until(bench, OPEN, [])
 
 
 async def test_a_delivery_that_comes_while_its_round_reads_is_not_closed_by_that_round(postgres: Bench) -> None:
@@ -46,7 +56,7 @@ async def test_a_delivery_that_comes_while_its_round_reads_is_not_closed_by_that
     bench.calls.during["epic-1"] = bench.calls.held["never"].wait  # the next round stops here
     bench.calls.held["epic-1"].set()
     await bench.until(lambda: len(bench.calls.rounds) == 1 and bench.calls.inside["epic-1"])
-    assert await sql(bench, "SELECT delivery FROM deliveries WHERE done_at IS NULL") == [("two",)]
+    assert await sql(bench, OPEN) == [("two",)]
 
 
 @pytest.mark.proves("S-07")
@@ -59,7 +69,7 @@ async def test_a_lost_wake_up_is_found(postgres: Bench) -> None:
 async def test_a_run_whose_job_was_lost_is_begun(postgres: Bench) -> None:
     bench = await postgres.open()
     await bench.engine.start_run(bench.order("a"))
-    await bench.quiet(0.07)
+    await until(bench, JOBS, [("epic-1",), ("run a",)])
     await sql(bench, "DELETE FROM procrastinate_jobs")
     bench.work()
     await bench.until(lambda: "a" in bench.calls.running)
@@ -81,7 +91,7 @@ async def test_a_job_that_came_twice_begins_its_run_once(postgres: Bench) -> Non
 async def test_a_key_whose_worker_died_goes_on_elsewhere(postgres: Bench) -> None:
     bench = await postgres.open()
     await bench.engine.accept(bench.delivery("epic-1"))
-    await bench.quiet(0.05)
+    await until(bench, JOBS, [("epic-1",)])
     (worker,) = await sql(bench, "INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
     await sql(bench, "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", worker[0])
     bench.work()
@@ -93,7 +103,7 @@ async def test_a_key_whose_worker_died_goes_on_elsewhere(postgres: Bench) -> Non
 async def test_a_run_whose_process_died_is_started_again_with_a_higher_fence(postgres: Bench) -> None:
     bench = await postgres.open()
     await bench.engine.start_run(bench.order("a"))
-    await bench.quiet(0.05)
+    await until(bench, JOBS, [("epic-1",), ("run a",)])
     await sql(bench, "UPDATE runs SET owner = 'a dead process', beat_at = now()")
     bench.work()
     await bench.quiet(0.15)
@@ -234,7 +244,7 @@ async def test_after_the_server_itself_was_started_nobody_is_waited_for(postgres
     bench = await postgres.open(dead_after=3600.0)
     await bench.engine.start_run(bench.order("a"))
     await bench.engine.hint("epic-2")
-    await bench.quiet(0.05)
+    await until(bench, JOBS, [("epic-1",), ("epic-2",), ("run a",)])
     (worker,) = await sql(bench, "INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
     await sql(bench, "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", worker[0])
     await sql(bench, "UPDATE runs SET owner = 'a dead process'")
@@ -258,8 +268,7 @@ async def test_only_one_process_resyncs_in_an_interval(postgres: Bench) -> None:
 async def test_a_delivery_is_known_for_days_and_then_deleted(postgres: Bench) -> None:
     bench = await postgres.start()
     await bench.engine.accept(bench.delivery("epic-1", "old"))
-    await bench.until(lambda: bench.calls.rounds)
-    await bench.quiet(0.07)
+    await until(bench, OPEN, [])
     await bench.stop()
     await sql(bench, "UPDATE deliveries SET done_at = now() - interval '8 hours'")
     bench.work()
@@ -268,8 +277,7 @@ async def test_a_delivery_is_known_for_days_and_then_deleted(postgres: Bench) ->
     assert len(await sql(bench, "SELECT 1 FROM deliveries")) == 1
     await sql(bench, "UPDATE deliveries SET done_at = now() - interval '4 days'")
     bench.work()
-    await bench.quiet(0.07)
-    assert await sql(bench, "SELECT 1 FROM deliveries") == []
+    await until(bench, "SELECT 1 FROM deliveries", [])
 
 
 async def test_finished_jobs_leave_nothing_behind(postgres: Bench) -> None:
@@ -277,11 +285,5 @@ async def test_finished_jobs_leave_nothing_behind(postgres: Bench) -> None:
     await bench.engine.start_run(bench.order("a"))
     bench.calls.release["a"].set()
     await bench.until_runs("epic-1", lambda rows: rows[0].state is RunState.FINISHED)
-    await bench.quiet()
-    for _ in range(200):  # a busy machine may be a moment late with its last jobs
-        left = await sql(bench, "SELECT 1 FROM procrastinate_jobs")
-        left += await sql(bench, "SELECT 1 FROM procrastinate_events")
-        if not left:
-            break
-        await asyncio.sleep(0.05)
-    assert left == []
+    await until(bench, JOBS, [])
+    await until(bench, "SELECT 1 FROM procrastinate_events", [])
