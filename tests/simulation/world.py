@@ -228,6 +228,7 @@ class World:
         for action in decision.actions:
             self.fired[_ACTIONS[type(action)]] += 1
         self.watch.decisions.made(process, facts, decision)
+        self.watch.starts.allows(facts, decision)
         self.watch.records.decided(process, facts.key.removeprefix("epic:"))
         if self.verbose:
             names = {one.issue.id: one.issue.identifier for one in (facts.epic, *facts.tickets)}

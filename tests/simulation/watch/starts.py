@@ -6,6 +6,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from bot.engine.port import RunOrder
+from bot.machine.decision import Decision, Remember
+from bot.machine.facts import Facts
 from bot.machine.stages import ORCHESTRATE, STATES, WORKER, Stage
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.records import Records
@@ -29,6 +31,12 @@ class Starts(Part):
     """The largest budget that each epic ever had, by its key."""
     days: defaultdict[date, float] = field(default_factory=lambda: defaultdict(float))
     """What all epics cost on each day."""
+
+    def allows(self, facts: Facts, decision: Decision) -> None:
+        """A round heard what an epic may cost: that holds at once, whether or not its record can be written then."""
+        for one in decision.actions:
+            if isinstance(one, Remember) and one.issue == facts.epic.issue.id and one.record.budget_usd is not None:
+                self.most[facts.key] = max(one.record.budget_usd, self.most.get(facts.key, 0.0))
 
     def calls(self, process: "Process", run: str, usd: float) -> None:
         """An agent calls its model. What a database knew that was lost is an estimate from then on."""
