@@ -38,7 +38,7 @@ PAUSE = """
 """
 SERVICE = """
     SELECT (SELECT until FROM pauses WHERE until > now()), (SELECT why FROM pauses WHERE until > now()),
-        (SELECT coalesce(sum(usd), 0) FROM spending WHERE day = (now() AT TIME ZONE 'UTC')::date),
+        (SELECT coalesce(sum(spent), 0) FROM counted WHERE day = (now() AT TIME ZONE 'UTC')::date),
         (SELECT count(*) FROM runs WHERE queued_at > now() - interval '1 hour')
 """
 SPENT_BY = """

@@ -112,6 +112,20 @@ async def test_what_counts_against_a_budget_can_be_asked_for(postgres: Any) -> N
     assert await postgres.engine.spent("epic-2") == 0.0
 
 
+async def test_what_counts_against_the_day_is_what_runs_are_held_back_by(postgres: Any) -> None:
+    """Else they began, were turned away, and began again every thirty seconds until midnight."""
+    await postgres.start()
+    till = await _running(postgres, "a", budget=100)
+    await _running(postgres, "b", key="epic-2", budget=100)
+    assert (await till.reserve("a", 3.0, MUCH)).word == "granted"
+    assert (await postgres.engine.service()).today_usd == 0.0
+    await postgres.engine.cancel_run("a", "stop")
+    await postgres.until_runs("epic-1", lambda rows: rows[0].state is RunState.CANCELED)
+    refused = await till.reserve("b", 0.01, 2.0)
+    assert (refused.word, refused.spent) == ("day", 3.0)
+    assert (await postgres.engine.service()).today_usd == 3.0
+
+
 async def test_what_a_killed_process_had_taken_off_is_spent(postgres: Any) -> None:
     await postgres.start()
     till = await _running(postgres, "a", "b")
