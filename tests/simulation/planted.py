@@ -87,6 +87,12 @@ PLANTED = (
         found_by=34,
     ),
     Planted(
+        "what a run has cost is not counted",
+        "bot/machine/spending.py",
+        "cost_usd=round(record.cost_usd + cost, 6)) if cost",
+        "cost_usd=record.cost_usd) if cost",
+    ),
+    Planted(
         "the budget is not looked at",
         "bot/machine/running.py",
         "    if spent(facts) >= budget(facts):",

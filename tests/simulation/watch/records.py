@@ -169,7 +169,8 @@ class Records(Part):
         row = next((one for one in known if one.order.generation == new.settled > old.settled), None)
         settled = [one for one in known if old.settled < one.order.generation <= new.settled]
         cost, dues = new.cost_usd - old.cost_usd, self._dues(process, holder, known, settled)
-        if abs(cost) > 1e-6 and not any(least - 1e-6 <= cost <= most + 1e-6 for least, most in dues):
+        counts = new.settled > old.settled or abs(cost) > 1e-6
+        if counts and not any(least - 1e-6 <= cost <= most + 1e-6 for least, most in dues):
             self.violated("a cost is counted wrong", f"{holder.identifier}: {cost:.2f} instead of {dues[0][1]:.2f}")
         for artifact, folder in ((new.research, "research"), (new.plan, "plans")):
             if artifact is None:
