@@ -380,6 +380,8 @@ class Hub:
         Raises:
             Refusal: as GitHub does.
         """
+        if not (self.house.queue and pull.base == "main"):
+            raise Refusal(422, "UNPROCESSABLE: Merge queue is not enabled for this branch")
         if head is not None and head != self.head(pull):
             raise Refusal(422, "UNPROCESSABLE: expected head oid does not match")
         if not pull.open or self.obstacle(pull) not in ("", "Head branch is out of date"):
