@@ -248,7 +248,7 @@ class People:
         tip = self.world.git.refs["main"]
         self.words += 1
         tree = {**self.world.git.commits[tip].tree, "elsewhere": f"{self.words}"}
-        if self.world.shared and self.chance.random() < 0.3:
+        if self.world.lot.shared and self.chance.random() < 0.3:
             tree["src/shared"] = f"bob {self.words}"
         self.hub.pushed("main", self.world.git.commit((tip,), tree, ours=False, brings="elsewhere"), "bob")
 

@@ -82,7 +82,7 @@ class Results:
         return self._writes(order, begun, how, made_by)
 
     def _breakdown(self, order: WorkOrder, chance: random.Random, *, lies: bool) -> dict[str, Any]:
-        keys = ["store", "page", "feed"][: self.world.tasks]
+        keys = ["store", "page", "feed"][: self.world.lot.tasks]
         tasks: list[dict[str, Any]] = []
         for place, key in enumerate(keys):
             below = [one for one in keys[:place] if chance.random() < 0.5 or self.world.setting.stacked]
@@ -128,7 +128,7 @@ class Results:
             files = {f"src/{task}/phase{left[0]}-{name}": task}
             if self.world.setting.guarded and self.world.agent_chance.random() < 0.8:
                 files[f"{PROTECTED}{task}"] = f"{task} {made_by[1]}"
-            if self.world.shared and left[0] == 1:
+            if self.world.lot.shared and left[0] == 1:
                 files["src/shared"] = f"{task} {made_by[1]}"
         elif order.loop.wishes:
             files = {f"src/{task}/wish": " ".join(order.loop.wishes)}

@@ -208,7 +208,7 @@ def _is_theirs(world: World, ticket: Issue, branch: str) -> bool:
         or branch in world.watch.moves.left_to_people
         or hub.open_of(branch) is not None  # an older one, reopened: deleting it would close that
         or world.git.tip(branch) not in _on_main(world, branch)  # pushed to, or worked on, after that
-        or world.house.keeps  # nobody may delete it
+        or world.lot.house.keeps  # nobody may delete it
         or bool(hub.of(own_branch(ticket)))  # it was stacked on when the branch was to go, perhaps
         or (ticket.lone and branch in hub.stood_on)  # by what is none of its epic
         # begun anew as an epic when its record was not to be believed: an epic has no pull request of its own

@@ -68,7 +68,7 @@ class FakeWorker:
             return begun
         world.checkouts.add(order.branch)
         world.linear.begins(world.linear.issues[agent.issue], order.branch)
-        how = "well" if world.calm else chance.choice(world.ends)
+        how = "well" if world.calm else chance.choice(world.lot.ends)
         world.fired[f"agent {how}"] += 1
         calls = () if order.run.prompt == "update" else (round(chance.uniform(0.1, 1.0), 2),) * CALLS
         minutes = order.run.minutes if how == "hangs" else chance.choice((0.2, 1.0, 5.0))

@@ -12,7 +12,6 @@ from typing import get_args
 
 from pydantic_core import to_json
 
-from bot.config import Policy
 from bot.engine.memory_database import MemoryDatabase
 from bot.engine.pace import Pace
 from bot.machine.decision import Action, Decision
@@ -22,27 +21,21 @@ from bot.words import sentence
 from tests.simulation.clock import BEGINNING, VirtualLoop
 from tests.simulation.doors import STALE_SECONDS, WEBHOOK, Chaos
 from tests.simulation.git import Git
-from tests.simulation.hub import NAME, House, Hub
-from tests.simulation.linear import BEFORE, TEAM, Linear, Node
+from tests.simulation.hub import Hub
+from tests.simulation.linear import BEFORE, Linear, Node
+from tests.simulation.lot import drawn
 from tests.simulation.mischief import Meanwhile
 from tests.simulation.process import GITHUB_SECRET, LINEAR_SECRET, Process
-from tests.simulation.setting import ELSEWHERE, PROTECTED, Setting, setting_of
 from tests.simulation.watch import Watch
 from tests.simulation.watch.seen import PullSight, Sight
-from tests.simulation.worker import ENDS, UNLUCKY, Agent
+from tests.simulation.worker import Agent
 
 PACE = Pace(tick=60.0, resync=240.0, parked_retry=600.0)
-ECHO = ("nothing", "nothing", "nothing", "Comment", "everything")
-"""What Linear tells the service of the service's own writes. Somewhere of 1,331 events comments were told and issues
-were not, so nobody may depend on it, nor on its absence."""
 _ACTIONS = {kind: f"action {kind.__name__}" for kind in get_args(Action)}
-RULES = ("linear", "keeps", "deletes", "vast")
 DOWN_SECONDS = 300.0
 """Nobody may start a service that died for so long."""
 LATE = BEGINNING.replace(hour=23, minute=30)
 """When a story begins that another day comes upon."""
-SCARCE_USD = 4.0
-"""What a day may cost where money is scarce, until somebody gives more."""
 LINEAR_RETRIES = (60.0, 3600.0, 21600.0)
 
 
@@ -93,52 +86,17 @@ class World:
         self.chance = random.Random(f"{self.seed} people")
         self.agent_chance = random.Random(f"{self.seed} agents")
         self.races = random.Random(f"{self.seed} races")
-        self.setting: Setting = setting_of(self.seed)
+        self.lot = drawn(self.seed)
+        self.setting = self.lot.setting
         if self.setting.scarce:
             self.loop.begins_at(LATE)
         pushes = random.Random(f"{self.seed} pushes")
         self.chaos = Chaos(random.Random(f"{self.seed} chaos"), pushes, self.setting.rates)
-        luck = random.Random(f"{self.seed} luck").random()
-        self.ends = UNLUCKY if luck < 0.1 else ("well",) if luck > 0.7 else ENDS  # the smooth ones come to merges
-        smooth = self.setting.smooth
-        if smooth:
-            self.ends = ("well",)
-        if self.setting.scarce:
-            self.ends = (*ENDS, *("limit",) * 4)
-        house = random.Random(f"{self.seed} house")
-        self.tasks = max(house.choice((1, 2, 2, 3)), self.setting.tasks)
-        self.shared = house.random() < 0.3 and not smooth
-        """Whether tickets touch the same file, so that they conflict."""
-        self.policy = Policy.model_validate({
-            "repositories": [{"name": NAME, "teams": [TEAM]}, {"name": f"{NAME}-other", "label": ELSEWHERE}],
-            "limits": {
-                "workers": house.choice((1, 2, 3)), "open_reviews": 0 if smooth else house.choice((0, 0, 0, 1)),
-                **_breakers(self.setting),
-            },
-            "gates": {
-                "plan": "auto" if smooth else house.choice(("auto", "auto", "person")),
-                "dependents_start": house.choice(("code_review", "code_review", "done")),
-                "documentation": house.random() < 0.4,
-                "checks_appear_seconds": 30,
-            },
-            "budget": {"epic_usd": 100 if smooth else house.choice((100, 100, 8)), **_day(self.setting)},
-            "git": {"protected": [PROTECTED]},
-        })  # fmt: skip
-        methods = house.choice((("merge", "squash", "rebase"), ("squash",), ("rebase",), ("merge",)))
-        self.house = House(
-            methods=methods,
-            ci=house.random() < 0.7,
-            required=house.random() < 0.5,
-            strict=house.random() < 0.2,
-            review=house.random() < 0.2,
-            queue=house.random() < self.setting.queue,
-            **_rules(self.seed, methods),
-        )
-        self.echo = random.Random(f"{self.seed} echo").choice(ECHO)
+        self.policy = self.lot.policy
         self.git = Git()
         root = self.git.commit((), {"README": "YouLab", "src/shared": "begin"}, ours=False, brings="the beginning")
         self.git.refs["main"] = root
-        self.hub = Hub(self.git, self.house, random.Random(f"{self.seed} hub"), self._github_changed)
+        self.hub = Hub(self.git, self.lot.house, random.Random(f"{self.seed} hub"), self._github_changed)
         self.hub.red = self.setting.red
         self.linear = Linear(self._linear_changed)
         if self.setting.tried:
@@ -279,7 +237,7 @@ class World:
         """Somebody writes an epic and labels it, or some tickets that stand alone."""
         todo = self.linear.state_named(STATES[Stage.TODO].name)
         if self.setting.lone:
-            for number in range(1, self.tasks + 1):
+            for number in range(1, self.lot.tasks + 1):
                 self.linear.create(f"lone-{number}", f"Part {number}", "As said.", None, todo, [WORKER])
             return
         for number in range(1, 3) if self.setting.given else ():
@@ -290,9 +248,9 @@ class World:
     # ---- webhooks
 
     def _linear_changed(self, event: str, action: str, data: Node, who: str) -> None:
-        if who != "service" or self.echo == "everything" or event == self.echo:
+        if who != "service" or self.lot.echo == "everything" or event == self.lot.echo:
             actor = (
-                {"id": self.linear.account["id"]} if who == "service" and self.echo != "everything" else None
+                {"id": self.linear.account["id"]} if who == "service" and self.lot.echo != "everything" else None
             )  # it may be missing
             body = {"type": event, "action": action, "data": data, "actor": actor}
             self._send("linear", f"{event}.{action}", body)
@@ -360,21 +318,6 @@ class World:
         """Linear tries again; GitHub never does."""
         if source == "linear" and tries < len(LINEAR_RETRIES):
             self._comes(LINEAR_RETRIES[tries], source, event, delivery, body, tries + 1)
-
-
-def _breakers(setting: Setting) -> dict[str, int]:
-    return {"runs_per_ticket": 8, "runs_per_hour": 16} if setting.scarce else {}
-
-
-def _day(setting: Setting) -> dict[str, float]:
-    return {"day_usd": SCARCE_USD} if setting.scarce else {}
-
-
-def _rules(seed: int, methods: tuple[str, ...]) -> dict[str, bool]:
-    """What else holds in the repository, as few have it."""
-    rules = random.Random(f"{seed} rules")
-    found = {name: rules.random() < 0.12 for name in RULES}
-    return {**found, "linear": found["linear"] and methods != ("merge",)}
 
 
 __all__ = ["PACE", "World", "asyncio"]
