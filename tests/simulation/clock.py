@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable, Generator
 from contextvars import Context, copy_context
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVarTuple
 
+_Given = TypeVarTuple("_Given")
 BEGINNING = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
@@ -104,20 +105,22 @@ class VirtualLoop(base_events.BaseEventLoop):
         """The story begins at another date."""
         self.beginning = self._date = date
 
-    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon(
+        self, callback: Callable[[*_Given], object], *args: *_Given, context: Context | None = None
+    ) -> asyncio.Handle:
         """Call it in the next turn."""
         handle = _Handle(callback, args, context)
         self._ready.append(handle)
         return handle
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, delay: float, callback: Callable[[*_Given], object], *args: *_Given, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call it after so many virtual seconds."""
         return self.call_at(self.moment + delay, callback, *args, context=context)
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, when: float, callback: Callable[[*_Given], object], *args: *_Given, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call it at this virtual second."""
         handle = _Handle(callback, args, context)

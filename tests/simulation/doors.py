@@ -7,7 +7,7 @@ done. A process that died, or is frozen, comes through no door.
 import copy
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from github import GithubException
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 Node = dict[str, Any]
+Answer = TypeVar("Answer")
 STALE_SECONDS = 20.0
 
 _COMMON = ("crash before", "freeze")
@@ -134,7 +135,7 @@ class Door:
             raise _github(fault)
         return self.world.pulls_picture(self.process, numbers, act, stale=fault == "github stale read")
 
-    async def asks_github(self, act: Callable[[], Any], writes: Callable[[], bool]) -> Any:
+    async def asks_github(self, act: Callable[[], Answer], writes: Callable[[], bool]) -> Answer:
         """Anything else on GitHub."""
         fault = await self._comes(GITHUB_ACT)
         after = ("", "crash after", "github timeout after", "github 502 after")

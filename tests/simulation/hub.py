@@ -308,8 +308,9 @@ class Hub:
         """Open again, if it can be."""
         tip = self.git.tip(pull.branch)
         base = self.git.tip(pull.base)
-        possible = not pull.open and not pull.merged and tip is not None and base is not None
-        possible = possible and not self.git.descends(base, tip)  # "There are no new commits between base and head"
+        if pull.open or pull.merged or tip is None or base is None:
+            return False
+        possible = not self.git.descends(base, tip)  # "There are no new commits between base and head"
         if possible and not any(one.open and one.branch == pull.branch for one in self.pulls.values()):
             pull.open = True
             self._tell_pull("reopened", pull, by)

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from bot.config import Policy
+from bot.policy import Policy
 from tests.simulation.hub import NAME, House
 from tests.simulation.linear import TEAM
 from tests.simulation.setting import ELSEWHERE, PROTECTED, Setting, setting_of

@@ -25,6 +25,7 @@ from bot.machine.errors import Refused, Transient, UserError
 from bot.machine.facts import Facts
 from bot.observe import Observer
 from bot.perform import Performer
+from bot.policy import Policy
 from bot.reconcile import Reconciler
 from bot.telling import Telling
 from bot.unchecked import Unchecked
@@ -137,7 +138,11 @@ class Process:
         self.engine.process = self
         self.database = database
         client, hub = LinearDoor(self.door, world.linear), HubDoor(self.door, world.hub)
-        policy, loop = lambda: world.policy, world.loop
+        loop = world.loop
+
+        def policy() -> Policy:
+            return world.policy
+
         directory = Directory(client, lambda: (TEAM,), clock=loop.time)
         reads = LinearObserver(client, states=lambda: policy().state_names(), keys=(KEY,), directory=directory)
         observe = Observe(hub, loop.time)

@@ -14,15 +14,18 @@ from collections.abc import Iterator
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
+import structlog
 from itsdangerous import _json, url_safe
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic_core import to_json
 
-from bot import app, observe, reconcile
+from bot import observe, reconcile
 from bot.github import observe as github_observe
+from bot.github.operations import pulls_document
+from bot.github.pulls import read_pull
 from bot.linear import batch, ensure, movers, reading, records
 from bot.linear import observe as linear_observe
-from bot.linear.marker import marker_of
+from bot.linear.marker import marker_of, proven
 from bot.machine import comments, inert, plan, watchdog
 from bot.machine.record import generation_of
 from bot.machine.stack import branch_of
@@ -127,7 +130,7 @@ _LEFT_OUT = object()
 
 def _replaced(thing: Any, /, **changes: Any) -> Any:
     """What `dataclasses.replace` gives, in a tenth of its time; the same object when nothing changes."""
-    return _copier(type(thing), *changes)(thing, *changes.values())
+    return _copier(thing.__class__, *changes)(thing, *changes.values())
 
 
 @functools.cache
@@ -265,6 +268,7 @@ def quick() -> Iterator[None]:
     told = SimpleNamespace(now=lambda _zone: clock.now())
     made = records._serializer
     serializer = functools.cache(lambda *keys: made(list(keys)))
+    unseal = _by_text(records.unseal)
     on_linear, on_github = watchdog._on_linear, watchdog._on_github
     changes: list[tuple[Any, str, Any]] = [
         (batch, "combined", together),
@@ -273,9 +277,10 @@ def quick() -> Iterator[None]:
         (reading.Reader, "comment", _by_comment(reading.Reader.comment)),
         (reading.Reader, "issue", _by_issue(reading.Reader.issue)),
         *_everywhere(),
-        (reading, "unseal", _by_text(reading.unseal)),
-        (reading, "proven", _proven(reading.proven)),
-        (github_observe, "pulls_document", functools.lru_cache(64)(github_observe.pulls_document)),
+        (reading, "unseal", unseal),
+        (records, "unseal", unseal),
+        (reading, "proven", _proven(proven)),
+        (github_observe, "pulls_document", functools.lru_cache(64)(pulls_document)),
         (intake, "datetime", told),
         (intake, "_read", _whole),
         (ensure, "fitting", lambda queue: len(queue[: batch.MOST_WRITES])),
@@ -285,14 +290,14 @@ def quick() -> Iterator[None]:
         (watchdog, "_fingerprint", _by_ticket(watchdog._fingerprint)),
         (observe, "_run", _by_object(observe._run)),
         (observe, "rules_of", _by_object(observe.rules_of)),
-        (github_observe, "read_pull", _by_pull(github_observe.read_pull)),
+        (github_observe, "read_pull", _by_pull(read_pull)),
         (records, "_serializer", lambda keys: serializer(*keys)),
         (Policy, "state_names", _by_object(Policy.state_names)),
         (_json._CompactJSON, "dumps", staticmethod(lambda thing, **_how: to_json(thing).decode())),
         (url_safe, "zlib", SimpleNamespace(compress=bytes, decompress=zlib.decompress)),
         (MetricWrapperBase, "labels", lambda *_labels, **_more: _UNCOUNTED),
         (Voice, "says", _by_words(Voice.says)),
-        (app.structlog.contextvars, "bound_contextvars", lambda **_values: contextlib.nullcontext()),
+        (structlog.contextvars, "bound_contextvars", lambda **_values: contextlib.nullcontext()),
     ]
     before = [(place, name, getattr(place, name)) for place, name, _ in changes]
     for place, name, value in changes:

@@ -79,7 +79,7 @@ class World:
     """How often the database was lost."""
     forged: set[str] = field(default_factory=set)
     """Issues whose record somebody replaced."""
-    meanwhile: Meanwhile | None = None
+    meanwhile: Meanwhile = field(init=False)
 
     def __post_init__(self) -> None:
         random.seed(self.seed)  # the engine's jitter

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bot.engine.port import RunRow
-from bot.linear import reading
+from bot.linear import records
 from bot.linear.marker import comment_id
 from bot.machine.record import Artifact, Record
 from tests.simulation.linear import Issue, Node, by_us
@@ -61,7 +61,7 @@ class Records(Part):
 
     def remembers(self, process: "Process", holder: Issue, metadata: Node) -> None:
         """The record of an issue is about to be written."""
-        new, name = reading.unseal(metadata, holder.id, KEYS), holder.identifier
+        new, name = records.unseal(metadata, holder.id, KEYS), holder.identifier
         assert isinstance(new, Record), new
         self._believes_its_own(process, holder)
         self.sealed.add((holder.id, str(metadata)))
@@ -108,7 +108,7 @@ class Records(Part):
     def put_back(self, process: "Process", holder: Issue) -> Record | None:
         """An older record of ours that stands in the place of the last one, of which this database never heard."""
         sealed, last = holder.attachments.get(record_id(holder)), self.written.get(holder.id)
-        shown = reading.unseal(sealed["metadata"], holder.id, KEYS) if sealed else None
+        shown = records.unseal(sealed["metadata"], holder.id, KEYS) if sealed else None
         known = self.known.get((process.database, holder.id))
         if not isinstance(shown, Record) or last is None or (known is not None and known.number >= last.number):
             return None

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
-from bot.linear import reading
+from bot.linear import records
 from bot.linear.marker import effect_id
 from bot.machine.record import Record
 from bot.machine.stages import STATES, Disposition, Stage
@@ -27,7 +27,7 @@ def record_id(issue: Issue) -> str:
     ours = effect_id("record", issue.id)
     if ours in issue.attachments or not issue.attachments:
         return ours
-    read = {key: reading.unseal(one["metadata"], issue.id, KEYS) for key, one in issue.attachments.items()}
+    read = {key: records.unseal(one["metadata"], issue.id, KEYS) for key, one in issue.attachments.items()}
     return max(read, key=lambda key: one.number if isinstance(one := read[key], Record) else -1)
 
 
@@ -52,7 +52,7 @@ class Seen:
         """Its record, when it is to be believed."""
         if self.sealed is None:
             return None
-        read = reading.unseal(self.sealed, self.id, KEYS)
+        read = records.unseal(self.sealed, self.id, KEYS)
         return read if isinstance(read, Record) else None
 
     @cached_property

@@ -78,8 +78,8 @@ class Starts(Part):
 
     def _is_new(self, process: "Process", order: RunOrder, name: str) -> None:
         holder = self.world.linear.issues[order.issue]
-        unknowable = self.records.begun_anew(process, holder) or self.records.put_back(process, holder)
-        unknowable = unknowable or order.run_id in self.runs.late
+        begins = self.records.begun_anew(process, holder) or self.records.put_back(process, holder) is not None
+        unknowable = begins or order.run_id in self.runs.late
         if unknowable and order.generation <= self.runs.newest.get(order.issue, 0):
             self.runs.forget(process.database, order.issue, order.generation - 1)
         if order.run_id in self.runs.known:
