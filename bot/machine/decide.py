@@ -144,10 +144,12 @@ def _doubted(facts: Facts, ticket: Ticket) -> _Turned:
 def _handle(facts: Facts, one: _Turned, handlers: Handlers, *, is_epic: bool) -> Decision:
     before = one.heard.decision + one.arrived.decision
     issue = one.ticket.issue
+    told = refusing.told(facts, issue.id)
     if refusing.waits(facts, issue.id):
         stops_said = tuple(action for action in before.actions if isinstance(action, StopRun))
-        return refusing.told(facts, issue.id) + Decision((*stops_said, *_stopped(facts, one)))
-    return refusing.told(facts, issue.id) + _handled(facts, one, handlers, before, is_epic=is_epic)
+        return told + Decision((*stops_said, *_stopped(facts, one)))
+    handled = _handled(facts, one, handlers, before, is_epic=is_epic)
+    return told + replace(handled, blockers=()) if told.blockers else handled
 
 
 def _handled(facts: Facts, one: _Turned, handlers: Handlers, before: Decision, *, is_epic: bool) -> Decision:

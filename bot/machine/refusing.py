@@ -29,7 +29,10 @@ def waits(facts: Facts, issue: str) -> bool:
 
 
 def told(facts: Facts, issue: str) -> Decision:
-    """Why it stands still; also while it is tried again, since nobody knows yet what comes of it."""
+    """Why it stands still; also while it is tried again, since nobody knows yet what comes of it.
+
+    It is its only reason: another one that is found while it is tried would come and go on the panel for ever.
+    """
     refusal = facts.refusals.get(issue)
     if refusal is None:
         return NOTHING

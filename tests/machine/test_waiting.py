@@ -1,12 +1,16 @@
 """Whose turn it is, how far an epic is, and why something waits."""
 
+from dataclasses import replace
+
 import pytest
 
-from bot.machine.decision import Blocker, Decision
+from bot.machine.decide import decide
+from bot.machine.decision import Blocker, Decision, Post
 from bot.machine.facts import Refusal
 from bot.machine.stages import Stage
 from bot.machine.waiting import PERSON, progress, turns, why
 from bot.words import reasons, say
+from handlers import HANDLERS
 
 BY_ITSELF = {
     "worker", "approval", "running", "ticket", "tickets", "epic", "outside", "train", "no_pull_request", "checks",
@@ -45,6 +49,19 @@ def test_what_is_refused_of_one_ticket_is_its_own_reason_and_holds_up_no_other(a
     approved.settle()
     assert approved.issues["feed"].record != before.record
     assert "Run `callboard setup`" in approved.why("feed"), "nobody knows yet what came of it"
+
+
+def test_while_it_is_tried_again_what_is_refused_the_panel_says_what_it_said_before(approved):
+    """Else its text changed twice every five minutes, for as long as nobody puts it right (seed 80396)."""
+    said = "Team OPS lacks these workflow states: In Dev."
+    assert "waiting for YOU-2" in approved.why("theme"), "there is something else to tell"
+    shown = []
+    for wait in (300.0, 0.0):
+        facts = replace(approved.facts(), refusals={"theme": Refusal(said, wait)})
+        posts = [one for one in decide(facts, HANDLERS).actions if isinstance(one, Post)]
+        shown += [one.values for one in posts if one.topic == "panel"]
+    assert len(shown) == 2
+    assert shown[0] == shown[1]
 
 
 def test_what_runs_for_a_ticket_of_which_something_is_refused_can_be_stopped(approved):
