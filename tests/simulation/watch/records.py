@@ -12,7 +12,7 @@ from tests.simulation.watch.part import Part
 from tests.simulation.watch.runs import Runs
 from tests.simulation.watch.seen import KEYS, record_id
 from tests.simulation.watch.sights import Sights
-from tests.simulation.watch.voices import human, is_command, topic_of, wants_new_record
+from tests.simulation.watch.voices import answers_at_once, human, is_command, topic_of, wants_new_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,8 +127,10 @@ class Records(Part):
         gone = self.world.linear.gone_words  # a person may have taken the answer away since
         answered |= {topic for one in said if comment_id(holder.id, topic := f"reply-{one['id']}") in gone}
         counts = new.approval.comment if new.approval else ""
-        if ignored := [one for one in said if f"reply-{one['id']}" not in answered and one["id"] != counts]:
-            self.violated("a word is ignored", f"{holder.identifier}: {ignored[0]['body'][:40]}")
+        for one in said:
+            if f"reply-{one['id']}" in answered or one["id"] == counts or answers_at_once(one, holder.comments):
+                continue
+            self.violated("a word is ignored", f"{holder.identifier}: {one['body'][:40]}")
 
     def _heard_people(self, holder: Issue, new: Record) -> None:
         """What was heard is not the service's own, and what goes on to an agent is a person's."""

@@ -1,6 +1,8 @@
 """Whose word counts, and for what: said of the comments that a look showed."""
 
 import re
+from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.linear.marker import marker_of
 from tests.simulation.linear import Node, by_us
@@ -10,6 +12,7 @@ PEOPLE = frozenset({"user-alice", "user-bob"})
 _MERGE_WORDS = frozenset({"approve", "approved", "merge"})
 _REVIEW_WORDS = frozenset({"approve", "approved", "lgtm", "yes", "go"})
 _COMMANDS = _MERGE_WORDS | _REVIEW_WORDS | {"pause", "resume", "stop", "cancel", "retry", "status", "why", "help"}
+_AT_ONCE = timedelta(seconds=5)
 _ROW = re.compile(r"^\| [A-Z]+-\d+ .*?\| \[#(\d+)\]\([^)]*\) \| `([0-9a-f]{12})` \|", re.M)
 
 
@@ -37,6 +40,13 @@ def _word(comment: Node) -> str:
 def is_command(comment: Node) -> bool:
     """A word that commands, asks or approves something, as it stands now."""
     return _word(comment) in _COMMANDS
+
+
+def answers_at_once(comment: Node, comments: Sequence[Node]) -> bool:
+    """Whether its author writes as fast as the service, and was told that nobody answers that any more."""
+    ours = [one for one in comments if by_us(one)]
+    quick = any(timedelta() <= comment["createdAt"] - one["createdAt"] <= _AT_ONCE for one in ours)
+    return quick and any(topic_of(one) == "echo" for one in ours)
 
 
 def unheard(seen: Seen) -> bool:
