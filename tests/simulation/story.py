@@ -210,6 +210,7 @@ def _is_theirs(world: World, ticket: Issue, branch: str) -> bool:
         or world.git.tip(branch) not in _on_main(world, branch)  # pushed to, or worked on, after that
         or world.lot.house.keeps  # nobody may delete it
         or bool(hub.of(own_branch(ticket)))  # it was stacked on when the branch was to go, perhaps
+        or (branch in hub.stood_on and any(hub.of(own_branch(one)) for one in siblings))
         or (ticket.lone and branch in hub.stood_on)  # by what is none of its epic
         # begun anew as an epic when its record was not to be believed: an epic has no pull request of its own
         or (ticket.lone and ticket.id in world.forged and ORCHESTRATE in ticket.labels)
