@@ -191,17 +191,20 @@ class Records(Part):
         """What was due at least and at most, for each epic that it was seen in: what its runs cost.
 
         One that is settled while it works, as it is replaced, may call its model once more since the look. Where the
-        database was lost, as much as the dearest of the epic is due; another epic's runs are as good as lost to it.
-        What a record tells that is not believed counts for nothing.
+        database was lost, as much as the dearest of the epic is due; another epic's runs are as good as lost to it,
+        and so is one that a process which was taken for dead begins after the look. What a record tells that is not
+        believed counts for nothing.
         """
         dues = []
         for sight in [one for one in self.sights.of(process) if holder.id in one.tickets]:
             key = f"epic:{sight.root}"
-            if any(one.order.key == key for one in known):
+            here = [one for one in known if one.order.key == key]
+            if here:
                 theirs = [one for one in settled if one.order.key == key]
                 calls = [call for one in theirs for call in self.world.calls.get(one.order.run_id, ())]
                 seen = sum(usd for at, usd in calls if at <= sight.at)
                 dues.append((seen, sum(one.spent_usd for one in theirs)))
+            if any(one.queued_at <= sight.at for one in here):
                 continue
             believed = [self.known.get((process.database, one)) for one in sight.tickets if sight.issues[one].record]
             dearest = max((ran.usd for record in believed if record for ran in record.ran), default=0.0)
