@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 Node = dict[str, Any]
-Answer = TypeVar("Answer")
+Told = TypeVar("Told")
 STALE_SECONDS = 20.0
 
 _COMMON = ("crash before", "freeze")
@@ -135,7 +135,7 @@ class Door:
             raise _github(fault)
         return self.world.pulls_picture(self.process, numbers, act, stale=fault == "github stale read")
 
-    async def asks_github(self, act: Callable[[], Answer], writes: Callable[[], bool]) -> Answer:
+    async def asks_github(self, act: Callable[[], Told], writes: Callable[[], bool]) -> Told:
         """Anything else on GitHub."""
         fault = await self._comes(GITHUB_ACT)
         after = ("", "crash after", "github timeout after", "github 502 after")

@@ -128,7 +128,8 @@ class Records(Part):
         answered |= {topic for one in said if comment_id(holder.id, topic := f"reply-{one['id']}") in gone}
         counts = new.approval.comment if new.approval else ""
         for one in said:
-            if f"reply-{one['id']}" in answered or one["id"] == counts or answers_at_once(one, holder.comments):
+            told_once = "echo" in answered and answers_at_once(one, heard)
+            if f"reply-{one['id']}" in answered or one["id"] == counts or told_once:
                 continue
             self.violated("a word is ignored", f"{holder.identifier}: {one['body'][:40]}")
 
@@ -173,7 +174,8 @@ class Records(Part):
         cost, dues = new.cost_usd - old.cost_usd, self._dues(process, holder, known, settled)
         counts = new.settled > old.settled or abs(cost) > 1e-6
         if counts and not any(least - 1e-6 <= cost <= most + 1e-6 for least, most in dues):
-            self.violated("a cost is counted wrong", f"{holder.identifier}: {cost:.2f} instead of {dues[0][1]:.2f}")
+            due = max((most for _, most in dues), default=0.0)
+            self.violated("a cost is counted wrong", f"{holder.identifier}: {cost:.2f} instead of {due:.2f}")
         for artifact, folder in ((new.research, "research"), (new.plan, "plans")):
             if artifact is None:
                 continue

@@ -13,6 +13,7 @@ _MERGE_WORDS = frozenset({"approve", "approved", "merge"})
 _REVIEW_WORDS = frozenset({"approve", "approved", "lgtm", "yes", "go"})
 _COMMANDS = _MERGE_WORDS | _REVIEW_WORDS | {"pause", "resume", "stop", "cancel", "retry", "status", "why", "help"}
 _AT_ONCE = timedelta(seconds=5)
+_SO_OFTEN = 8
 _ROW = re.compile(r"^\| [A-Z]+-\d+ .*?\| \[#(\d+)\]\([^)]*\) \| `([0-9a-f]{12})` \|", re.M)
 
 
@@ -43,10 +44,11 @@ def is_command(comment: Node) -> bool:
 
 
 def answers_at_once(comment: Node, comments: Sequence[Node]) -> bool:
-    """Whether its author writes as fast as the service, and was told that nobody answers that any more."""
-    ours = [one for one in comments if by_us(one)]
-    quick = any(timedelta() <= comment["createdAt"] - one["createdAt"] <= _AT_ONCE for one in ours)
-    return quick and any(topic_of(one) == "echo" for one in ours)
+    """Whether its author said the same so often, and each time within seconds of ours, that nobody need answer it."""
+    ours = [one["createdAt"] for one in comments if by_us(one)]
+    same = [one["createdAt"] for one in comments if (one["user"], one["body"]) == (comment["user"], comment["body"])]
+    quick = [at for at in same if any(timedelta() <= at - before <= _AT_ONCE for before in ours)]
+    return comment["createdAt"] in quick and sum(at <= comment["createdAt"] for at in quick) >= _SO_OFTEN
 
 
 def unheard(seen: Seen) -> bool:
