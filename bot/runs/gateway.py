@@ -9,10 +9,8 @@ import asyncio
 import hmac
 import json
 import secrets
-import shutil
 import socket
 import ssl
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +28,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from bot.runs.asking import Asked, NotAsked, understand
+from bot.runs.doorway import doorway
 from bot.runs.meter import LONG_WAIT, Denial, Meter
 from bot.runs.prices import price_of
 from bot.runs.tally import TALLIES, Tally, Wire, as_object
@@ -87,30 +86,20 @@ class Gateway:
 @asynccontextmanager
 async def gateway(upstream: Upstream, meter: Meter) -> AsyncIterator[Gateway]:
     """Keep a door to the model open for one run; it is gone when the block ends."""
-    folder = _short_folder()
-    try:
+    timeout = httpx2.Timeout(600, connect=10)
+    with doorway() as folder:
         path, token = folder / "model.sock", secrets.token_urlsafe(32)
-        async with httpx2.AsyncClient(
-            timeout=httpx2.Timeout(600, connect=10), trust_env=True, verify=_trusted()
-        ) as client:
+        async with httpx2.AsyncClient(timeout=timeout, trust_env=True, verify=_trusted()) as client:
             door = _Door(upstream, meter, client, token)
             async with _serving(door.app(), path):
                 yield Gateway(path, meter, token)
             await door.settled()
-    finally:
-        shutil.rmtree(folder)
 
 
 @cache
 def _trusted() -> ssl.SSLContext:
     """The machine's certificates, read once: it takes 50 ms."""
     return ssl.create_default_context()
-
-
-def _short_folder() -> Path:
-    """A unix socket's path must stay under 108 bytes, so the folder of the run is too deep."""
-    base = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="callboard-", dir=base if len(base) < 60 else "/tmp"))  # noqa: S108  # mode 0700
 
 
 @asynccontextmanager

@@ -11,14 +11,13 @@ import contextlib
 import hmac
 import re
 import secrets
-import shutil
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.runs.doorway import doorway
 from bot.runs.egress.hello import LONGEST, server_name
 from bot.runs.egress.hosts import PORT, destination, outside
 from bot.runs.egress.log import NotAllowedError, Reason, Refusals, shown
@@ -92,19 +91,15 @@ class Door:
 @asynccontextmanager
 async def open_door(network: Network, run: str = "") -> AsyncIterator[Door]:
     """Keep a way out open for one run; it, and every tunnel through it, is gone when the block ends."""
-    base = tempfile.gettempdir()  # the path of a unix socket must stay under 108 bytes
-    folder = Path(tempfile.mkdtemp(prefix="callboard-", dir=base if len(base) < 60 else "/tmp"))  # noqa: S108  # 0700
-    door = Door(folder / "egress.sock", Refusals(run))
-    tunnels = _Tunnels(network, door)
-    try:
+    with doorway() as folder:
+        door = Door(folder / "egress.sock", Refusals(run))
+        tunnels = _Tunnels(network, door)
         server = await asyncio.start_unix_server(tunnels.accept, door.socket, limit=_HEAD)
         try:
             yield door
         finally:
             server.close()
             await tunnels.close()
-    finally:
-        shutil.rmtree(folder)
 
 
 class _Tunnels:
