@@ -1,121 +1,13 @@
-"""The truth of GitHub: one repository with its branches, pull requests, reviews, checks and merge queue."""
+"""The truth of GitHub: one repository with its branches, pull requests and what is said there."""
 
-import asyncio
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
+from tests.simulation.checks import Checks
 from tests.simulation.clock import now
 from tests.simulation.git import Git
-
-Node = dict[str, Any]
-NAME = "acme/youlab"
-SLUG = "callboard"
-OWN = f"{SLUG}[bot]"
-OUR_MAIL = f"7+{OWN}@users.noreply.github.com"
-WRITERS = {"alice": "admin", "bob": "write", "eve": "read", "gina": "read"}
-QUEUE_SECONDS = 240.0
-"""How long the merge queue takes: long enough that people think better of it meanwhile."""
-
-
-@dataclass(frozen=True)
-class House:
-    """How the repository is set up in this story."""
-
-    methods: tuple[str, ...] = ("merge", "squash", "rebase")
-    ci: bool = True
-    required: bool = True
-    """GitHub itself refuses a merge whose checks are not green."""
-    strict: bool = False
-    """Only what is up to date with its base may be merged."""
-    review: bool = False
-    """Only what a person approved on GitHub may be merged."""
-    queue: bool = False
-    linear: bool = False
-    """The base branch takes no merge commits, which the settings of the repository don't tell."""
-    keeps: bool = False
-    """A rule forbids that anybody deletes a branch."""
-    deletes: bool = False
-    """GitHub deletes a branch with its merge, and takes what goes into it to where that was merged."""
-    vast: bool = False
-    """Some pull requests change so much that GitHub now and then has no list of it."""
-
-
-@dataclass
-class Check:
-    """A check run on a head."""
-
-    id: int
-    name: str
-    suite: int
-    app: str
-    status: str = "in_progress"
-    conclusion: str = ""
-    summary: str = ""
-    title: str = ""
-
-
-@dataclass
-class Remark:
-    """A comment, in a thread or in the conversation, or a review (then `state` is set)."""
-
-    id: str
-    by: str
-    body: str
-    made: datetime = field(default_factory=now)
-    edited: datetime | None = None
-    state: str = ""
-    commit: str = ""
-
-
-@dataclass
-class Thread:
-    """A review thread."""
-
-    id: str
-    path: str
-    remarks: list[Remark]
-    resolved_by: str = ""
-    outdated: bool = False
-
-
-@dataclass
-class Pull:
-    """A pull request. `at` is its head once it is closed; while it is open its branch says."""
-
-    number: int
-    branch: str
-    base: str
-    title: str
-    by: str
-    at: str = ""
-    open: bool = True
-    merged: bool = False
-    merge_commit: str = ""
-    merged_at_head: str = ""
-    merged_by: str = ""
-    reviews: list[Remark] = field(default_factory=list)
-    threads: list[Thread] = field(default_factory=list)
-    conversation: list[Remark] = field(default_factory=list)
-    queued: str = ""
-    """The head that stands in the merge queue."""
-    ejected: tuple[str, datetime, str] | None = None
-    computed: str = ""
-    """For which pair of commits GitHub knows whether it can be merged."""
-    landed_in: str = ""
-    draft: bool = False
-    locked: bool = False
-    """Nobody says anything there any more but people who may write."""
-
-
-class Refusal(Exception):  # noqa: N818
-    """GitHub says no, with a status and a sentence."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.message = status, message
+from tests.simulation.merge_queue import MergeQueue
+from tests.simulation.pull_request import NAME, OWN, WRITERS, Check, House, Node, Pull, Refusal, Remark, Thread
 
 
 class Hub:
@@ -124,13 +16,12 @@ class Hub:
     def __init__(self, git: Git, house: House, chance: random.Random, changed: Callable[[str, Node], None]) -> None:
         self.git, self.house, self.chance, self._changed = git, house, chance, changed
         self.pulls: dict[int, Pull] = {}
-        self.checks: dict[str, list[Check]] = {}
+        self.checks, self.queue = Checks(self), MergeQueue(self)
         self.told: dict[int, Node] = {}
         """What was told of each pull request last; nobody changes it in place."""
         self.calm = False
         self.forbidden = ""
         """What our App may not do any more: "everything", "opens" a pull request, "retargets" one."""
-        self.red = 0.15
         self.stood_on: set[str] = set()
         """Branches that a person had another pull request go into at some time."""
         self._ids = 0
@@ -164,14 +55,6 @@ class Hub:
         """The open one."""
         return next((one for one in self.of(branch) if one.open), None)
 
-    def latest(self, head: str, app: str = "ci") -> list[Check]:
-        """The newest check of each name on a head."""
-        return list({one.name: one for one in self.checks.get(head, ()) if one.app == app}.values())
-
-    def green(self, head: str) -> bool:
-        """Whether every check passed; having none is no red."""
-        return all(one.status == "completed" and one.conclusion == "success" for one in self.latest(head))
-
     def clashes(self, pull: Pull) -> bool:
         """Whether it conflicts with its base."""
         base = self.git.tip(pull.base)
@@ -189,12 +72,12 @@ class Hub:
 
     def obstacle(self, pull: Pull) -> str:
         """What GitHub's own rules have against a merge; empty: nothing."""
-        opinions = [one.state for one in self.opinions(pull).values()]
+        head, opinions = self.head(pull), [one.state for one in self.opinions(pull).values()]
         if pull.draft:
             return "Pull Request is still a draft"
         if self.clashes(pull):
             return "Merge conflict"
-        if self.house.ci and self.house.required and not (self.latest(self.head(pull)) and self.green(self.head(pull))):
+        if self.house.ci and self.house.required and not (self.checks.latest(head) and self.checks.green(head)):
             return "Required status check"
         if self.house.strict and self.behind(pull):
             return "Head branch is out of date"
@@ -209,7 +92,7 @@ class Hub:
         before = self.git.tip(branch)
         for pull in self.pulls.values():
             if pull.open and pull.branch == branch and pull.queued and pull.queued != sha:
-                self.eject(pull, "QUEUE_CLEARED")
+                self.queue.ejects(pull, "QUEUE_CLEARED")
         self.git.refs[branch] = sha
         self._tell("push", {"ref": f"refs/heads/{branch}", "before": before or "0" * 40, "after": sha}, by)
         for pull in list(self.pulls.values()):
@@ -262,7 +145,7 @@ class Hub:
         pull = Pull(len(self.pulls) + 1, branch, base, title, by, at=head)
         self.pulls[pull.number] = pull
         self._tell_pull("opened", pull, by)
-        self._runs_checks(head)
+        self.checks.come(head)
         return pull
 
     def retargets(self, pull: Pull, base: str, by: str) -> None:
@@ -285,7 +168,7 @@ class Hub:
         if by != OWN:
             self.stood_on.add(base)
         if pull.queued:
-            self.eject(pull, "QUEUE_CLEARED")
+            self.queue.ejects(pull, "QUEUE_CLEARED")
         self._tell_pull("edited", pull, by)
 
     def _permits(self, what: str, by: str) -> None:
@@ -296,7 +179,7 @@ class Hub:
         """It is not ready yet, or is again."""
         pull.draft = draft
         if draft and pull.queued:
-            self.eject(pull, "QUEUE_CLEARED")
+            self.queue.ejects(pull, "QUEUE_CLEARED")
         self._tell_pull("converted_to_draft" if draft else "ready_for_review", pull, by)
 
     def closes(self, pull: Pull, by: str) -> None:
@@ -314,7 +197,7 @@ class Hub:
         if possible and not any(one.open and one.branch == pull.branch for one in self.pulls.values()):
             pull.open = True
             self._tell_pull("reopened", pull, by)
-            self._runs_checks(self.head(pull))
+            self.checks.come(self.head(pull))
             return True
         return False
 
@@ -341,9 +224,10 @@ class Hub:
             raise Refusal(405, reason)
         if self.house.linear and method == "merge" and pull.base == "main":
             raise Refusal(405, "This branch must not contain merge commits.")
-        return self._merge(pull, method, by)
+        return self.lands(pull, method, by)
 
-    def _merge(self, pull: Pull, method: str, by: str) -> str:
+    def lands(self, pull: Pull, method: str, by: str) -> str:
+        """What may be merged is; returns the commit."""
         base, head = self.git.refs[pull.base], self.head(pull)
         tree, _ = self.git.merged(base, head)
         parents = (base, head) if method == "merge" else (base,)
@@ -371,70 +255,7 @@ class Hub:
         for thread in pull.threads:
             thread.outdated = thread.outdated or self.chance.random() < 0.3
         self._tell_pull("synchronize", pull, by)
-        self._runs_checks(self.head(pull))
-
-    # ---- the merge queue
-
-    def enqueues(self, pull: Pull, head: str | None) -> None:
-        """Into the queue.
-
-        Raises:
-            Refusal: as GitHub does.
-        """
-        if not (self.house.queue and pull.base == "main"):
-            raise Refusal(422, "UNPROCESSABLE: Merge queue is not enabled for this branch")
-        if head is not None and head != self.head(pull):
-            raise Refusal(422, "UNPROCESSABLE: expected head oid does not match")
-        if not pull.open or self.obstacle(pull) not in ("", "Head branch is out of date"):
-            raise Refusal(422, "UNPROCESSABLE: the pull request is not in the correct state")
-        pull.queued = self.head(pull)
-        self._tell_pull("enqueued", pull, OWN)
-        asyncio.get_running_loop().call_later(QUEUE_SECONDS, self._queue_ends, pull, pull.queued)
-
-    def eject(self, pull: Pull, reason: str) -> None:
-        """Out of it."""
-        pull.ejected = (reason, now().replace(microsecond=0), pull.queued)
-        pull.queued = ""
-        self._tell_pull("dequeued", pull, "github-merge-queue[bot]")
-
-    def _queue_ends(self, pull: Pull, head: str) -> None:
-        if not pull.open or pull.queued != head:
-            return
-        if self.clashes(pull) or (not self.calm and self.chance.random() < 0.2):
-            self.eject(pull, "CI_FAILURE")
-        else:
-            pull.queued = ""
-            self.queue_merges(pull, head)
-            self._merge(pull, self.method(pull.base), "github-merge-queue[bot]")
-
-    queue_merges: Callable[[Pull, str], None] = staticmethod(lambda _pull, _head: None)
-
-    # ---- checks
-
-    def _runs_checks(self, head: str) -> None:
-        if not self.house.ci or self.latest(head):
-            return
-        loop = asyncio.get_running_loop()
-        loop.call_later(self.chance.uniform(1, 20), self._begins, head, self.number())
-
-    def _begins(self, head: str, suite: int) -> None:
-        if self.latest(head):
-            return
-        self.runs(head, suite)
-
-    def runs(self, head: str, suite: int) -> None:
-        """The check begins on a head, and ends after a while."""
-        check = Check(self.number(), "test", suite, "ci")
-        self.checks.setdefault(head, []).append(check)
-        self._tell_check("created", check, head)
-        wait = self.chance.choice((5.0, 30.0, 30.0, 120.0, 600.0))
-        asyncio.get_running_loop().call_later(wait, self._ends, check, head)
-
-    def _ends(self, check: Check, head: str) -> None:
-        check.status = "completed"
-        red = not self.calm and self.chance.random() < self.red
-        check.conclusion, check.summary = ("failure", self.chance.choice("ab")) if red else ("success", "")
-        self._tell_check("completed", check, head)
+        self.checks.come(self.head(pull))
 
     # ---- what is said
 
@@ -501,15 +322,12 @@ class Hub:
         about = {"number": pull.number, "head": {"ref": pull.branch, "repo": {"full_name": NAME}}}
         self._tell(event, {"action": action, "pull_request": about}, by)
 
-    def _tell_check(self, action: str, check: Check, head: str) -> None:
+    def tell_check(self, action: str, check: Check, head: str) -> None:
+        """A check changed."""
         heads = [{"head": {"ref": one.branch}} for one in self.pulls.values() if one.open and self.head(one) == head]
         suite = {"head_branch": None, "app": {"slug": check.app}, "pull_requests": heads}
         about = {"check_suite": suite, "app": {"slug": check.app}, "pull_requests": heads}
         self._tell("check_run", {"action": action, "check_run": about}, f"{check.app}[bot]")
-
-    def shown(self, check: Check, head: str) -> None:
-        """Our own check was written."""
-        self._tell_check("created", check, head)
 
 
 def nodes(items: Iterable[Node]) -> Node:

@@ -17,7 +17,8 @@ from bot.github.client import GitHub, Identity
 from bot.github.errors import classify, classify_graphql
 from tests.simulation.clock import now
 from tests.simulation.doors import Door
-from tests.simulation.hub import NAME, OUR_MAIL, OWN, SLUG, WRITERS, Check, Hub, Node, Pull, Refusal, Remark, nodes
+from tests.simulation.hub import Hub, nodes
+from tests.simulation.pull_request import NAME, OUR_MAIL, OWN, SLUG, WRITERS, Check, Node, Pull, Refusal, Remark
 
 _US = 7
 _OPERATION = re.compile(r"^(?:query|mutation) (\w+)", re.M)
@@ -134,12 +135,12 @@ class _GraphQL:
                 hub.resolves(pull, thread, OWN)
             case "Enqueue":
                 pull = hub.get(int(str(wanted["pull"]).removeprefix("PR_")))
-                hub.enqueues(pull, wanted.get("head"))
+                hub.queue.takes(pull, wanted.get("head"))
                 self._door.world.watch.pulls.merges(self._door.process, pull, hub.head(pull), "enqueue")
             case "Dequeue":
                 pull = hub.get(int(str(wanted["pull"]).removeprefix("PR_")))
                 if pull.queued:
-                    hub.eject(pull, "MANUAL")
+                    hub.queue.ejects(pull, "MANUAL")
             case _:
                 raise AssertionError(name)
         return {}
@@ -212,7 +213,7 @@ class _GraphQL:
         return "REVIEW_REQUIRED" if self._hub.house.review and "APPROVED" not in states else None
 
     def _rollup(self, head: str) -> Node | None:
-        checks = self._hub.checks.get(head, ())
+        checks = self._hub.checks.of.get(head, ())
         if not checks and not self._hub.house.ci:
             return None
         contexts = [_check(one) for one in checks]
@@ -380,22 +381,22 @@ class _Api:
                 hub.tell("pull_request", hub.get(int(number)), "review_requested", OWN)
             case "GET", ["commits", head, "check-runs"]:
                 name = "Callboard" if "Callboard" in query else "test"
-                found = [one for one in hub.checks.get(head, ()) if one.name == name]
+                found = [one for one in hub.checks.of.get(head, ()) if one.name == name]
                 return {"check_runs": [_run(one) for one in found]}
             case "POST", ["check-runs"]:
                 check = Check(hub.number(), "Callboard", 0, SLUG)
-                hub.checks.setdefault(body["head_sha"], []).append(check)
+                hub.checks.of.setdefault(body["head_sha"], []).append(check)
                 _says(check, body)
-                hub.shown(check, body["head_sha"])
+                hub.tell_check("created", check, body["head_sha"])
             case "PATCH", ["check-runs", id_]:
-                head, check = next((h, c) for h, all_ in hub.checks.items() for c in all_ if c.id == int(id_))
+                head, check = next((h, c) for h, all_ in hub.checks.of.items() for c in all_ if c.id == int(id_))
                 _says(check, body)
-                hub.shown(check, head)
+                hub.tell_check("created", check, head)
             case "POST", ["check-suites", suite, "rerequest"]:
-                head = next(h for h, all_ in hub.checks.items() for c in all_ if c.suite == int(suite))
-                hub.runs(head, int(suite))
+                head = next(h for h, all_ in hub.checks.of.items() for c in all_ if c.suite == int(suite))
+                hub.checks.runs(head, int(suite))
             case "GET", ["check-runs", id_]:
-                check = next(c for all_ in hub.checks.values() for c in all_ if c.id == int(id_))
+                check = next(c for all_ in hub.checks.of.values() for c in all_ if c.id == int(id_))
                 return {"output": {"title": check.title, "summary": check.summary, "text": ""}}
             case "GET", ["check-runs", _, "annotations"]:
                 return []

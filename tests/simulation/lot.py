@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.policy import Policy
-from tests.simulation.hub import NAME, House
 from tests.simulation.linear import TEAM
+from tests.simulation.pull_request import NAME, House
 from tests.simulation.setting import ELSEWHERE, PROTECTED, Setting, setting_of
 from tests.simulation.worker import ENDS, UNLUCKY
 

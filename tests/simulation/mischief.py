@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from bot.linear.records import unseal
 from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATE, ORCHESTRATED, STATES, WORKER, Disposition, Stage
-from tests.simulation.hub import Pull, Refusal
 from tests.simulation.linear import ALICE, BOB, US, Issue, by_us
+from tests.simulation.pull_request import Pull, Refusal
 from tests.simulation.setting import ELSEWHERE, PROTECTED
 from tests.simulation.watch.seen import KEYS, record_id
 

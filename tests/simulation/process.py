@@ -33,10 +33,10 @@ from bot.watchdog import Watchdog
 from bot.web import intake
 from handlers import HANDLERS
 from tests.simulation.doors import Door
-from tests.simulation.hub import OWN
 from tests.simulation.hub_door import HubDoor
 from tests.simulation.linear import TEAM
 from tests.simulation.linear_door import LinearDoor
+from tests.simulation.pull_request import OWN
 from tests.simulation.worker import FakeWorker
 
 if TYPE_CHECKING:

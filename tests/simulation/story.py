@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bot.machine.decision import Decision
 from bot.machine.facts import Facts
 from bot.machine.stages import ORCHESTRATE
+from tests.simulation.alice import Alice
 from tests.simulation.clock import Forever, VirtualLoop
 from tests.simulation.linear import Issue
 from tests.simulation.mischief import Meanwhile, own_branch
@@ -104,7 +105,7 @@ async def _story(world: World, steps: int) -> int:
             break
     world.calm = world.chaos.calm = True
     world.tell("story", "calms down", "")
-    await _calm(world, people)
+    await _calm(world, Alice(people))
     return steps
 
 
@@ -129,13 +130,13 @@ def _great_faults(world: World) -> None:
                 process.kill("power failure")
 
 
-async def _calm(world: World, people: People) -> None:
+async def _calm(world: World, alice: Alice) -> None:
     """Everybody who has a turn takes it, until nothing is left to do; then nothing may happen any more."""
     await asyncio.sleep(60.0)
     for process in world.processes:
         process.skew = world.loop.now() - world.loop.now()
     world.calm_since = world.loop.time()
-    people.calms()
+    alice.calms()
     senseless: list[str] = []
     for _ in range(TURNS):
         await asyncio.sleep(120.0)
@@ -144,10 +145,10 @@ async def _calm(world: World, people: People) -> None:
         if _over(world) and not world.agents:
             for facts, decision in list(world.decisions.values()):  # what may still be asked for when all is over
                 asked = ("done_but_open", "refused")
-                people.acts(facts, tuple(one for one in decision.blockers if one.reason in asked))
+                alice.acts(facts, tuple(one for one in decision.blockers if one.reason in asked))
             break
         for facts, decision in list(world.decisions.values()):
-            senseless = people.acts(facts, decision.blockers)
+            senseless = alice.acts(facts, decision.blockers)
         if senseless:
             world.watch.violated("a reason names nobody", ", ".join(senseless))
             return

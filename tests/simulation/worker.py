@@ -13,7 +13,7 @@ from bot.runs.contract import Ending
 from bot.runs.order import asks, ended
 from bot.runs.worker import Lease, WorkOrder
 from tests.simulation.clock import now
-from tests.simulation.hub import OWN
+from tests.simulation.pull_request import OWN
 from tests.simulation.results import Begun, Results, untold
 
 if TYPE_CHECKING:

@@ -97,12 +97,12 @@ class World:
         root = self.git.commit((), {"README": "YouLab", "src/shared": "begin"}, ours=False, brings="the beginning")
         self.git.refs["main"] = root
         self.hub = Hub(self.git, self.lot.house, random.Random(f"{self.seed} hub"), self._github_changed)
-        self.hub.red = self.setting.red
+        self.hub.checks.red = self.setting.red
         self.linear = Linear(self._linear_changed)
         if self.setting.tried:
             self.linear.account = BEFORE
         self.watch = Watch(self)
-        self.hub.queue_merges = self.watch.pulls.queue_merges
+        self.hub.queue.merges = self.watch.pulls.queue_merges
         self._pictures: dict[str, list[tuple[float, Node, Sight]]] = {}
         self._pulls: dict[tuple[int, ...], tuple[float, Node, dict[str, PullSight]]] = {}
         self._webhooks = 0

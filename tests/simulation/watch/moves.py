@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from bot.machine.calling import has_begun
 from bot.machine.stages import ORCHESTRATE, Stage
-from tests.simulation.hub import Pull
 from tests.simulation.linear import Issue
+from tests.simulation.pull_request import Pull
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.seen import ENDS, OVER, STAGES, PullSight
 from tests.simulation.watch.sights import Sights

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.github.marks import topic_of
 from bot.machine.decision import Dequeue
-from tests.simulation.hub import OWN, Pull
+from tests.simulation.pull_request import OWN, Pull
 from tests.simulation.setting import PROTECTED
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.seen import PullSight

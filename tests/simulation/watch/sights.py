@@ -114,7 +114,7 @@ class Sights:
         for pull in (hub.pulls[one] for one in numbers if one in hub.pulls):
             head = hub.head(pull)
             asked = any(one.state == "CHANGES_REQUESTED" for one in hub.opinions(pull).values())
-            green = hub.green(head) and (not hub.house.ci or bool(hub.latest(head)))
+            green = hub.checks.green(head) and (not hub.house.ci or bool(hub.checks.latest(head)))
             found[pull.branch] = PullSight(green, pull.open, pull.merged, content=not asked)
         return found
 
