@@ -7,6 +7,7 @@ from datetime import datetime
 from prometheus_client import Counter
 
 from bot.github import reviewers
+from bot.github.checks import GOOD
 from bot.github.reviewers import BotCheck, BotComment, BotReview, BotThread, Said
 from bot.machine.pull_request import BotFinding, BotWord, Checks, PullRequest, Remark, Review
 
@@ -30,7 +31,6 @@ class Reviewers:
     def _word(self, pull: PullRequest, bot: str, head_at: datetime | None) -> BotWord:
         said = said_by(pull, bot, head_at)
         verdict = reviewers.verdict(bot, said)
-        findings = reviewers.findings_of(bot, said) if verdict.word == "findings" else ()
         key = (bot, pull.head, str(verdict.word))
         if verdict.word in _FINAL and key not in self._counted:
             self._counted.add(key)
@@ -40,7 +40,7 @@ class Reviewers:
             str(verdict.word),
             verdict.reason,
             verdict.until,
-            tuple(BotFinding(one.thread, one.path, one.line, one.text) for one in findings),
+            tuple(BotFinding(one.thread, one.path, one.line, one.text) for one in reviewers.findings_of(bot, said)),
             on_request=reviewers.on_request(bot),
         )
 
@@ -48,16 +48,26 @@ class Reviewers:
 def without_checks_of(pull: PullRequest, bots: Iterable[str]) -> PullRequest:
     """The pull request without the checks of these bots among those that count, unless the repository requires them.
 
-    Their words are heard instead, for which nobody waits for ever; a check that they never end would be waited for.
+    Their words are heard instead, for which nobody waits for ever; a check that they never end would be waited for. One
+    that they ended well says nothing of the others either, which may not have appeared yet.
     """
     named = tuple(bots)
     theirs = {one.name for one in pull.checks_seen if not one.required and any(_same(one.by, bot) for bot in named)}
     waiting = tuple(one for one in pull.waiting if one not in theirs)
     failing = tuple(one for one in pull.failing if one not in theirs)
-    if (waiting, failing) == (pull.waiting, pull.failing):
+    if not theirs or pull.checks is Checks.UNKNOWN:
         return pull
-    others = any(one.name not in theirs for one in pull.checks_seen)
-    left = Checks.RED if failing else Checks.PENDING if waiting else Checks.GREEN if others else Checks.NONE
+    unreported = pull.checks is Checks.PENDING and not pull.waiting  # a required check, as GitHub says of all together
+    seen = [one for one in pull.checks_seen if one.name not in theirs]
+    counted = [one for one in seen if one.required] or seen
+    if failing:
+        left = Checks.RED
+    elif waiting or unreported:
+        left = Checks.PENDING
+    elif any(one.result.upper() not in GOOD for one in counted):
+        left = Checks.UNKNOWN
+    else:
+        left = Checks.GREEN if counted else Checks.NONE
     details = tuple(one for one in pull.failing_details if one.name not in theirs)
     return replace(pull, checks=left, waiting=waiting, failing=failing, failing_details=details)
 

@@ -39,6 +39,24 @@ def test_what_a_named_bot_fails_with_is_no_failing_check():
     assert (heard.checks, heard.failing, heard.failing_details) == (Checks.GREEN, (), ())
 
 
+def test_what_a_named_bot_ends_well_says_nothing_of_checks_that_have_not_appeared_yet():
+    quick = CheckSeen("Cursor Bugbot", "cursor[bot]", "neutral")
+    pull = replace(PULL, checks=Checks.GREEN, checks_seen=(quick,))
+    assert without_checks_of(pull, ["cursor[bot]"]).checks is Checks.NONE
+    assert without_checks_of(replace(pull, checks_seen=(quick, TEST)), ["cursor[bot]"]).checks is Checks.GREEN
+    unreported = replace(pull, checks=Checks.PENDING)
+    assert without_checks_of(unreported, ["cursor[bot]"]).checks is Checks.PENDING
+
+
+def test_what_is_not_understood_is_not_green_when_a_named_bot_is_left_out():
+    strange = CheckSeen("test", "github-actions[bot]", "levitating")
+    failed = CheckSeen("Bugbot", "cursor[bot]", "failure")
+    unseen = replace(PULL, checks=Checks.UNKNOWN, waiting=("CodeRabbit",), checks_seen=(HANGS, TEST))
+    assert without_checks_of(unseen, [RABBIT]).checks is Checks.UNKNOWN
+    pull = replace(PULL, checks=Checks.RED, failing=("Bugbot",), checks_seen=(failed, strange))
+    assert without_checks_of(pull, ["cursor[bot]"]).checks is Checks.UNKNOWN
+
+
 def test_a_check_that_the_repository_requires_counts_whoever_reports_it():
     required = replace(HANGS, required=True)
     pull = replace(PULL, checks=Checks.PENDING, waiting=("CodeRabbit",), checks_seen=(required,))

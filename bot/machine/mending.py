@@ -8,7 +8,7 @@ words are bounded by people, everything else by `max_fix_rounds` until it was we
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.machine.conversation import Point, bot_points, open_points
 from bot.machine.decision import Action, Blocker, Decision, Dispose, Post, RequestReview, Rerun, until
@@ -152,19 +152,28 @@ def _told(failure: Failure) -> str:
 
 
 def _bots(facts: Facts, ticket: Ticket, pull: PullRequest, record: Record) -> Order | Decision | None:
+    on_its_way = _is_on_its_way(ticket, pull)
     for bot in pull.bots:
-        if bot.word == "findings" and rounds(record, BOTS) < facts.rules.max_fix_rounds:
+        end = None if on_its_way else _waits_until(facts, bot, record)
+        settled = bot.word == "findings" or (end is None and not on_its_way)  # else it may still take its word back
+        if settled and rounds(record, BOTS) < facts.rules.max_fix_rounds:
             points = tuple(one for one in bot_points(pull, bot.findings) if one.key not in record.answered)
             if points:
                 return answer(ticket, pull, points, BOTS)
-        if bot.word in _WAITING and record.head_at is not None and not _is_on_its_way(ticket, pull):
-            end = record.head_at + timedelta(minutes=facts.rules.review_bot_minutes)
-            if facts.now < end:
-                values = {"bot": bot.login, "reason": bot.reason or bot.word, "number": pull.number}
-                waits = Blocker(ticket.issue.id, "reviewer", values)
-                asked, actions = _ask(facts, pull, bot, record)
-                return Decision(actions, (waits,), min(60.0, until(facts.now, end)), asked)
+        if end is not None:
+            values = {"bot": bot.login, "reason": bot.reason or bot.word, "number": pull.number}
+            waits = Blocker(ticket.issue.id, "reviewer", values)
+            asked, actions = _ask(facts, pull, bot, record)
+            return Decision(actions, (waits,), min(60.0, until(facts.now, end)), asked)
     return None
+
+
+def _waits_until(facts: Facts, bot: BotWord, record: Record) -> datetime | None:
+    """Until when a review bot is waited for that may still say something else of the head; None: it is not."""
+    if bot.word not in _WAITING or record.head_at is None:
+        return None
+    end = record.head_at + timedelta(minutes=facts.rules.review_bot_minutes)
+    return end if facts.now < end else None
 
 
 def _is_on_its_way(ticket: Ticket, pull: PullRequest) -> bool:

@@ -200,6 +200,7 @@ class BotWord:
     reason: str = ""
     until: datetime | None = None
     findings: tuple[BotFinding, ...] = ()
+    """What stands open of it, also of an older head that it looked at."""
     on_request: bool = False
     """It looks at a head only when its review is requested."""
 

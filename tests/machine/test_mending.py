@@ -435,6 +435,30 @@ def test_what_a_review_bot_finds_is_worked_in_for_so_many_rounds(with_bot):
     assert runs[0].variables["threads"][0]["finding"] == "finding 0"
 
 
+@pytest.mark.parametrize("word", ["skipped", "failed", "rate_limited", "silent"])
+def test_what_a_review_bot_found_on_an_older_head_is_answered_when_it_says_no_more_of_the_new_one(with_bot, word):
+    with_bot.work(2).begin()
+    with_bot.finish()
+    with_bot.moves("feed", Stage.CODE_REVIEW)
+    bot(with_bot, "feed", word, BotFinding("", "a.py", 1, "the list may be empty"))
+    with_bot.now += timedelta(minutes=11)
+    with_bot.settle()
+    assert with_bot.stage("feed") is Stage.CODE_REVIEW
+    (run,) = orders(with_bot, "feed", "feedback")
+    assert run.variables["threads"][0]["finding"] == "the list may be empty"
+
+
+@pytest.mark.parametrize("word", ["reviewing", "paused", "silent"])
+def test_what_a_review_bot_found_on_an_older_head_waits_while_it_may_take_it_back(with_bot, word):
+    with_bot.work(2).begin()
+    with_bot.finish()
+    with_bot.moves("feed", Stage.CODE_REVIEW)
+    bot(with_bot, "feed", word, BotFinding("", "a.py", 1, "the list may be empty"))
+    with_bot.settle()
+    assert not orders(with_bot, "feed", "feedback")
+    assert "has not ended its review" in with_bot.why("feed")
+
+
 def test_a_wish_on_the_epic_that_names_a_ticket_starts_work_there(approved):
     approved.work(12)
     approved.comments("epic", "YOU-4 should paginate")
