@@ -24,6 +24,8 @@ class Hub:
         """What our App may not do any more: "everything", "opens" a pull request, "retargets" one."""
         self.stood_on: set[str] = set()
         """Branches that a person had another pull request go into at some time."""
+        self.requested: Callable[[Pull, list[str]], None] = lambda _pull, _logins: None
+        """Told whose review is asked for."""
         self._ids = 0
 
     # ---- what is asked
@@ -272,13 +274,19 @@ class Hub:
             "action": "created", "issue": {"number": pull.number, "pull_request": {}}}, by)  # fmt: skip
         return remark
 
-    def reviews(self, pull: Pull, state: str, body: str, by: str) -> None:
-        """A submitted review."""
-        made = now().replace(microsecond=0)
-        pull.reviews.append(Remark(f"PRR_{self.number()}", by, body, made, state=state, commit=self.head(pull)))
+    def edits(self, pull: Pull, remark: Remark, body: str) -> None:
+        """A comment in the conversation reads otherwise now."""
+        remark.body, remark.edited = body, now()
+        about = {"action": "edited", "issue": {"number": pull.number, "pull_request": {}}}
+        self._tell("issue_comment", about, remark.by)
+
+    def reviews(self, pull: Pull, state: str, body: str, by: str, commit: str = "") -> None:
+        """A submitted review, of the head where no commit is named."""
+        made, seen = now().replace(microsecond=0), commit or self.head(pull)
+        pull.reviews.append(Remark(f"PRR_{self.number()}", by, body, made, state=state, commit=seen))
         self._tell_pull("submitted", pull, by, event="pull_request_review")
 
-    def remarks(self, pull: Pull, thread: Thread | None, body: str, by: str) -> Thread:
+    def remarks(self, pull: Pull, thread: Thread | None, body: str, by: str, commit: str = "") -> Thread:
         """In a thread; None begins one.
 
         Raises:
@@ -288,7 +296,7 @@ class Hub:
         if thread is None:
             thread = Thread(f"PRRT_{self.number()}", "src/a.py", [])
             pull.threads.append(thread)
-        thread.remarks.append(Remark(f"PRRC_{self.number()}", by, body, now().replace(microsecond=0)))
+        thread.remarks.append(Remark(f"PRRC_{self.number()}", by, body, now().replace(microsecond=0), commit=commit))
         self._tell_pull("created", pull, by, event="pull_request_review_comment")
         return thread
 
@@ -300,10 +308,20 @@ class Hub:
         if not self.hears(pull, by):
             raise Refusal(403, "Unable to create comment because issue is locked.")
 
+    def asks(self, pull: Pull, logins: list[str]) -> None:
+        """We ask somebody to look."""
+        self._tell_pull("review_requested", pull, OWN)
+        self.requested(pull, logins)
+
     def resolves(self, pull: Pull, thread: Thread, by: str) -> None:
         """Somebody resolves a thread."""
         thread.resolved_by = by
         self._tell_pull("resolved", pull, by, event="pull_request_review_thread")
+
+    def unresolves(self, pull: Pull, thread: Thread, by: str) -> None:
+        """Somebody opens it again."""
+        thread.resolved_by = ""
+        self._tell_pull("unresolved", pull, by, event="pull_request_review_thread")
 
     def thread(self, id_: str) -> tuple[Pull, Thread] | None:
         """A thread with its pull request, by its id."""

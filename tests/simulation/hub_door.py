@@ -378,7 +378,7 @@ class _Api:
                 self._door.world.watch.pulls.throws_away(self._door.process, "/".join(branch))
                 hub.deleted("/".join(branch), OWN)
             case "POST", ["pulls", number, "requested_reviewers"]:
-                hub.tell("pull_request", hub.get(int(number)), "review_requested", OWN)
+                hub.asks(hub.get(int(number)), body["reviewers"])
             case "GET", ["commits", head, "check-runs"]:
                 name = "Callboard" if "Callboard" in query else "test"
                 found = [one for one in hub.checks.of.get(head, ()) if one.name == name]

@@ -13,6 +13,7 @@ MANY = 1000
 """Stories from which on nothing may be missing."""
 EXPECTED = (
     *(f"action {one.__name__}" for one in get_args(Action)),
+    *(f"bot {one}" for one in ("clean", "finds", "skips", "pauses", "limited", "fails", "believes", "insists")),
     *(f"agent {one}" for one in dict.fromkeys(ENDS)),
     *(f"model {one}" for one in ("epic", "day", "paused")),
     *(f"end {one}" for one in OVER if one != "duplicate"),

@@ -10,6 +10,7 @@ from typing import Any
 from bot.policy import Policy
 from tests.simulation.linear import TEAM
 from tests.simulation.pull_request import NAME, House
+from tests.simulation.review_bots import TEAMS
 from tests.simulation.setting import ELSEWHERE, PROTECTED, Setting, setting_of
 from tests.simulation.worker import ENDS, UNLUCKY
 
@@ -63,7 +64,7 @@ def _policy(setting: Setting, chance: random.Random) -> Policy:
         "workers": chance.choice((1, 2, 3)),
         "open_reviews": 0 if smooth else chance.choice((0, 0, 0, 1)),
     }
-    gates = {
+    gates: dict[str, Any] = {
         "plan": "auto" if smooth else chance.choice(("auto", "auto", "person")),
         "dependents_start": chance.choice(("code_review", "code_review", "done")),
         "documentation": chance.random() < 0.4,
@@ -73,6 +74,8 @@ def _policy(setting: Setting, chance: random.Random) -> Policy:
     if setting.scarce:
         limits |= {"runs_per_ticket": 8, "runs_per_hour": 16}
         budget |= {"day_usd": SCARCE_USD}
+    if setting.reviewed:
+        gates |= {"review_bots": chance.choice(TEAMS), "review_bot_minutes": chance.choice((2, 20))}
     repositories = [{"name": NAME, "teams": [TEAM]}, {"name": f"{NAME}-other", "label": ELSEWHERE}]
     return Policy.model_validate({
         "repositories": repositories, "limits": limits, "gates": gates, "budget": budget,

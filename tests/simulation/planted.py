@@ -295,6 +295,27 @@ PLANTED = (
         "        pushed_to = False\n",
         found_by=522,
     ),
+    Planted(
+        "a review bot that ends its check well speaks for those that have not begun",
+        "bot/reviewing.py",
+        "        left = Checks.GREEN if counted else Checks.NONE\n",
+        "        left = Checks.GREEN\n",
+        found_by=446,
+    ),
+    Planted(
+        "nobody waits for review bots",
+        "bot/machine/mending.py",
+        "    return end if facts.now < end else None\n",
+        "    return None\n",
+        found_by=26,
+    ),
+    Planted(
+        "what review bots find is left to people",
+        "bot/machine/mending.py",
+        '        settled = bot.word == "findings" or (end is None and not on_its_way)',
+        "        settled = False",
+        found_by=26,
+    ),
     # ---- effects
     Planted(
         "a branch on which somebody stacked something is deleted",

@@ -26,6 +26,7 @@ from tests.simulation.linear import BEFORE, Linear, Node
 from tests.simulation.lot import drawn
 from tests.simulation.mischief import Meanwhile
 from tests.simulation.process import GITHUB_SECRET, LINEAR_SECRET, Process
+from tests.simulation.review_bots import ReviewBots
 from tests.simulation.watch import Watch
 from tests.simulation.watch.seen import PullSight, Sight
 from tests.simulation.worker import Agent
@@ -98,6 +99,8 @@ class World:
         self.git.refs["main"] = root
         self.hub = Hub(self.git, self.lot.house, random.Random(f"{self.seed} hub"), self._github_changed)
         self.hub.checks.red = self.setting.red
+        bots, named = random.Random(f"{self.seed} bots"), self.policy.gates.review_bots
+        self.bots = ReviewBots(self.hub, named, bots, self.fired)
         self.linear = Linear(self._linear_changed)
         if self.setting.tried:
             self.linear.account = BEFORE
@@ -256,6 +259,7 @@ class World:
             self._send("linear", f"{event}.{action}", body)
 
     def _github_changed(self, event: str, body: Node) -> None:
+        self.bots.hears(event, body)
         self._send("github", event, body)
 
     def _send(self, source: str, event: str, body: Node) -> None:

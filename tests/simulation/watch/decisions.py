@@ -28,6 +28,7 @@ class Decisions(Part):
         self._goes_on(decision)
         self._has_a_reason(facts, decision)
         self._is_let(facts, decision)
+        self._works_in_what_bots_find(facts, decision)
         if process.engine in process.database.engines:  # else it was taken for dead: gets no number, and says nothing
             self._names_what_is_known(facts, decision)
 
@@ -62,6 +63,22 @@ class Decisions(Part):
         spent = service.today_usd >= facts.rules.day_usd or service.runs_lately >= facts.rules.runs_per_hour
         if (paused or spent) and any(isinstance(one, StartRun) for one in decision.actions):
             self.violated("what is held back for everybody starts", facts.epic.issue.identifier)
+
+    def _works_in_what_bots_find(self, facts: Facts, decision: Decision) -> None:
+        """No person is sent to a thread in which a review bot has the last word, unless that went on for too long."""
+        asked = {one.issue for one in decision.blockers if one.reason == "threads"}
+        for one in (one for one in (facts.epic, *facts.tickets) if one.issue.id in asked):
+            tried = dict(one.issue.record.rounds).get("bots", 0) if one.issue.record else 0
+            threads = one.pull_request.threads if one.pull_request else ()
+            open_ = [thread for thread in threads if not (thread.resolved or thread.outdated)]
+            if (
+                any(
+                    {thread.remarks[0].author, thread.remarks[-1].author} <= {*self.world.bots.named}
+                    for thread in open_
+                )
+                and tried < self.world.policy.limits.max_fix_rounds
+            ):
+                self.violated("what a review bot found is left to people", one.issue.identifier)
 
     def _names_what_is_known(self, facts: Facts, decision: Decision) -> None:
         """A comment names no generation that the record has not yet: killed between them, it is refused for ever."""

@@ -65,8 +65,16 @@ class Moves(Part):
         elif stage is Stage.MERGE and not (_stands(known) or any(one.open or one.merged for one in pulls)):
             # a person may close it between the look and the move: what the look showed counts as well
             self.violated("a stage is skipped", f"{name} is ready to merge without a pull request")
+        elif stage is Stage.MERGE and known is not None and self._is_hasty(known):
+            self.violated("a review bot is not waited for", name)
         elif stage is Stage.CODE_REVIEW and not pulls and self.world.git.tip(branch) is None:
             self.violated("a stage is skipped", f"{name} is in review without a branch")
+
+    def _is_hasty(self, known: PullSight) -> bool:
+        """Whether a review bot had not its time, by a clock that nobody set; a minute more or less is nothing."""
+        had = self.world.loop.time() - known.awaited
+        due = 60.0 * (self.world.policy.gates.review_bot_minutes - 1.0)
+        return known.open and known.awaited > 0.0 and had < due and "clock jump" not in self.world.chaos.fired
 
     def _puts_back(self, process: "Process", ticket: Issue, stage: Stage | None) -> bool:
         """Whether it only goes back to where the service had it before automation moved it, whatever happened since."""

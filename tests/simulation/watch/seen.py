@@ -89,9 +89,11 @@ class Sight:
 
 
 class PullSight(NamedTuple):
-    """A pull request as a process saw it: `content` says that nobody wants changes."""
+    """A pull request as a process saw it: `content` says that nobody wants changes, `awaited` since when a review bot
+    is waited for that has not said its last word (0: none is)."""
 
     green: bool
     open: bool
     merged: bool
     content: bool
+    awaited: float = 0.0

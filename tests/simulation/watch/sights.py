@@ -115,7 +115,8 @@ class Sights:
             head = hub.head(pull)
             asked = any(one.state == "CHANGES_REQUESTED" for one in hub.opinions(pull).values())
             green = hub.checks.green(head) and (not hub.house.ci or bool(hub.checks.latest(head)))
-            found[pull.branch] = PullSight(green, pull.open, pull.merged, content=not asked)
+            awaited = self.world.bots.awaited(pull)
+            found[pull.branch] = PullSight(green, pull.open, pull.merged, content=not asked, awaited=awaited)
         return found
 
     def saw_pulls(self, process: "Process", pulls: dict[str, PullSight]) -> None:
