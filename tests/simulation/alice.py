@@ -116,6 +116,11 @@ class Alice:
         if epic.caller not in epic.labels:
             self.linear.label(epic, add=(epic.caller,))
 
+    def on_not_called(self, issue: Issue, blocker: Blocker) -> None:
+        root = self.people.epic_of(issue)
+        self.linear.label(root, remove=(root.caller,))
+        self.linear.label(root, add=(root.caller,))
+
     def on_relabelled(self, issue: Issue, blocker: Blocker) -> None:
         root = self.people.epic_of(issue)
         self.linear.label(root, remove=(str(blocker.values["other"]),), add=(str(blocker.values["label"]),))

@@ -68,6 +68,9 @@ class Issue:
     attachments: dict[str, Node] = field(default_factory=dict)
     documents: dict[str, Node] = field(default_factory=dict)
     history: list[Node] = field(default_factory=list)
+    labelled: list[Node] = field(default_factory=list)
+    """The part of its history that tells of labels, newest first."""
+    creator: Node = field(default_factory=lambda: ALICE)
     created: datetime = field(default_factory=now)
     updated: datetime = field(default_factory=now)
     priority: int = 0
@@ -312,11 +315,19 @@ class Linear:
     # ---- what is done
 
     def create(
-        self, id_: str, title: str, description: str, parent: str | None, state: str, labels: list[str]
+        self,
+        id_: str,
+        title: str,
+        description: str,
+        parent: str | None,
+        state: str,
+        labels: list[str],
+        by: Node = ALICE,
     ) -> Issue:
         """A new issue."""
         self.number += 1
         issue = Issue(id_, self.number, title, description, parent, state, dict.fromkeys(labels), home=parent or "")
+        issue.creator = by
         issue.names.append(f"{TEAM}-{self.number}")
         self.issues[id_] = issue
         self.made.add(id_)
@@ -335,11 +346,22 @@ class Linear:
             issue.history.insert(0, {"createdAt": now(), "toStateId": state, "actor": by, "botActor": robot})
         self._tell("Issue", "update", issue, who)
 
-    def label(self, issue: Issue, add: tuple[str, ...] = (), remove: tuple[str, ...] = (), who: str = "person") -> None:
+    def label(
+        self,
+        issue: Issue,
+        add: tuple[str, ...] = (),
+        remove: tuple[str, ...] = (),
+        who: str = "person",
+        by: Node | None = ALICE,
+        robot: Node | None = None,
+    ) -> None:
         """Change the labels of an issue, by their names."""
         for name in add:
             if name not in self.labels:  # whoever wants one that was deleted makes it
                 self.labels[name] = f"label-{name}-of-{issue.id}-{issue.version}"
+            if name not in issue.labels and now() - issue.created >= QUIET_HISTORY:
+                told = {"createdAt": now(), "addedLabels": [{"name": name}], "actor": by, "botActor": robot}
+                issue.labelled.insert(0, told)
             issue.labels[name] = None
         for name in remove:
             issue.labels.pop(name, None)

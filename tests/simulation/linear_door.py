@@ -13,7 +13,7 @@ from bot.linear.errors import Forbidden, LinearConflict, Rejected, classify
 from bot.machine.stages import ORCHESTRATE, WORKER
 from tests.simulation.clock import now
 from tests.simulation.doors import Door
-from tests.simulation.linear import ALICE, QUIET_HISTORY, TEAM, Issue, Linear, Node
+from tests.simulation.linear import QUIET_HISTORY, TEAM, Issue, Linear, Node
 
 OVER = ("completed", "canceled", "duplicate")
 
@@ -64,7 +64,9 @@ class LinearDoor(LinearClient):
                     "issue": linear.picture(linear.issue(wanted["id"])),
                 }
             case "called":
-                return {"issue": {"creator": ALICE, "history": {"nodes": []}}}
+                issue = linear.issue(wanted["id"])
+                self._door.world.watch.callers.read(self._door.process, issue)
+                return {"issue": {"creator": issue.creator, "history": {"nodes": issue.labelled[:]}}}
             case "roots":
                 since = datetime.fromisoformat(wanted["filter"]["or"][1]["updatedAt"]["gt"])
                 found = [one for one in linear.issues.values() if self._is_root(one, since)]
@@ -191,7 +193,8 @@ class LinearDoor(LinearClient):
             raise _invalid("stateId could not be found.")
         if "addedLabelIds" in values or "removedLabelIds" in values:
             add = tuple(names[one] for one in values.get("addedLabelIds", ()))
-            self._linear.label(issue, add, tuple(names[one] for one in values.get("removedLabelIds", ())), "service")
+            remove = tuple(names[one] for one in values.get("removedLabelIds", ()))
+            self._linear.label(issue, add, remove, "service", self._account)
         if "stateId" in values:
             self._linear.move(issue, values["stateId"], "service", self._account)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bot.linear.records import unseal
 from bot.machine.record import Record
 from bot.machine.stages import ORCHESTRATE, ORCHESTRATED, STATES, WORKER, Disposition, Stage
-from tests.simulation.linear import ALICE, BOB, US, Issue, by_us
+from tests.simulation.linear import ALICE, BOB, GINA, OLAF, ROBOT, US, Issue, by_us
 from tests.simulation.pull_request import Pull, Refusal
 from tests.simulation.setting import ELSEWHERE, PROTECTED
 from tests.simulation.watch.seen import KEYS, record_id
@@ -285,6 +285,17 @@ def relabels(people: "People", issue: Issue) -> None:
         people.undo[f"label {root.id}"] = lambda: people.linear.label(root, remove=(other,), add=(root.caller,))
 
 
+def calls(people: "People", issue: Issue) -> None:
+    """Somebody takes the label off that calls it, or puts it there, who may or may not."""
+    root = people.epic_of(issue)
+    if root.caller in root.labels:
+        people.linear.label(root, remove=(root.caller,))
+        return
+    by = people.chance.choice((ALICE, BOB, GINA, GINA, OLAF, ROBOT, None))
+    robot = None if by else {"id": "zapier", "type": "automation", "name": "Zapier"}
+    people.linear.label(root, add=(root.caller,), by=by, robot=robot)
+
+
 def points_elsewhere(people: "People", issue: Issue) -> None:
     """Somebody puts the label of another repository on what is under way, or takes it off again."""
     root = people.epic_of(issue)
@@ -361,7 +372,7 @@ DEEDS = {
         pushes_when_approved, merges_below, wants_changes, approves_on_github, asks, copies_record, moves_back,
         cancels_work, stops_train, stacks, locks, drafts, retargets, updates_branch, resets, dismisses, takes_out,
         destroys, unsays_ours, answers, takes_record, takes_document, takes_label, relabels, points_elsewhere,
-        unnames, empties, transfers, revokes, changes_account, relates_across, moves_over,
+        calls, unnames, empties, transfers, revokes, changes_account, relates_across, moves_over,
     )
 }  # fmt: skip
 

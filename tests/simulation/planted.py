@@ -188,6 +188,20 @@ PLANTED = (
         "    if True:\n",
         found_by=142,
     ),
+    Planted(
+        "the label counts whoever puts it there",
+        "bot/machine/calling.py",
+        '    return verdict.reason if isinstance(verdict, Denied) else ""\n',
+        '    return ""\n',
+        found_by=39,
+    ),
+    Planted(
+        "a label that was taken off still counts",
+        "bot/machine/decide.py",
+        "        record = replace(record, called=calling.known(facts), lone=facts.lone)\n",
+        "        record = replace(record, called=record.called or calling.known(facts), lone=facts.lone)\n",
+        found_by=99,
+    ),
     # ---- the merge
     Planted(
         "an approval of another head counts",

@@ -43,6 +43,8 @@ NEIGHBOURS_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 20, "resumes": 6, "relates_a
 """What people do who have two epics under way at once."""
 GUARDED_DEEDS = {**ORDINARY_DEEDS, "takes_turn": 10, "names_protected": 14, "resumes": 6}
 """What people do who are asked to name the protected files that are changed."""
+STRANGE_DEEDS = {**{deed: times for deed, times in ORDINARY_DEEDS.items() if deed != "unlabels"}, "calls": 8}
+"""What people do where the label that calls an epic may be put there by anybody."""
 REVIEWED_DEEDS = {
     "takes_turn": 12, "resumes": 8, "reviews": 3, "remarks": 3, "pushes": 4, "pushes_to_main": 2,
     "drafts": 2, "closes": 1, "reopens": 2, "locks": 1, "wishes": 1, "moves_back": 1,
@@ -105,6 +107,8 @@ class Setting:
     """Some of what agents change is protected: a person must name it."""
     tried: bool = False
     """The service begins with a person's key, and is given an account of its own later."""
+    strange: bool = False
+    """Whoever writes the epic may be somebody who has no say."""
     reviewed: bool = False
     """Review bots are named, whose word is waited for."""
     scarce: bool = False
@@ -135,6 +139,7 @@ TWO_EPICS = Setting("two epics", NEIGHBOURS_DEEDS, tasks=2, epics=2)
 SCARCE = Setting("scarce", SCARCE_DEEDS, UNSTEADY, tasks=2, scarce=True)
 GUARDED = Setting("guarded", GUARDED_DEEDS, tasks=2, guarded=True)
 REVIEWED = Setting("reviewed", REVIEWED_DEEDS, UNSTEADY, tasks=2, smooth=True, races=0.1, queue=0.3, reviewed=True)
+STRANGE = Setting("strange", STRANGE_DEEDS, strange=True)
 EVERY = 6
 """One world of so many is a special one: those with this remainder."""
 REMAINDER = 4
@@ -145,6 +150,7 @@ SELDOM = {
     (1, 6): LONE_MERGING,
     (2, 4): REVIEWED,
     (2, 9): TAKING,
+    (3, 6): STRANGE,
     (3, 9): LEAVING,
     (5, 9): WRONG_CLOCKS,
     (5, 4): TRIED,

@@ -22,7 +22,7 @@ from tests.simulation.clock import BEGINNING, VirtualLoop
 from tests.simulation.doors import STALE_SECONDS, WEBHOOK, Chaos
 from tests.simulation.git import Git
 from tests.simulation.hub import Hub
-from tests.simulation.linear import BEFORE, Linear, Node
+from tests.simulation.linear import ALICE, BEFORE, BOB, GINA, ROBOT, Linear, Node
 from tests.simulation.lot import drawn
 from tests.simulation.mischief import Meanwhile
 from tests.simulation.process import GITHUB_SECRET, LINEAR_SECRET, Process
@@ -245,8 +245,10 @@ class World:
             return
         for number in range(1, 3) if self.setting.given else ():
             self.linear.create(f"given-{number}", f"Part {number}", "As said.", "epic-1", todo, [])
+        strangers = (ALICE, BOB, GINA, ROBOT) if self.setting.strange else (ALICE,)
+        by = random.Random(f"{self.seed} caller").choice(strangers)
         for number in range(1, self.setting.epics + 1):
-            self.linear.create(f"epic-{number}", "Dashboard", "Build the dashboard.", None, todo, [ORCHESTRATE])
+            self.linear.create(f"epic-{number}", "Dashboard", "Build the dashboard.", None, todo, [ORCHESTRATE], by)
 
     # ---- webhooks
 

@@ -9,6 +9,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from tests.simulation.watch.agents import Agents
+from tests.simulation.watch.callers import Callers
 from tests.simulation.watch.decisions import Decisions
 from tests.simulation.watch.deliveries import Deliveries
 from tests.simulation.watch.moves import Moves
@@ -35,8 +36,9 @@ class Watch:
         self.rounds = Rounds(world, self.violated)
         self.decisions = Decisions(world, self.violated)
         self.deliveries = Deliveries(world, self.violated)
-        self.records = Records(world, self.violated, self.sights, self.runs)
-        self.starts = Starts(world, self.violated, self.sights, self.runs, self.records)
+        self.callers = Callers(world, self.violated, self.sights)
+        self.records = Records(world, self.violated, self.sights, self.runs, self.callers)
+        self.starts = Starts(world, self.violated, self.sights, self.runs, self.records, self.callers)
         self.agents = Agents(world, self.violated, self.sights, self.runs)
         self.moves = Moves(world, self.violated, self.sights)
         self.writes = Writes(world, self.violated, self.sights, self.records, self.moves)

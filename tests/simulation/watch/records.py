@@ -8,6 +8,7 @@ from bot.linear import records
 from bot.linear.marker import comment_id
 from bot.machine.record import Artifact, Record
 from tests.simulation.linear import Issue, Node, by_us
+from tests.simulation.watch.callers import Callers
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.runs import Runs
 from tests.simulation.watch.seen import KEYS, record_id
@@ -28,6 +29,7 @@ class Records(Part):
 
     sights: Sights
     runs: Runs
+    callers: Callers
     written: dict[str, Record] = field(default_factory=dict)
     """The last record of every issue that the service wrote; what others put there is not what it knew."""
     known: "dict[tuple[MemoryDatabase, str], Record]" = field(default_factory=dict)
@@ -83,6 +85,7 @@ class Records(Part):
             self.runs.forget(process.database, holder.id, new.generation)
             return
         self._answers_people(process, holder, last, new)
+        self.callers.remembers(process, holder, old, new)
         if old is None:
             return
         self._forgets_nothing(name, old, new)

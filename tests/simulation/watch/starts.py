@@ -9,6 +9,7 @@ from bot.engine.port import RunOrder
 from bot.machine.decision import Decision, Remember
 from bot.machine.facts import Facts
 from bot.machine.stages import ORCHESTRATE, STATES, WORKER, Stage
+from tests.simulation.watch.callers import Callers
 from tests.simulation.watch.part import Part
 from tests.simulation.watch.records import Records
 from tests.simulation.watch.runs import Runs
@@ -27,6 +28,7 @@ class Starts(Part):
     sights: Sights
     runs: Runs
     records: Records
+    callers: Callers
     most: dict[str, float] = field(default_factory=dict)
     """The largest budget that each epic ever had, by its key."""
     days: defaultdict[date, float] = field(default_factory=lambda: defaultdict(float))
@@ -67,7 +69,7 @@ class Starts(Part):
             self.violated("what nobody saw starts", name)
             return
         self._goes_on(seen, root, f"{name} {order.stage}")
-        self._was_approved(seen, root, name)
+        self._was_approved(process, seen, root, name)
         is_epic = seen is root and not self.world.linear.issues[order.issue].lone  # whoever labels it wants it now
         if seen.state == STATES[Stage.TODO].name and not is_epic:  # what has begun goes on, whatever blocks it
             for below in seen.blocked_by:
@@ -99,9 +101,10 @@ class Starts(Part):
             if one.over and not fresh:
                 self.violated("what is over starts", f"{what}: {one.identifier} is {one.state}")
 
-    def _was_approved(self, seen: Seen, root: Seen, name: str) -> None:
+    def _was_approved(self, process: "Process", seen: Seen, root: Seen, name: str) -> None:
         if not root.labels & {ORCHESTRATE, WORKER}:
             self.violated("a dropped epic starts something", name)
+        self.callers.starts(process, root)
         if seen is root:
             return
         if root.id not in self.sights.approved:
