@@ -31,6 +31,7 @@ class Reviewers:
     def _word(self, pull: PullRequest, bot: str, head_at: datetime | None) -> BotWord:
         said = said_by(pull, bot, head_at)
         verdict = reviewers.verdict(bot, said)
+        wanted = [one for one in reviewers.findings_of(bot, said) if one.thread or verdict.word == "findings"]
         key = (bot, pull.head, str(verdict.word))
         if verdict.word in _FINAL and key not in self._counted:
             self._counted.add(key)
@@ -40,7 +41,7 @@ class Reviewers:
             str(verdict.word),
             verdict.reason,
             verdict.until,
-            tuple(BotFinding(one.thread, one.path, one.line, one.text) for one in reviewers.findings_of(bot, said)),
+            tuple(BotFinding(one.thread, one.path, one.line, one.text) for one in wanted),
             on_request=reviewers.on_request(bot),
         )
 

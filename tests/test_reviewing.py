@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from bot.machine.pull_request import Checks, CheckSeen, Failure, PullRequest, Remark
+from bot.machine.pull_request import Checks, CheckSeen, Failure, Opinion, PullRequest, Remark, Review, Thread
 from bot.reviewing import WORDS, Reviewers, without_checks_of
 from bot.simulator.github.coderabbit_words import skipped
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 RABBIT = "coderabbitai[bot]"
+NITPICKS = Path(__file__).parent / "github/reviewers/corpus/coderabbit/nitpicks-only.md"
 PULL = PullRequest(7, "http://x/7", "PR_7", open=True, merged=False, head="a" * 40, head_branch="b", base_branch="main")
 TEST = CheckSeen("test", "github-actions[bot]", "success")
 HANGS = CheckSeen("CodeRabbit", RABBIT, "pending")
@@ -71,6 +73,27 @@ def test_a_person_with_the_name_of_a_review_bot_is_no_review_bot():
         assert Reviewers().hear(pull, [named], NOON).bots[0].word == "silent"
     bot = replace(pull, conversation=(replace(person, author=RABBIT, person=False),))
     assert Reviewers().hear(bot, [RABBIT], NOON).bots[0].word == "skipped"
+
+
+def test_nitpicks_beside_an_approval_are_nothing_to_work_on():
+    body = (
+        NITPICKS.read_text()
+        .partition("+++\n")[2]
+        .partition("+++\n")[2]
+        .replace("@HEAD@", PULL.head)
+        .replace("@BASE@", "c" * 40)
+    )
+    review = Review("r", RABBIT, Opinion.COMMENTED, body, PULL.head, NOON)
+    (said,) = Reviewers().hear(replace(PULL, reviews=(review,)), [RABBIT], NOON).bots
+    assert (said.word, said.findings) == ("approved", ())
+
+
+def test_what_a_bot_said_of_an_older_head_stays_something_to_work_on():
+    remark = Remark("c", RABBIT, "The list may be empty.", NOON)
+    thread = Thread("t", "a.py", 1, remarks=(remark,), commit="b" * 40)
+    (said,) = Reviewers().hear(replace(PULL, threads=(thread,)), [RABBIT], NOON).bots
+    assert said.word == "silent"
+    assert [one.thread for one in said.findings] == ["t"]
 
 
 def test_a_word_on_a_head_is_counted_once_and_silence_never():

@@ -200,7 +200,7 @@ class BotWord:
     reason: str = ""
     until: datetime | None = None
     findings: tuple[BotFinding, ...] = ()
-    """What stands open of it, also of an older head that it looked at."""
+    """What it wants changed. Whatever its word on this head is, a thread that it began on an older one may be open."""
     on_request: bool = False
     """It looks at a head only when its review is requested."""
 
