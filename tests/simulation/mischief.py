@@ -127,7 +127,7 @@ def locks(people: "People", issue: Issue) -> None:
     found = [one for one in people.hub.pulls.values() if one.open]
     if found:
         pull = people.chance.choice(found)
-        pull.locked = not pull.locked
+        pull.locked, pull.was_locked = not pull.locked, True
 
 
 def drafts(people: "People", issue: Issue) -> None:

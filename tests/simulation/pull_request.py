@@ -102,6 +102,8 @@ class Pull:
     draft: bool = False
     locked: bool = False
     """Nobody says anything there any more but people who may write."""
+    was_locked: bool = False
+    """It is, or was once: what was to be said then is said no more."""
 
 
 class Refusal(Exception):  # noqa: N818

@@ -1,5 +1,6 @@
 """Callers: a label spends money only when somebody put it there who may."""
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -30,20 +31,20 @@ class Callers(Part):
             by = entry["actor"] if entry else issue.creator
             self.told[process.name, issue.id, label] = by is not None and by["id"] in PEOPLE
 
-    def starts(self, process: "Process", root: Seen) -> None:
-        """A run of this epic is ordered, or of this ticket that stands alone."""
-        for label in root.labels & {ORCHESTRATE, WORKER}:
-            if not (root.record and root.record.called == label):
-                self._counts(process, root.id, label, root.identifier)
+    def starts(self, process: "Process", root: Seen, record: Record | None) -> None:
+        """A run of this epic is ordered, or of this ticket that stands alone; `record` is what counts of it."""
+        labels = root.labels & {ORCHESTRATE, WORKER}
+        if not (record and record.called in labels):
+            self._count(process, root.id, labels, root.identifier)
 
     def remembers(self, process: "Process", holder: Issue, old: Record | None, new: Record) -> None:
         """The record of an issue is about to say by which label it was called."""
         if new.called and (old is None or new.called != old.called):
-            self._counts(process, holder.id, new.called, holder.identifier)
+            self._count(process, holder.id, {new.called}, holder.identifier)
         seen = self.sights.seen(process, holder.id)
         if new.called and seen is not None and new.called not in seen.labels:
             self.violated("a label counts that is gone", f"{holder.identifier}: `{new.called}`")
 
-    def _counts(self, process: "Process", issue: str, label: str, name: str) -> None:
-        if not self.told.get((process.name, issue, label), False):
-            self.violated("what a stranger called starts", f"{name} by `{label}`")
+    def _count(self, process: "Process", issue: str, labels: Set[str], name: str) -> None:
+        if not any(self.told.get((process.name, issue, one), False) for one in labels):
+            self.violated("what a stranger called starts", f"{name} by {', '.join(sorted(labels))}")

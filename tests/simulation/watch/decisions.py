@@ -65,19 +65,18 @@ class Decisions(Part):
             self.violated("what is held back for everybody starts", facts.epic.issue.identifier)
 
     def _works_in_what_bots_find(self, facts: Facts, decision: Decision) -> None:
-        """No person is sent to a thread in which a review bot has the last word, unless that went on for too long."""
-        asked = {one.issue for one in decision.blockers if one.reason == "threads"}
+        """No person is sent to a thread in which a review bot has the last word.
+
+        Unless that went on for too long, or nobody might say anything there.
+        """
+        asked, bots = {one.issue for one in decision.blockers if one.reason == "threads"}, {*self.world.bots.named}
         for one in (one for one in (facts.epic, *facts.tickets) if one.issue.id in asked):
-            tried = dict(one.issue.record.rounds).get("bots", 0) if one.issue.record else 0
-            threads = one.pull_request.threads if one.pull_request else ()
-            open_ = [thread for thread in threads if not (thread.resolved or thread.outdated)]
-            if (
-                any(
-                    {thread.remarks[0].author, thread.remarks[-1].author} <= {*self.world.bots.named}
-                    for thread in open_
-                )
-                and tried < self.world.policy.limits.max_fix_rounds
-            ):
+            pull, record = one.pull_request, one.issue.record
+            tried = dict(record.rounds).get("bots", 0) if record else 0
+            if pull is None or self.world.hub.pulls[pull.number].was_locked or tried >= facts.rules.max_fix_rounds:
+                continue
+            open_ = [thread.remarks for thread in pull.threads if not (thread.resolved or thread.outdated)]
+            if any({remarks[0].author, remarks[-1].author} <= bots for remarks in open_ if remarks):
                 self.violated("what a review bot found is left to people", one.issue.identifier)
 
     def _names_what_is_known(self, facts: Facts, decision: Decision) -> None:

@@ -104,7 +104,7 @@ class Starts(Part):
     def _was_approved(self, process: "Process", seen: Seen, root: Seen, name: str) -> None:
         if not root.labels & {ORCHESTRATE, WORKER}:
             self.violated("a dropped epic starts something", name)
-        self.callers.starts(process, root)
+        self.callers.starts(process, root, self.records.newest(process, root.id, root))
         if seen is root:
             return
         if root.id not in self.sights.approved:
